@@ -1,0 +1,77 @@
+# Everything from a machine that has Python, pip and make:
+#
+#   make test    checks style and types, and runs the tests
+#   make demo    trains the airplanes demonstration (DEMO_FLAGS=... for its flags)
+#   make lint    checks style and types alone
+#   make clean   removes what the others made
+#
+# PYTHON names the interpreter (3.10 to 3.12) that the virtual environment is made
+# with, VENV the environment's folder.
+
+.POSIX:
+.DELETE_ON_ERROR:
+.PHONY: test demo lint clean
+
+VENV ?= .venv
+PYTHON ?=
+DEMO_FLAGS ?=
+# Two processes; the tests of a file stay together, as they share built models.
+# Tests of several processes could wait for each other for ever, hence a limit.
+PYTEST_FLAGS ?= -n 2 --dist loadfile --timeout 900
+
+ifneq ($(words $(VENV)),1)
+$(error VENV must be one path without spaces, got "$(VENV)")
+endif
+
+INSTALLED := $(VENV)/.installed
+# Beside the environment while it is being filled: one that was cut short is ours
+# to delete, and one that someone else made is not.
+INCOMPLETE := $(VENV).incomplete
+RUN := $(VENV)/bin/python
+
+test: lint
+	$(RUN) -m pytest $(PYTEST_FLAGS)
+
+demo: $(INSTALLED)
+	$(RUN) tools/demo.py $(DEMO_FLAGS)
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+$(INSTALLED): pyproject.toml requirements.txt
+	@set -e; \
+	if [ -e $(INCOMPLETE) ]; then rm -rf $(VENV); fi; \
+	if [ ! -e $(VENV) ] || [ -e $@ ]; then touch $(INCOMPLETE); fi; \
+	if [ ! -e $(VENV) ]; then \
+	  for python in $(or $(PYTHON),python3 python3.12 python3.11 python3.10); do \
+	    if "$$python" -c 'import sys; \
+	      sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	      2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$${found:-}" ]; then \
+	    rm -f $(INCOMPLETE); \
+	    echo "error: no Python 3.10, 3.11 or 3.12 in:" \
+	      "$(or $(PYTHON),python3 python3.12 python3.11 python3.10);" \
+	      "name one with 'make PYTHON=/path/to/python'" >&2; \
+	    exit 1; \
+	  fi; \
+	  if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    rm -f $(INCOMPLETE); \
+	    echo "error: $$found cannot make virtual environments (no ensurepip);" \
+	      "on Debian and Ubuntu install python3-venv, or name another" \
+	      "interpreter with 'make PYTHON=/path/to/python'" >&2; \
+	    exit 1; \
+	  fi; \
+	  "$$found" -m venv $(VENV); \
+	fi; \
+	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
+	$(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
+	touch $@; \
+	rm -f $(INCOMPLETE)
+
+clean:
+	rm -rf .venv .venv.incomplete .mypy_cache .pytest_cache .ruff_cache \
+	  .hypothesis build grw_smoothing.egg-info
+	find official_ext tests tools -name __pycache__ -type d -prune \
+	  -exec rm -rf {} +

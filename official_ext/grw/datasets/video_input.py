@@ -1,0 +1,422 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Reads labelled video for training and evaluation.
+
+This is the Model Garden's pipeline (`official.vision.dataloaders.video_input`
+read by `official.core.input_reader`) with what it lacks: augmentation can be
+switched off or seeded, bad records are named or dropped and counted, and a
+label outside the classes is never trained on.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+from official.core import input_reader
+from official.vision.dataloaders import video_input
+from official.vision.ops import augment, preprocess_ops_3d
+
+from official_ext.grw.configs import grw as grw_config
+from official_ext.grw.datasets import record_check
+
+# With on_bad_record 'skip', a feature beside 'image': per clip, how many
+# records were dropped around it.  Its sum over all clips is the number dropped.
+BAD_RECORDS = 'bad_records'
+# Where a decoded record comes from, for messages.
+LOCATION = 'location'
+
+Features = dict[str, tf.Tensor]
+Example = tuple[Features, tf.Tensor]
+
+
+def random_crop_resize(frames: tf.Tensor, size: tuple[int, int],
+                       aspect_ratio: tuple[float, float],
+                       area_range: tuple[float, float],
+                       seed: int) -> tf.Tensor:
+  """Crops a random box and resizes it, repeatably.
+
+  Draws from the distribution of `preprocess_ops_3d.random_crop_resize`, which
+  takes no seed.
+
+  Args:
+    frames: [frames, height, width, channels].
+    size: height and width of the result, in pixels.
+    aspect_ratio: smallest and largest width over height of the box, before the
+      result's own aspect ratio.
+    area_range: smallest and largest share of the frame's area.
+    seed: not 0.
+
+  Returns:
+    [frames, *size, channels], of the type of `frames`.
+  """
+  height, width = size
+  begin, box, _ = tf.image.sample_distorted_bounding_box(
+      tf.shape(frames)[1:],
+      bounding_boxes=tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+      seed=seed,
+      min_object_covered=0.1,
+      aspect_ratio_range=[ratio * width / height for ratio in aspect_ratio],
+      area_range=area_range,
+      use_image_if_no_bounding_boxes=True)
+  crop = tf.image.crop_to_bounding_box(frames, begin[0], begin[1], box[0],
+                                       box[1])
+  return tf.cast(tf.image.resize(crop, size), frames.dtype)
+
+
+class VideoParser(video_input.Parser):
+  """Turns a decoded record into a clip and its label.
+
+  The same as the Model Garden's parser as long as `augment`, `random_flip` and
+  `random_offset` are true and there is no seed, except that a record without
+  frames or with a label outside the classes fails by name.
+  """
+
+  def __init__(self, params: grw_config.DataConfig):
+    """Checks the config.
+
+    Args:
+      params: the data to parse.
+
+    Raises:
+      ValueError: the values cannot be used together.
+    """
+    if params.num_classes < 1:
+      raise ValueError(f'num_classes={params.num_classes}: expected the number '
+                       'of classes in the data.')
+    self._params = params
+    self._size = (params.feature_shape[1], params.feature_shape[2])
+    # Workers of a tf.data service must not all draw the same numbers.
+    self._seed = None if params.enable_tf_data_service else params.seed
+    self._is_stock = (
+        params.augment and params.random_flip and params.random_offset and
+        self._seed is None)
+    if not params.augment:
+      for name in ('aug_type', 'mixup_and_cutmix', 'aug_random_rotation'):
+        if getattr(params, name):
+          raise ValueError(f'augment=False and {name} is set: expected one or '
+                           'the other.')
+    if params.output_audio and params.is_training and not self._is_stock:
+      raise ValueError('output_audio=True: expected augment, random_flip and '
+                       'random_offset all true and no seed.')
+    super().__init__(params, params.image_field_key, params.label_field_key)
+
+  def _checked(self, decoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Fails unless there are frames, and one label among the classes."""
+    params = self._params
+    frames = decoded[params.image_field_key]
+    label = decoded[params.label_field_key]
+    limit = record_check.num_labels(params.num_classes)
+    in_range = tf.reduce_all(tf.logical_and(label >= 0, label < limit))
+    if not params.is_multilabel:
+      in_range = tf.logical_and(in_range, tf.equal(tf.size(label), 1))
+    found = tf.strings.reduce_join(
+        tf.strings.as_string(tf.reshape(label, [-1])), separator=', ')
+    wanted = 'labels' if params.is_multilabel else 'one label'
+    checks = [
+        record_check.require(
+            tf.shape(frames)[0] > 0, decoded[LOCATION],
+            [f'has zero frames in {params.image_field_key!r}, or lacks them; '
+             f'{record_check.ADVICE}.']),
+        record_check.require(
+            in_range, decoded[LOCATION],
+            ['has label [', found, f'] in {params.label_field_key!r}, expected '
+             f'{wanted} in [0, {limit}) (num_classes={params.num_classes}); '
+             f'{record_check.LABEL_ADVICE}.']),
+    ]
+    with tf.control_dependencies(checks):
+      frames, label = tf.identity(frames), tf.identity(label)
+    if not params.is_multilabel and label.shape.rank == 1:
+      label = tf.ensure_shape(label, [1])
+    return {
+        **decoded,
+        params.image_field_key: frames,
+        params.label_field_key: label
+    }
+
+  def _random_seed(self, use: int) -> int | None:
+    # The same seed would give the same numbers to each use, and so tie the flip
+    # to the offset.  0 would mean none.
+    return None if self._seed is None else 8 * abs(self._seed) + use
+
+  def _sample_clip(self, frames: tf.Tensor) -> tf.Tensor:
+    """Takes [num_frames, ...] out of all frames of a training video."""
+    params = self._params
+    num_frames, stride = params.feature_shape[0], params.temporal_stride
+    if params.augment and params.random_stride_range > 0:
+      stride = tf.random.uniform(
+          [], tf.maximum(stride - params.random_stride_range, 1),
+          stride + params.random_stride_range, tf.int32, self._random_seed(5))
+    return preprocess_ops_3d.sample_sequence(
+        frames, num_frames, params.random_offset, stride, self._random_seed(1))
+
+  def _augment(self, clip: tf.Tensor) -> tf.Tensor:
+    """Crops, mirrors and distorts [frames, height, width, channels]."""
+    params = self._params
+    aspect_ratio = (params.aug_min_aspect_ratio, params.aug_max_aspect_ratio)
+    area_range = (params.aug_min_area_ratio, params.aug_max_area_ratio)
+    seed = self._random_seed(2)
+    if seed is None:
+      clip = preprocess_ops_3d.random_crop_resize(
+          clip, *self._size, params.feature_shape[0], params.feature_shape[3],
+          aspect_ratio, area_range)
+    else:
+      clip = random_crop_resize(clip, self._size, aspect_ratio, area_range,
+                                seed)
+    if params.random_flip:
+      clip = preprocess_ops_3d.random_flip_left_right(clip,
+                                                      self._random_seed(3))
+    if params.aug_random_rotation:
+      clip = preprocess_ops_3d.random_rotation(clip, self._random_seed(4))
+    return clip if self._augmenter is None else self._augmenter.distort(clip)
+
+  def _parse_train_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
+    """Parses data for training; see `video_input.Parser`."""
+    decoded = self._checked(decoded_tensors)
+    if self._is_stock:
+      return super()._parse_train_data(decoded)
+    params = self._params
+    num_frames, *_, channels = params.feature_shape
+    clip = self._sample_clip(decoded[params.image_field_key])
+    if params.augment:
+      if clip.dtype == tf.string:
+        clip = preprocess_ops_3d.decode_image(clip, channels)
+      clip = preprocess_ops_3d.normalize_image(
+          self._augment(clip), params.zero_centering_image)
+    else:
+      clip = video_input.process_image(
+          clip, is_training=False, num_frames=num_frames,
+          min_resize=params.min_image_size, crop_size=self._size,
+          num_channels=channels,
+          zero_centering_image=params.zero_centering_image,
+          input_image_format=params.input_image_format)
+    clip = tf.ensure_shape(clip, params.feature_shape)
+    label = video_input.process_label(
+        decoded[params.label_field_key], params.one_hot, params.num_classes,
+        tf.dtypes.as_dtype(params.label_dtype))
+    return {'image': tf.cast(clip, params.dtype)}, label
+
+  def _parse_eval_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
+    """Parses data for evaluation; see `video_input.Parser`."""
+    return super()._parse_eval_data(self._checked(decoded_tensors))
+
+
+class RecordDecoder:
+  """Parses raw records of `record_check.read_records`; failures name them."""
+
+  def __init__(self, params: grw_config.DataConfig):
+    self._context = {params.label_field_key: tf.io.VarLenFeature(tf.int64)}
+    self._sequence = {
+        # Missing frames are reported, with the record, when they are counted.
+        params.image_field_key: tf.io.FixedLenSequenceFeature(
+            (), tf.string, allow_missing=True)
+    }
+    if params.output_audio:
+      self._sequence[params.audio_feature] = tf.io.VarLenFeature(tf.float32)
+
+  def decode(self, raw: record_check.RawRecord) -> dict[str, tf.Tensor]:
+    """Returns the tensors of a record, by key, and its `LOCATION`."""
+    location = record_check.location(raw)
+    readable = record_check.require(
+        raw['serialized'] != record_check.UNREADABLE, location,
+        ['cannot be read: the file is truncated, corrupted or gone; '
+         f'{record_check.ADVICE}.'])
+    with tf.control_dependencies([readable]):
+      serialized = tf.identity(raw['serialized'])
+    context, sequence = tf.io.parse_single_sequence_example(
+        serialized, self._context, self._sequence, example_name=location)
+    decoded = {
+        key: tf.sparse.to_dense(value) if isinstance(value, tf.SparseTensor)
+        else value for key, value in {**context, **sequence}.items()
+    }
+    return {**decoded, LOCATION: location}
+
+
+class TfdsDecoder(video_input.VideoTfdsDecoder):
+  """The Model Garden's TFDS decoder; messages name the dataset and split."""
+
+  def __init__(self, params: grw_config.DataConfig):
+    super().__init__(params.image_field_key, params.label_field_key)
+    self._location = (f'a clip of the TFDS dataset "{params.tfds_name}", split '
+                      f'"{params.tfds_split}",')
+
+  def decode(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns frames and label by key, and their `LOCATION`."""
+    return {
+        **super().decode(features), LOCATION: tf.constant(self._location)
+    }
+
+
+def _decoder(params: grw_config.DataConfig):
+  return TfdsDecoder(params) if params.tfds_name else RecordDecoder(params)
+
+
+def _zeros(spec: Any) -> Any:
+  """Returns zeros of a nest of specs; unknown dimensions are 0."""
+  return tf.nest.map_structure(
+      lambda s: tf.zeros([size or 0 for size in s.shape], s.dtype), spec)
+
+
+def drop_and_count(dataset: tf.data.Dataset, parse_fn) -> tf.data.Dataset:
+  """Maps a function over a dataset and drops the elements on which it fails.
+
+  Adds to each clip the number dropped between it and the next, and to the first
+  those before it too, under `BAD_RECORDS`.  The sum over clips is the number
+  dropped so far, however they are shuffled, batched or sent afterwards.  To
+  know what follows a clip, it is held back until the next arrives.
+
+  Args:
+    dataset: elements for `parse_fn`; failures to read it count too.
+    parse_fn: returns (features, label).
+
+  Returns:
+    A dataset of (features, label).
+  """
+  parsed_spec = dataset.map(parse_fn).element_spec
+  # The end takes a number as well: it releases the last clip.
+  end = tf.data.Dataset.from_tensors((True, _zeros(dataset.element_spec)))
+  more = tf.data.Dataset.from_tensors(False).repeat()
+  numbered = tf.data.Dataset.zip((more, dataset)).concatenate(end).enumerate()
+
+  def parse(number, element):
+    is_end, raw = element
+    return number, tf.cond(is_end, lambda: _zeros(parsed_spec),
+                           lambda: parse_fn(raw))
+
+  # A number used up by an element that failed leaves a gap.
+  kept = numbered.map(
+      parse, num_parallel_calls=tf.data.AUTOTUNE,
+      deterministic=True).ignore_errors(log_warning=True).enumerate()
+
+  def release(state, element):
+    counted, (features, label) = state
+    position, (number, arrived) = element
+    dropped = number - position
+    # Nothing is held when the first arrives: what was dropped before it stays
+    # to be counted.
+    now_counted = tf.where(position > 0, dropped, 0)
+    features = {**features, BAD_RECORDS: dropped - counted}
+    return (now_counted, arrived), (features, label)
+
+  nothing = (tf.constant(0, tf.int64), _zeros(parsed_spec))
+  return kept.scan(nothing, release).skip(1)
+
+
+class VideoReader(input_reader.InputReader):
+  """The Model Garden's reader, on files checked to hold records."""
+
+  def __init__(self, params: grw_config.DataConfig, **kwargs):
+    self._files_config = params
+    super().__init__(params, **kwargs)
+
+  def get_files(self, input_path):
+    """Returns the files to read; see `record_check.list_files`."""
+    files = record_check.list_files(self._files_config)
+    record_check.check_first_records(
+        files, record_parser(self._files_config), self._files_config)
+    return files
+
+
+def record_parser(params: grw_config.DataConfig) -> record_check.ParseFn:
+  """Returns a function that parses all of a raw record, or fails.
+
+  Args:
+    params: the data to parse.
+
+  Returns:
+    A function of what `record_check.read_records` yields.  It decodes every
+    frame, not only those of the clip.
+  """
+  decoder, parser = RecordDecoder(params), VideoParser(params)
+
+  def parse(raw: record_check.RawRecord):
+    decoded = decoder.decode(raw)
+    frames = preprocess_ops_3d.decode_image(
+        decoded[params.image_field_key], params.feature_shape[3])
+    return tf.shape(frames), parser.parse_fn(params.is_training)(decoded)
+
+  return parse
+
+
+@contextlib.contextmanager
+def explained_errors(*configs: grw_config.DataConfig) -> Iterator[None]:
+  """Makes errors of the input pipeline name the file and the record.
+
+  Args:
+    *configs: the data read inside the `with` block.
+
+  Yields:
+    Nothing.
+
+  Raises:
+    record_check.InputDataError: in place of a TensorFlow error that bad input
+      caused; other errors pass as they are.
+  """
+  try:
+    yield
+  except tf.errors.OpError as error:
+    for params in configs:
+      explanation = record_check.explain_input_error(
+          error, params, record_parser(params))
+      if explanation is not None:
+        raise explanation from error
+    raise
+
+
+def build_video_dataset(
+    params: grw_config.DataConfig,
+    input_context: tf.distribute.InputContext | None = None
+) -> tf.data.Dataset:
+  """Builds the batches of a split.
+
+  Args:
+    params: what to read, from TFRecords or TFDS, and how.
+    input_context: this pipeline among several, or None.
+
+  Returns:
+    A dataset of (features, labels): 'image' [batch, frames, height, width,
+    channels]; with `on_bad_record` 'skip' also `BAD_RECORDS` [batch], int64,
+    which must not reach the model; labels [batch, classes] if `one_hot`.
+
+  Raises:
+    ValueError: the config is wrong.
+    record_check.InputDataError: the files are missing or empty, or their first
+      records are bad.
+  """
+  record_check.check_policy(params.on_bad_record)
+  decode_fn = _decoder(params).decode
+  parse_fn = VideoParser(params).parse_fn(params.is_training)
+  compression = record_check.compression_type(params)
+  postprocess_fn = video_input.PostBatchProcessor(params)
+  if params.mixup_and_cutmix is not None:
+    mix = augment.MixupAndCutmix(
+        **params.mixup_and_cutmix.as_dict(), num_classes=params.num_classes)
+
+    def postprocess_fn(features, labels):
+      image, labels = mix(features['image'], labels)
+      return {**features, 'image': image}, labels
+
+  if params.on_bad_record == 'skip':
+    hooks = {
+        'sample_fn': lambda dataset: drop_and_count(
+            dataset, lambda raw: parse_fn(decode_fn(raw)))
+    }
+  else:
+    hooks = {'decoder_fn': decode_fn, 'parser_fn': parse_fn}
+  return VideoReader(
+      params,
+      dataset_fn=lambda files: record_check.read_records(files, compression),
+      postprocess_fn=postprocess_fn,
+      **hooks).read(input_context)

@@ -1,0 +1,252 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""GRW-smoothing: the loss that makes frame embeddings a smooth random walk.
+
+Goldman, Giryes, Satyanarayanan, "Smooth Regularization for Efficient Video
+Recognition", NeurIPS 2025, arXiv 2511.20928, Section 3.  For the embeddings
+z_0 … z_{T−1} of one window of consecutive frames, with v_t = z_{t+1} − z_t
+and a_t = v_{t+1} − v_t,
+
+    order = −log [ exp(−½ Σ‖a_t‖²) / Σ_π exp(−½ Σ‖a_t^π‖²) ]
+    speed = ½ Σ‖v_t‖²
+    L_smooth = mean over windows of (order + α · speed)
+
+where π runs over the orderings of the window's frames that keep the first.
+Everything is computed in float32.
+"""
+
+import threading
+from typing import Any, NamedTuple
+
+from absl import logging
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.losses import orderings
+
+
+class SmoothingTerms(NamedTuple):
+  """The terms of one batch of windows; every field is a float32 scalar.
+
+  Attributes:
+    smoothing_loss: L_smooth = order_loss + α · speed_loss.
+    order_loss: mean over windows of −log p(true order), in nats.
+    speed_loss: mean over windows of ½ Σ‖v_t‖².
+    order_accuracy: share of windows whose true order is likelier than every
+      other ordering considered.
+    mean_acceleration: mean of ‖a_t‖ over windows and frames.
+    mean_speed: mean of ‖v_t‖ over windows and frames.
+  """
+  smoothing_loss: tf.Tensor
+  order_loss: tf.Tensor
+  speed_loss: tf.Tensor
+  order_accuracy: tf.Tensor
+  mean_acceleration: tf.Tensor
+  mean_speed: tf.Tensor
+
+
+def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
+  """Cuts clips into windows that do not overlap.
+
+  Args:
+    embeddings: [batch, N, D]; N may be unknown until run time.
+    window: T, frames in a window.
+
+  Returns:
+    [batch · ⌊N/T⌋, T, D]; the last N mod T frames take no part.
+
+  Raises:
+    ValueError: N is known and smaller than T.
+  """
+  num_frames = embeddings.shape[1]
+  if num_frames is not None and num_frames < window:
+    raise ValueError(
+        f'A GRW window of {window} frames does not fit into clips that have '
+        f'{num_frames} embeddings: use a smaller window or longer clips.')
+  if num_frames is None:
+    num_frames = tf.shape(embeddings)[1]
+  used = num_frames // window * window
+  return tf.reshape(
+      embeddings[:, :used], [-1, window, embeddings.shape[-1]])
+
+
+def velocities(windows: tf.Tensor) -> tf.Tensor:
+  """v_t = z_{t+1} − z_t in float32: [windows, T, D] → [windows, T−1, D]."""
+  windows = tf.cast(windows, tf.float32)
+  return windows[:, 1:] - windows[:, :-1]
+
+
+def velocity_gram(velocity: tf.Tensor) -> tf.Tensor:
+  """Inner products of velocities: [windows, T−1, D] → [windows, (T−1)²]."""
+  gram = tf.matmul(velocity, velocity, transpose_b=True)
+  return tf.reshape(gram, [-1, velocity.shape[1] ** 2])
+
+
+def order_energies(gram: tf.Tensor,
+                   window: int,
+                   sampled: bool = False,
+                   num_orderings: int = 1000,
+                   seed: int = 0) -> orderings.OrderEnergies:
+  """Energies of the true order, of all orderings together, and of its rival.
+
+  Args:
+    gram: [windows, (T−1)²] from `velocity_gram`.
+    window: T ≥ 3.
+    sampled: sum over a sample of orderings although all could be had.  Always
+      so for T > 12.
+    num_orderings: how many to sample, the true one among them.
+    seed: of the sample.
+  """
+  if sampled or window > orderings.MAX_EXACT_WINDOW:
+    return orderings.listed_energies(
+        gram, orderings.sample_orderings(window, num_orderings, seed))
+  if window <= orderings.MAX_ENUMERATED_WINDOW:
+    return orderings.listed_energies(
+        gram, orderings.enumerate_orderings(window))
+  return orderings.exact_energies(gram, window)
+
+
+def smoothing_terms(windows: tf.Tensor,
+                    alpha: float = 0.5,
+                    sampled: bool = False,
+                    num_orderings: int = 1000,
+                    seed: int = 0) -> SmoothingTerms:
+  """The GRW-smoothing loss of a batch of windows, and what it consists of.
+
+  A window whose frames all coincide costs log (T−1)! and is at a saddle, not
+  a minimum: the order term pushes its frames apart, the speed term holds them
+  together.
+
+  Args:
+    windows: [windows, T, D] embeddings of consecutive frames, any float type.
+    alpha: α, the weight of the speed term.
+    sampled, num_orderings, seed: see `order_energies`.
+  """
+  window = windows.shape[1]
+  velocity = velocities(windows)
+  gram = velocity_gram(velocity)
+  energies = order_energies(gram, window, sampled, num_orderings, seed)
+
+  order_loss = tf.reduce_mean(energies.true - energies.free)
+  squared_speed = gram[:, ::window]  # The diagonal of the Gram matrix.
+  speed_loss = tf.reduce_mean(0.5 * tf.reduce_sum(squared_speed, axis=1))
+
+  # Measures only: no gradient, so the square root at zero does no harm.
+  squared_speed = tf.stop_gradient(squared_speed)
+  neighbours = tf.stop_gradient(gram[:, 1::window])  # ⟨v_t, v_{t+1}⟩
+  squared_acceleration = (
+      squared_speed[:, 1:] + squared_speed[:, :-1] - 2.0 * neighbours)
+  return SmoothingTerms(
+      smoothing_loss=order_loss + alpha * speed_loss,
+      order_loss=order_loss,
+      speed_loss=speed_loss,
+      order_accuracy=tf.reduce_mean(
+          tf.cast(energies.true < energies.rival, tf.float32)),
+      mean_acceleration=tf.reduce_mean(
+          tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
+      mean_speed=tf.reduce_mean(tf.sqrt(squared_speed)))
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class GrwSmoothing(tf_keras.layers.Layer):
+  """Adds λ · L_smooth of its input to the model's losses; identity otherwise.
+
+  Put it where the embeddings of consecutive frames are, [batch, N, D]:
+
+      embeddings = GrwSmoothing(window=5, alpha=0.5, weight=0.1)(embeddings)
+
+  `model.losses` then holds λ · L_smooth (a float32 scalar, the mean over the
+  replica's windows), which any Keras or Model Garden train step adds to its
+  own loss.  In inference nothing depends on it, so exported graphs are free
+  of it.  `terms` has what the last call computed.
+  """
+
+  def __init__(self,
+               window: int = 5,
+               alpha: float = 0.5,
+               weight: float = 0.1,
+               sampled: bool = False,
+               num_orderings: int = 1000,
+               seed: int = 0,
+               **kwargs):
+    """Initialises the layer.
+
+    Args:
+      window: T, frames in a window; at least 3.
+      alpha: α ≥ 0, the weight of the speed term against the order term.
+      weight: λ ≥ 0.  At 0 the terms are measured but not added.
+      sampled: sum over sampled orderings although T ≤ 12 could be exact.
+      num_orderings: orderings in the sample, the true one among them.
+      seed: of the sample.
+      **kwargs: of the Keras layer.  The layer computes in float32 whatever
+        the global precision policy.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+    if window < orderings.MIN_WINDOW:
+      raise ValueError(
+          f'A GRW window needs at least {orderings.MIN_WINDOW} frames, because '
+          f'an acceleration takes three; got window={window}.')
+    if alpha < 0 or weight < 0:
+      raise ValueError(
+          f'alpha and weight must not be negative; got {alpha} and {weight}.')
+    if num_orderings < 2:
+      raise ValueError(
+          'num_orderings must be at least 2, the true ordering and another; '
+          f'got {num_orderings}.')
+    # Keras casts inputs before `call`: float32 must be the layer's own type,
+    # or a bfloat16 policy would round the embeddings first.
+    kwargs.setdefault('dtype', 'float32')
+    super().__init__(**kwargs)
+    self.window = window
+    self.alpha = alpha
+    self.weight = weight
+    self.sampled = sampled
+    self.num_orderings = num_orderings
+    self.seed = seed
+    # MirroredStrategy traces each replica in a thread of its own and switches
+    # between them inside the model; a plain attribute would mix them up.
+    self._last_call = threading.local()
+    if not sampled and window > orderings.MAX_EXACT_WINDOW:
+      logging.info(
+          'A window of %d frames has too many orderings to sum exactly: '
+          'sampling %d.', window, num_orderings)
+
+  @property
+  def terms(self) -> SmoothingTerms:
+    """What the last call of this thread computed; read it in the same step."""
+    return self._last_call.terms
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """[batch, N, D] embeddings in, the same embeddings out."""
+    terms = smoothing_terms(
+        cut_windows(inputs, self.window), self.alpha, self.sampled,
+        self.num_orderings, self.seed)
+    self._last_call.terms = terms
+    if self.weight:
+      self.add_loss(self.weight * terms.smoothing_loss)
+    return tf.identity(inputs)
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+        **super().get_config(),
+        'window': self.window,
+        'alpha': self.alpha,
+        'weight': self.weight,
+        'sampled': self.sampled,
+        'num_orderings': self.num_orderings,
+        'seed': self.seed,
+    }

@@ -1,0 +1,261 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A Model Garden video backbone with GRW-smoothing and a head.
+
+Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 3: smoothing of the
+final frame embeddings, or of an intermediate endpoint.
+"""
+
+from typing import Any, Mapping, Optional
+
+from absl import logging
+from official.projects.movinet.modeling import movinet  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official.projects.movinet.modeling import movinet_layers
+from official.vision.modeling import backbones
+from official.vision.modeling import factory_3d
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.losses import grw_smoothing
+from official_ext.grw.modeling import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.modeling import temporal_head
+
+
+def build_backbone(
+    input_specs: tf_keras.layers.InputSpec,
+    model_config: grw_cfg.GrwModel,
+    l2_regularizer: Optional[tf_keras.regularizers.Regularizer] = None,
+) -> tf_keras.Model:
+  """The stock backbone, with its batch norms synchronised as configured.
+
+  MoViNet's `use_sync_bn` leaves out the batch norms of skip projections, which
+  then normalise by their own replica and make two replicas train differently
+  from one.  They are synchronised here too.
+
+  Args:
+    input_specs: [batch, frames, height, width, 3].
+    model_config: `backbone` and `norm_activation` are read.
+    l2_regularizer: of the convolutions.
+  """
+  backbone = backbones.factory.build_backbone(
+      input_specs=input_specs,
+      backbone_config=model_config.backbone,
+      norm_activation_config=model_config.norm_activation,
+      l2_regularizer=l2_regularizer)
+  if model_config.norm_activation.use_sync_bn:
+    for layer in backbone.submodules:
+      if isinstance(layer, tf_keras.layers.BatchNormalization):
+        layer.synchronized = True
+        layer.fused = False
+  return backbone
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class Beside(tf_keras.layers.Layer):
+  """Returns the first of its inputs, and keeps the second in the model.
+
+  A functional model drops layers that its outputs do not need, and with them
+  the losses they add.
+  """
+
+  def call(self, inputs):
+    return tf.identity(inputs[0])
+
+
+def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
+  """[batch, N, H, W, C] features to their spatial mean [batch, N, C]."""
+  if features.shape.rank != 5:
+    raise ValueError(
+        f'Endpoint {name!r} has shape {features.shape}; GRW-smoothing needs '
+        '[batch, frames, height, width, channels].')
+  return tf.reduce_mean(features, axis=[2, 3])
+
+
+def _check_window(vectors: tf.Tensor, name: str, window: int,
+                  num_frames: Optional[int]):
+  count = vectors.shape[1]
+  if count is not None and count < window:
+    raise ValueError(
+        f'Endpoint {name!r} has {count} feature vectors for {num_frames} '
+        f'frames, fewer than one GRW window of {window}. Use a backbone that '
+        "keeps one a frame (for MoViNet average_pooling_type='2d', for "
+        'ResNet-3D temporal strides of 1), a smaller window or longer clips.')
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class GrwClassifier(tf_keras.Model):
+  """Clips [batch, N, height, width, 3] to logits [batch, classes].
+
+  The input is {'image': clips}, values in [0, 1].  λ · L_smooth is in
+  `losses` after a call.  Layers after the backbone have names that begin with
+  'grw_', by which the optimiser tells them from the backbone's.
+  """
+
+  def __init__(self,
+               model_config: grw_cfg.GrwModel,
+               num_classes: int,
+               input_specs: tf_keras.layers.InputSpec,
+               l2_weight_decay: float = 0.0,
+               **kwargs):
+    """Builds backbone, smoothing and head.
+
+    Args:
+      model_config: the whole model; kept in the Keras config, so that a saved
+        model loads without the code that made it.
+      num_classes: width of the logits.
+      input_specs: of the clips; frames, height and width may be None.
+      l2_weight_decay: of convolutions and of the last dense layer.
+      **kwargs: of the Keras model.
+
+    Raises:
+      ValueError: an endpoint that does not exist, too few feature vectors for
+        a window, or embeddings that the attention heads cannot share.
+    """
+    smoothing = model_config.smoothing
+    # Half, to match tf.nn.l2_loss.
+    regularizer = (
+        tf_keras.regularizers.l2(l2_weight_decay / 2.0)
+        if l2_weight_decay else None)
+    backbone = build_backbone(input_specs, model_config, regularizer)
+
+    image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
+    outputs = backbone(
+        {'image': image} if isinstance(backbone.input, Mapping) else image)
+    endpoints = outputs[0] if isinstance(outputs, tuple) else outputs
+
+    last = 'head' if 'head' in endpoints else max(endpoints)
+    features = _frame_vectors(endpoints[last], last)
+    if smoothing.placement == 'none':
+      smooth = None
+    else:
+      smooth = grw_smoothing.GrwSmoothing(
+          window=smoothing.window, alpha=smoothing.alpha,
+          weight=smoothing.weight, sampled=smoothing.sampled,
+          num_orderings=smoothing.num_orderings, seed=smoothing.seed,
+          name='grw_smoothing')
+    if smoothing.placement == 'intermediate':
+      if smoothing.endpoint not in endpoints:
+        raise ValueError(
+            f'task.model.smoothing.endpoint={smoothing.endpoint!r} is not an '
+            f'endpoint of the backbone, which has {sorted(endpoints)}.')
+      vectors = _frame_vectors(
+          endpoints[smoothing.endpoint], smoothing.endpoint)
+      _check_window(
+          vectors, smoothing.endpoint, smoothing.window, input_specs.shape[1])
+      # Normalised so that neither a scale nor an offset, both of which the
+      # following layers could undo, makes the loss small.
+      normalised = tf_keras.layers.BatchNormalization(
+          center=False, scale=False,
+          synchronized=model_config.norm_activation.use_sync_bn,
+          momentum=model_config.norm_activation.norm_momentum,
+          epsilon=model_config.norm_activation.norm_epsilon,
+          dtype='float32', name='grw_norm')(vectors)
+      smoothed = smooth(normalised * vectors.shape[-1] ** -0.5)
+      features = Beside(name='grw_beside')([features, smoothed])
+    elif smoothing.placement == 'final':
+      _check_window(features, last, smoothing.window, input_specs.shape[1])
+
+    head = model_config.head
+    if smoothing.placement == 'final' or head.type == 'temporal':
+      # The published "normalising affine map".  float32, so that the loss
+      # sees embeddings that no precision policy has rounded.
+      features = tf_keras.layers.Dense(
+          head.embedding_dim or features.shape[-1], dtype='float32',
+          name='grw_embedding')(features)
+    if smoothing.placement == 'final':
+      features = smooth(features)
+
+    if head.type == 'temporal':
+      logits = temporal_head.TemporalHead(
+          num_classes=num_classes,
+          num_layers=head.num_layers,
+          num_heads=head.num_heads,
+          mlp_ratio=head.mlp_ratio,
+          causal=head.causal,
+          dropout_rate=model_config.dropout_rate,
+          stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
+          kernel_regularizer=regularizer,
+          name='grw_head')(features)
+    else:
+      clip = tf.reduce_mean(features, axis=1)
+      logits = movinet_layers.ClassifierHead(
+          head_filters=getattr(backbone, 'head_filters', 2048),
+          num_classes=num_classes,
+          dropout_rate=model_config.dropout_rate,
+          kernel_regularizer=regularizer,
+          conv_type='2plus1d',
+          activation=head.movinet_activation,
+          name='grw_classifier_head')(
+              clip[:, tf.newaxis, tf.newaxis, tf.newaxis, :])
+
+    super().__init__(
+        inputs={'image': image}, outputs=logits, **kwargs)
+    # After super(), so that Keras tracks them.
+    self._backbone = backbone
+    self._smoothing = smooth
+    self._config = {
+        'model_config': model_config.as_dict(),
+        'num_classes': num_classes,
+        'input_shape': tuple(input_specs.shape),
+        'l2_weight_decay': l2_weight_decay,
+    }
+
+  @property
+  def backbone(self) -> tf_keras.Model:
+    """The stock backbone."""
+    return self._backbone
+
+  @property
+  def smoothing(self) -> Optional[grw_smoothing.GrwSmoothing]:
+    """The smoothing layer; None where placement is 'none'."""
+    return self._smoothing
+
+  @property
+  def checkpoint_items(self) -> dict[str, Any]:
+    """What a trainer's checkpoint holds besides the model."""
+    return {'backbone': self.backbone}
+
+  def get_config(self) -> dict[str, Any]:
+    return {'name': self.name, **self._config}
+
+  @classmethod
+  def from_config(cls, config, custom_objects=None):
+    config = dict(config)
+    model_config = grw_cfg.GrwModel()
+    model_config.override(config.pop('model_config'))
+    return cls(
+        model_config=model_config,
+        input_specs=tf_keras.layers.InputSpec(
+            shape=tuple(config.pop('input_shape'))),
+        **config)
+
+
+@factory_3d.register_model_builder('grw')
+def build_grw_model(
+    input_specs: tf_keras.layers.InputSpec,
+    model_config: grw_cfg.GrwModel,
+    num_classes: int,
+    l2_regularizer: Optional[tf_keras.regularizers.Regularizer] = None,
+) -> GrwClassifier:
+  """Builds a GrwClassifier as `factory_3d.build_model` asks for it."""
+  l2 = float(l2_regularizer.get_config()['l2']) if l2_regularizer else 0.0
+  logging.info(
+      'Building a GRW-smoothed %s: placement %s, window %d, lambda %g, %s head',
+      model_config.backbone.type, model_config.smoothing.placement,
+      model_config.smoothing.window, model_config.smoothing.weight,
+      model_config.head.type)
+  return GrwClassifier(
+      model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2)

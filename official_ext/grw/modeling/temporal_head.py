@@ -1,0 +1,190 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The temporal head: a small transformer over frame embeddings.
+
+Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 3, as published: layer
+norm, fixed sine and cosine positions, pre-norm transformer blocks, layer norm,
+mean over frames, dropout, dense.
+"""
+
+from typing import Any, Optional
+
+from official.vision.modeling.layers import nn_layers
+import tensorflow as tf
+import tf_keras
+
+_NORM_EPSILON = 1e-5
+
+
+def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
+  """Fixed positions, [num_frames, dim] float32.
+
+  Frame n has concat(sin(n ω), cos(n ω)), ω_i = 10000^(−i / (dim/2 − 1)).
+
+  Args:
+    num_frames: a scalar, known or not before run time.
+    dim: even, at least 4.
+  """
+  half = dim // 2
+  exponents = tf.range(half, dtype=tf.float32) / (half - 1)
+  angles = (tf.range(num_frames, dtype=tf.float32)[:, tf.newaxis]
+            * tf.pow(10000.0, -exponents))
+  return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class TransformerBlock(tf_keras.layers.Layer):
+  """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
+
+  The MLP is D → mlp_ratio · D → D with the exact GELU between.  Both residual
+  branches are under stochastic depth, which drops them for whole clips.
+  """
+
+  def __init__(self,
+               num_heads: int = 8,
+               mlp_ratio: int = 4,
+               causal: bool = False,
+               stochastic_depth_drop_rate: float = 0.0,
+               **kwargs):
+    """Initialises the block.
+
+    Args:
+      num_heads: attention heads; must divide D.
+      mlp_ratio: width of the MLP as a multiple of D.
+      causal: frames attend only to themselves and to those before.
+      stochastic_depth_drop_rate: chance to drop a branch, in [0, 1).
+      **kwargs: of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.num_heads = num_heads
+    self.mlp_ratio = mlp_ratio
+    self.causal = causal
+    self.stochastic_depth_drop_rate = stochastic_depth_drop_rate
+
+  def build(self, input_shape):
+    dim = input_shape[-1]
+    if dim % self.num_heads:
+      raise ValueError(
+          f'Embeddings of width {dim} cannot be shared among {self.num_heads} '
+          'attention heads: num_heads must divide the width.')
+    self.norm1 = tf_keras.layers.LayerNormalization(
+        epsilon=_NORM_EPSILON, name='norm1')
+    self.attention = tf_keras.layers.MultiHeadAttention(
+        self.num_heads, dim // self.num_heads, name='attention')
+    self.norm2 = tf_keras.layers.LayerNormalization(
+        epsilon=_NORM_EPSILON, name='norm2')
+    self.mlp_in = tf_keras.layers.Dense(
+        self.mlp_ratio * dim, activation='gelu', name='mlp_in')
+    self.mlp_out = tf_keras.layers.Dense(dim, name='mlp_out')
+    self.stochastic_depth = nn_layers.StochasticDepth(
+        self.stochastic_depth_drop_rate)
+    super().build(input_shape)
+
+  def call(self, inputs: tf.Tensor, training: Optional[bool] = None):
+    """[batch, N, D] → [batch, N, D]."""
+    x = self.norm1(inputs)
+    x = self.attention(x, x, use_causal_mask=self.causal)
+    inputs += self.stochastic_depth(x, training=training)
+    x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
+    return inputs + self.stochastic_depth(x, training=training)
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+        **super().get_config(),
+        'num_heads': self.num_heads,
+        'mlp_ratio': self.mlp_ratio,
+        'causal': self.causal,
+        'stochastic_depth_drop_rate': self.stochastic_depth_drop_rate,
+    }
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class TemporalHead(tf_keras.layers.Layer):
+  """Frame embeddings [batch, N, D] to float32 logits [batch, classes].
+
+  With `causal`, a frame's token depends on no later frame, so a stream needs
+  only key and value caches and a running mean of tokens.
+  """
+
+  def __init__(self,
+               num_classes: int,
+               num_layers: int = 2,
+               num_heads: int = 8,
+               mlp_ratio: int = 4,
+               causal: bool = False,
+               dropout_rate: float = 0.0,
+               stochastic_depth_drop_rate: float = 0.0,
+               kernel_regularizer: Any = None,
+               **kwargs):
+    """Initialises the head.
+
+    Args:
+      num_classes: width of the logits.
+      num_layers: transformer blocks.
+      num_heads: attention heads; must divide D.
+      mlp_ratio: width of a block's MLP as a multiple of D.
+      causal: see the class.
+      dropout_rate: before the last dense layer, in [0, 1).
+      stochastic_depth_drop_rate: see `TransformerBlock`.
+      kernel_regularizer: of the last dense layer.
+      **kwargs: of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.num_classes = num_classes
+    self.num_layers = num_layers
+    self.num_heads = num_heads
+    self.mlp_ratio = mlp_ratio
+    self.causal = causal
+    self.dropout_rate = dropout_rate
+    self.stochastic_depth_drop_rate = stochastic_depth_drop_rate
+    self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
+    self.norm_in = tf_keras.layers.LayerNormalization(
+        epsilon=_NORM_EPSILON, name='norm_in')
+    self.blocks = [
+        TransformerBlock(num_heads, mlp_ratio, causal,
+                         stochastic_depth_drop_rate, name=f'block{i}')
+        for i in range(num_layers)
+    ]
+    self.norm_out = tf_keras.layers.LayerNormalization(
+        epsilon=_NORM_EPSILON, name='norm_out')
+    self.dropout = tf_keras.layers.Dropout(dropout_rate)
+    # Softmax and cross entropy want float32 whatever the precision policy.
+    self.classifier = tf_keras.layers.Dense(
+        num_classes, kernel_regularizer=self.kernel_regularizer,
+        dtype='float32', name='classifier')
+
+  def call(self, inputs: tf.Tensor, training: Optional[bool] = None):
+    """[batch, N, D] embeddings → [batch, classes] float32 logits."""
+    x = self.norm_in(inputs)
+    positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])
+    x += tf.cast(positions, x.dtype)
+    for block in self.blocks:
+      x = block(x, training=training)
+    x = tf.reduce_mean(self.norm_out(x), axis=1)
+    return self.classifier(self.dropout(x, training=training))
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+        **super().get_config(),
+        'num_classes': self.num_classes,
+        'num_layers': self.num_layers,
+        'num_heads': self.num_heads,
+        'mlp_ratio': self.mlp_ratio,
+        'causal': self.causal,
+        'dropout_rate': self.dropout_rate,
+        'stochastic_depth_drop_rate': self.stochastic_depth_drop_rate,
+        'kernel_regularizer': tf_keras.regularizers.serialize(
+            self.kernel_regularizer),
+    }

@@ -1,0 +1,121 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Video classification with GRW-smoothing: what differs from the stock task."""
+
+from typing import Any, Optional
+
+from absl import logging
+from official.core import task_factory
+from official.vision.tasks import video_classification
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.checkpoints import initialization
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.datasets import video_input
+
+# Measured in every step beside the accuracies, under the names of
+# losses.SmoothingTerms.
+_SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
+_MEASURES = (
+    'class_loss', *_SMOOTHING_MEANS, 'acceleration_over_speed', 'bad_records')
+
+
+@task_factory.register_task_cls(grw_cfg.GrwTask)
+class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
+  """The stock task, with these differences.
+
+  *   Data: augmentation that can be switched off, labels that are checked,
+      bad records that are named or counted (`datasets.video_input`).
+  *   Logs: the classification loss, both smoothing terms, the share of windows
+      whose true order is the likeliest, mean acceleration over mean speed.
+  *   `init_checkpoint`: whatever layout the weights were published in.
+  """
+
+  def __init__(self, params: grw_cfg.GrwTask, **kwargs):
+    grw_cfg.validate_task(params)
+    super().__init__(params, **kwargs)
+
+  def initialize(self, model: tf_keras.Model):
+    """Loads `init_checkpoint`, if one is given, and says what it was."""
+    if self.task_config.init_checkpoint:
+      report = initialization.initialize(
+          model, self.task_config.init_checkpoint,
+          self.task_config.init_checkpoint_modules)
+      logging.info('%s', report)
+
+  def build_inputs(
+      self,
+      params: grw_cfg.DataConfig,
+      input_context: Optional[tf.distribute.InputContext] = None,
+  ) -> tf.data.Dataset:
+    """Batches of ({'image': [batch, N, height, width, 3]}, labels)."""
+    return video_input.build_dataset(params, input_context)
+
+  def build_metrics(self, training: bool = True) -> list[Any]:
+    """The stock accuracies, then the measures of this task."""
+    metrics = super().build_metrics(training)
+    names = ['class_loss']
+    if self.task_config.model.smoothing.placement != 'none':
+      names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
+    data = (self.task_config.train_data
+            if training else self.task_config.validation_data)
+    if data.on_bad_record == 'skip':
+      names.append('bad_records')
+    return metrics + [tf_keras.metrics.Mean(name) for name in names]
+
+  def process_metrics(self, metrics: list[Any], labels: Any,
+                      model_outputs: Any):
+    """Updates the accuracies; the measures have no label and no prediction."""
+    super().process_metrics(
+        [metric for metric in metrics if metric.name not in _MEASURES],
+        labels, model_outputs)
+
+  def train_step(self, inputs, model, optimizer, metrics=None):
+    """The stock step; λ · L_smooth is among `model.losses`."""
+    features, labels = _split_features(inputs)
+    logs = super().train_step((features, labels), model, optimizer, metrics)
+    _measure(metrics, model, inputs, logs)
+    return logs
+
+  def validation_step(self, inputs, model, metrics=None):
+    """The stock step, with the measures."""
+    features, labels = _split_features(inputs)
+    logs = super().validation_step((features, labels), model, metrics)
+    _measure(metrics, model, inputs, logs)
+    return logs
+
+
+def _split_features(inputs):
+  """What the model takes of a batch: the count of bad records is for us."""
+  features, labels = inputs
+  return {name: value for name, value in features.items()
+          if name != 'bad_records'}, labels
+
+
+def _measure(metrics, model, inputs, logs):
+  """Updates the measures from the step that has just been run."""
+  metrics = {metric.name: metric for metric in metrics or []}
+  metrics['class_loss'].update_state(logs['class_loss'])
+  if 'bad_records' in metrics:
+    metrics['bad_records'].update_state(inputs[0]['bad_records'])
+  if model.smoothing is not None:
+    terms = model.smoothing.terms
+    for name in _SMOOTHING_MEANS:
+      metrics[name].update_state(getattr(terms, name))
+    # Weighted by speed, so that the mean over steps is a ratio of means.
+    metrics['acceleration_over_speed'].update_state(
+        tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
+        sample_weight=terms.mean_speed)

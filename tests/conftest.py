@@ -1,0 +1,40 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Settings that every test runs under.
+
+They are environment variables so that the commands a test starts inherit them,
+and so that TensorFlow is imported only by the tests that use it.
+"""
+
+import os
+
+import hypothesis
+
+os.environ.setdefault('MPLBACKEND', 'Agg')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+# pytest-xdist runs several processes; each takes its share of the cores, since
+# TensorFlow would otherwise start one thread per core in each of them.
+_workers = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+if _workers > 1:
+  _threads = str(max(1, (os.cpu_count() or 1) // _workers))
+  os.environ.setdefault('OMP_NUM_THREADS', _threads)
+  os.environ.setdefault('TF_NUM_INTRAOP_THREADS', _threads)
+
+# The same examples in each run, and no time limit on one of them: the first
+# call of a TensorFlow function traces it.
+hypothesis.settings.register_profile(
+  'repeatable', deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.load_profile('repeatable')
