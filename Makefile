@@ -64,6 +64,10 @@ $(INSTALLED): pyproject.toml requirements.txt
 	    exit 1; \
 	  fi; \
 	  "$$found" -m venv $(VENV); \
+	elif [ ! -x $(RUN) ]; then \
+	  echo "error: $(VENV) exists and is no virtual environment;" \
+	    "remove it, or name another folder with 'make VENV=...'" >&2; \
+	  exit 1; \
 	fi; \
 	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
 	$(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \

@@ -112,7 +112,8 @@ class _Builder(_Name):
 def _require_ints(values: Any) -> tuple[int, ...]:
   if not isinstance(values, tuple) or len(values) > _MAX_RANK or any(
       type(value) is not int or value < 0 for value in values):
-    raise UnsafeCheckpointError(f'a tensor has extents {values!r:.80}')
+    raise UnsafeCheckpointError(
+        'has a tensor whose extents are not a few whole numbers')
   return values
 
 
@@ -131,20 +132,20 @@ def _rebuild_tensor(storage, offset, size, stride, *unused) -> np.ndarray:
   """
   del unused
   if not isinstance(storage, np.ndarray) or storage.ndim != 1:
-    raise UnsafeCheckpointError('a tensor is built on something else than a '
-                                'storage')
+    raise UnsafeCheckpointError(
+        'builds a tensor on something else than a storage')
   (offset,) = _require_ints((offset,))
   size, stride = _require_ints(size), _require_ints(stride)
   if len(size) != len(stride):
     raise UnsafeCheckpointError(
-        f'a tensor has {len(size)} extents and {len(stride)} strides')
+        f'has a tensor of {len(size)} extents and {len(stride)} strides')
   if math.prod(size):
     last = offset + sum((n - 1) * step for n, step in zip(size, stride))
     # Repeated elements (stride 0) could make a huge tensor of a small file.
     if last >= storage.size or math.prod(size) > storage.size:
       raise UnsafeCheckpointError(
-          f'a tensor of shape {size}, strides {stride} and offset {offset} '
-          f'does not fit its storage of {storage.size} elements')
+          f'has a tensor of shape {size}, strides {stride} and offset {offset} '
+          f'that does not fit its storage of {storage.size} elements')
     return np.lib.stride_tricks.as_strided(
         storage[offset:], size, [step * storage.itemsize for step in stride],
         writeable=False)
@@ -154,8 +155,8 @@ def _rebuild_tensor(storage, offset, size, stride, *unused) -> np.ndarray:
 def _rebuild_parameter(data, *unused) -> np.ndarray:
   del unused
   if not isinstance(data, np.ndarray):
-    raise UnsafeCheckpointError('a parameter is built on something else than '
-                                'a tensor')
+    raise UnsafeCheckpointError(
+        'builds a parameter on something else than a tensor')
   return data
 
 
@@ -171,7 +172,7 @@ class _RestrictedUnpickler(pickle.Unpickler):
         ('collections', 'OrderedDict'): collections.OrderedDict,
         ('torch', 'Size'): _Builder('torch.Size', tuple),
         ('torch', 'device'): _Builder(
-            'torch.device', lambda *args: _Name(f'torch.device{args}')),
+            'torch.device', lambda *args: _Name('torch.device')),
         ('torch._utils', '_rebuild_tensor_v2'): _Builder(
             'torch._utils._rebuild_tensor_v2', _rebuild_tensor),
         ('torch._utils', '_rebuild_parameter'): _Builder(
@@ -199,7 +200,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
     """The storage that ('storage', type, key, device, elements) stands for."""
     if not (isinstance(pid, tuple) and len(pid) == 5 and pid[0] == 'storage'
             and isinstance(pid[1], _Name) and isinstance(pid[2], str)):
-      raise UnsafeCheckpointError(f'refers to {pid!r:.80}, which is no storage')
+      raise UnsafeCheckpointError(
+          'refers to something outside of its pickle that is no storage')
     _, kind, key, _, count = pid
     (count,) = _require_ints((count,))
     if key not in self._storages:
@@ -207,17 +209,17 @@ class _RestrictedUnpickler(pickle.Unpickler):
     storage = self._storages[key]
     if count > storage.size:
       raise UnsafeCheckpointError(
-          f'storage {key} holds {storage.size} elements, not {count}')
+          f'has a storage {key} of {storage.size} elements, not {count}')
     return storage[:count]
 
   def _read_storage(self, kind: str, key: str) -> np.ndarray:
     dtype = _STORAGES.get(kind.removeprefix('torch.'))
     if dtype is None:
-      raise UnsafeCheckpointError(f'storage {key} is of the type {kind}')
+      raise UnsafeCheckpointError(f'has a storage {key} of the type {kind}')
     try:
       data = self._archive.read(f'{self._root}/data/{key}')
     except KeyError as error:
-      raise UnsafeCheckpointError(f'storage {key} is missing') from error
+      raise UnsafeCheckpointError(f'lacks the storage {key}') from error
     if dtype == 'bfloat16':  # The upper half of a float32.
       bits = _whole(data, f'{self._order}u2')
       return (bits.astype(np.uint32) << 16).view(np.float32)
@@ -260,6 +262,8 @@ def load(path: str) -> Any:
         'is cut short, download it again.') from error
   except UnsafeCheckpointError as error:
     raise UnsafeCheckpointError(f'{path} is refused: it {error}.') from error
+  except OSError:
+    raise
   # A hostile or damaged pickle may raise anything while it is taken apart.
   except Exception as error:
     raise UnsafeCheckpointError(

@@ -21,6 +21,7 @@ before anything is built.
 """
 
 import dataclasses
+from typing import Optional
 
 from official.core import config_definitions as cfg
 from official.core import exp_factory
@@ -141,7 +142,10 @@ class GrwTask(video_classification.VideoClassificationTask):
     model: see `GrwModel`.
     train_data: see `DataConfig`.
     validation_data: see `DataConfig`.
+    seed: of weight initialisation, dropout and stochastic depth; null draws
+      another each time.  The order of the data has `train_data.seed`.
   """
+  seed: Optional[int] = None
   model: GrwModel = dataclasses.field(default_factory=GrwModel)
   train_data: DataConfig = dataclasses.field(
       default_factory=lambda: DataConfig(is_training=True, drop_remainder=True))

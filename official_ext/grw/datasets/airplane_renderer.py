@@ -37,7 +37,7 @@ BODY_AXES = {
 
 # RGB.  Nose and tail, top and bottom, port (red) and starboard (green) all
 # differ, as on real airplanes, so that one picture tells the pose.
-_GROUND = (156, 178, 196)
+GROUND = (156, 178, 196)
 _WHITE = (248, 248, 244)
 _NAVY = (38, 58, 104)
 _GLASS = (26, 34, 46)
@@ -50,12 +50,12 @@ _FIN = (150, 62, 170)
 _ENGINE = (96, 100, 108)
 
 # Light that reaches every face, and the most that the lamp adds.
-_AMBIENT, _LAMP = 0.42, 0.66
-_TO_LAMP = np.array([-0.45, -0.7, -0.75]) / np.linalg.norm([0.45, 0.7, 0.75])
+AMBIENT, LAMP = 0.42, 0.66
+TO_LAMP = np.array([-0.45, -0.7, -0.75]) / np.linalg.norm([0.45, 0.7, 0.75])
 # Distance of the eye from the airplane's centre, which is one from its nose.
-_EYE_DISTANCE = 4.5
+EYE_DISTANCE = 4.5
 # The airplane's bounding sphere as a share of the picture.
-_FILL = 0.96
+FILL = 0.96
 # Pictures are painted this much larger, then averaged down.
 _SUPERSAMPLING = 4
 # OpenCV's fixed-point bits of a corner's position.
@@ -66,7 +66,7 @@ _Face = tuple[np.ndarray, _Color]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Split:
+class Split:
   """A node of a binary space partition of the airplane.
 
   Attributes:
@@ -77,12 +77,12 @@ class _Split:
   """
   normal: tuple[float, float, float]
   offset: float
-  beyond: '_Split | str'
-  before: '_Split | str'
+  beyond: 'Split | str'
+  before: 'Split | str'
 
 
 @dataclasses.dataclass(frozen=True)
-class _Airplane:
+class Airplane:
   """A model airplane as flat faces.
 
   Attributes:
@@ -100,7 +100,7 @@ class _Airplane:
   offsets: np.ndarray
   colors: np.ndarray
   parts: dict[str, list[int]]
-  partition: _Split
+  partition: Split
 
 
 def _loft(sections: Sequence[np.ndarray], colors: Sequence[Sequence[_Color]],
@@ -145,9 +145,8 @@ def _foil(leading: tuple[float, float, float],
 def _wing(side: int, root: tuple[float, float, float],
           rear_root: tuple[float, float, float],
           tip: tuple[float, float, float],
-          rear_tip: tuple[float, float, float], light_from: float,
-          top: _Color, bottom: _Color) -> list[_Face]:
-  """A tapered wing with a colored tip.
+          rear_tip: tuple[float, float, float], light: float) -> list[_Face]:
+  """A tapered wing, its tip in the color of the side's navigation light.
 
   Args:
     side: 1 for starboard, -1 for port.
@@ -155,9 +154,7 @@ def _wing(side: int, root: tuple[float, float, float],
     rear_root: trailing corner there.
     tip: leading corner at the tip.
     rear_tip: trailing corner there.
-    light_from: share of the span at which the tip's color starts.
-    top: color seen from above.
-    bottom: color seen from below.
+    light: share of the span that has the tip's color; more than 0.
 
   Returns:
     Faces of the wing.
@@ -169,9 +166,11 @@ def _wing(side: int, root: tuple[float, float, float],
     return _foil(tuple(leading * mirror), tuple(trailing * mirror),
                  (0.0, 0.0, 0.045 * (1 - share) + 0.02 * share))
 
-  light = _STARBOARD if side > 0 else _PORT
-  return _loft([section(0.0), section(light_from), section(1.0)],
-               [[top, top, bottom, bottom], [light] * 4], top, light)
+  color = _STARBOARD if side > 0 else _PORT
+  return _loft(
+      [section(0.0), section(1 - light), section(1.0)],
+      [[_WING_TOP, _WING_TOP, _WING_BOTTOM, _WING_BOTTOM], [color] * 4],
+      _WING_TOP, color)
 
 
 # Half the width of an octagon over its radius.
@@ -179,7 +178,7 @@ _APOTHEM = np.cos(np.pi / 8)
 
 
 @functools.cache
-def _airplane() -> _Airplane:
+def airplane() -> Airplane:
   """Builds the airplane, an airliner with two engines under its wings."""
   waist, rear, tail = -0.3, -0.55, -1.0
   radius, tail_radius = 0.17, 0.05
@@ -212,12 +211,11 @@ def _airplane() -> _Airplane:
   for sign, name in ((1, 'starboard'), (-1, 'port')):
     solids[f'{name} wing'] = _wing(
         sign, (0.34, side, 0.04), (-0.22, side, 0.04), (-0.14, 0.98, -0.05),
-        (-0.36, 0.98, -0.05), 0.78, _WING_TOP, _WING_BOTTOM)
+        (-0.36, 0.98, -0.05), 0.22)
     solids[f'{name} tailplane'] = _wing(
         sign, (-0.68, flank(-0.68), 0.0), (-0.97, flank(-0.97), 0.0),
-        (-0.92, 0.42, -0.02), (-1.06, 0.42, -0.02), 1.0, _WING_TOP,
-        _WING_BOTTOM)
-    y, z = sign * 0.42, 0.115
+        (-0.92, 0.42, -0.02), (-1.06, 0.42, -0.02), 0.2)
+    y, z = sign * 0.42, 0.104
     solids[f'{name} engine'] = _loft(
         [_ring(0.34, 0.06, y, z), _ring(0.24, 0.075, y, z),
          _ring(-0.06, 0.055, y, z)],
@@ -228,22 +226,25 @@ def _airplane() -> _Airplane:
   flank_offset = flank(rear) - lean * rear
 
   def beside(normal_y, beyond, before):
-    return _Split((-lean, normal_y, 0.0), flank_offset, beyond, before)
+    return Split((-lean, normal_y, 0.0), flank_offset, beyond, before)
+
+  # The wing's bottom rises from 0.0625 below its root to -0.04 at its tip.
+  rise = (0.0625 + 0.04) / (0.98 - side)
 
   def half_wing(name, sign):
-    # Between the wing's bottom and the engine's top.
-    return _Split((0.0, sign * -0.0565, -1.0), -0.0583, f'{name} wing',
-                  f'{name} engine')
+    return Split((0.0, -sign * rise, -1.0), -0.0625 - rise * side,
+                  f'{name} wing', f'{name} engine')
 
-  front = _Split(
-      (0.0, 1.0, 0.0), side, half_wing('starboard', -1),
-      _Split((0.0, -1.0, 0.0), side, half_wing('port', 1), 'fuselage'))
+  front = Split(
+      (0.0, 1.0, 0.0), side, half_wing('starboard', 1),
+      Split((0.0, -1.0, 0.0), side, half_wing('port', -1), 'fuselage'))
   back = beside(
       1.0, 'starboard tailplane', beside(
           -1.0, 'port tailplane',
-          _Split((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail')))
+          Split((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail')))
 
-  corners, faces, normals, offsets, colors = [], [], [], [], []
+  corners, normals, offsets, colors = [], [], [], []
+  faces: list[slice] = []
   parts: dict[str, list[int]] = {}
   start = 0
   for name, solid in solids.items():
@@ -261,13 +262,13 @@ def _airplane() -> _Airplane:
       normals.append(normal)
       offsets.append(normal @ face.mean(0))
       colors.append(color)
-  return _Airplane(
+  return Airplane(
       np.concatenate(corners), faces, np.stack(normals), np.array(offsets),
       np.array(colors, float), parts,
-      _Split((1.0, 0.0, 0.0), rear, front, back))
+      Split((1.0, 0.0, 0.0), rear, front, back))
 
 
-def _back_to_front(node: _Split | str, eye: np.ndarray) -> Iterator[str]:
+def _back_to_front(node: Split | str, eye: np.ndarray) -> Iterator[str]:
   """Names of the parts, each before those that can hide it from the eye."""
   if isinstance(node, str):
     yield node
@@ -319,30 +320,30 @@ def render(poses: np.ndarray, image_size: int) -> np.ndarray:
   Returns:
     [N, S, S, 3] uint8 RGB.
   """
-  airplane = _airplane()
-  eyes = poses.transpose(0, 2, 1) @ np.array([0.0, 0.0, -_EYE_DISTANCE])
-  facing = eyes @ airplane.normals.T > airplane.offsets
-  lamps = poses.transpose(0, 2, 1) @ _TO_LAMP
-  shades = _AMBIENT + _LAMP * np.maximum(0.0, lamps @ airplane.normals.T)
-  colors = np.minimum(255.0, shades[..., np.newaxis] * airplane.colors)
+  plane = airplane()
+  eyes = poses.transpose(0, 2, 1) @ np.array([0.0, 0.0, -EYE_DISTANCE])
+  facing = eyes @ plane.normals.T > plane.offsets
+  lamps = poses.transpose(0, 2, 1) @ TO_LAMP
+  shades = AMBIENT + LAMP * np.maximum(0.0, lamps @ plane.normals.T)
+  colors = np.minimum(255.0, shades[..., np.newaxis] * plane.colors)
 
   canvas_size = image_size * _SUPERSAMPLING
-  reach = np.linalg.norm(airplane.corners, axis=-1).max()
+  reach = np.linalg.norm(plane.corners, axis=-1).max()
   # The bounding sphere's outline is seen under asin(reach / distance).
-  focal = _FILL * canvas_size / 2 * np.sqrt((_EYE_DISTANCE / reach) ** 2 - 1)
-  points = airplane.corners @ poses.transpose(0, 2, 1)
-  pixels = (focal * points[..., :2] / (points[..., 2:] + _EYE_DISTANCE)
+  focal = FILL * canvas_size / 2 * np.sqrt((EYE_DISTANCE / reach) ** 2 - 1)
+  points = plane.corners @ poses.transpose(0, 2, 1)
+  pixels = (focal * points[..., :2] / (points[..., 2:] + EYE_DISTANCE)
             + (canvas_size - 1) / 2)
   fixed = np.rint(pixels * 2 ** _SHIFT).astype(np.int32)
 
   frames = np.empty((len(poses), image_size, image_size, 3), np.uint8)
-  ground = np.full((canvas_size, canvas_size, 3), _GROUND, np.uint8)
+  ground = np.full((canvas_size, canvas_size, 3), GROUND, np.uint8)
   for n, eye in enumerate(eyes):
     canvas = ground.copy()
-    for part in _back_to_front(airplane.partition, eye):
-      for face in airplane.parts[part]:
+    for part in _back_to_front(plane.partition, eye):
+      for face in plane.parts[part]:
         if facing[n, face]:
-          cv2.fillConvexPoly(canvas, fixed[n, airplane.faces[face]],
+          cv2.fillConvexPoly(canvas, fixed[n, plane.faces[face]],
                              colors[n, face].tolist(), shift=_SHIFT)
     cv2.resize(canvas, (image_size, image_size), dst=frames[n],
                interpolation=cv2.INTER_AREA)

@@ -20,17 +20,17 @@ its end into one record that cannot be parsed, and explains an error that came
 out of training by looking at the records.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent import futures
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
-from concurrent import futures
 from typing import Any, NamedTuple
 
-import tensorflow as tf
 from absl import logging
 from google.protobuf import message
 from official.core import input_reader
+import tensorflow as tf
 
 from official_ext.grw.configs import grw as grw_config
 
@@ -91,19 +91,24 @@ def location(raw: RawRecord) -> tf.Tensor:
 
 
 def require(condition: tf.Tensor, where: tf.Tensor,
-            reason: Sequence[Any]) -> tf.Operation:
+            reason: Callable[[], Sequence[Any]]) -> tf.Tensor:
   """Asserts in the graph, with a message `explain_input_error` understands.
 
   Args:
     condition: a boolean scalar.
     where: a string scalar, the place of the data.
-    reason: strings, Python or tensors, joined to what is wrong.
+    reason: returns strings, Python or tensors, joined to what is wrong; a
+      function, so that good records do not pay for it.
 
   Returns:
-    The assertion, for `tf.control_dependencies`.
+    A tensor for `tf.control_dependencies`.
   """
-  report = tf.strings.join([_BAD, where, ' ', *reason, _END])
-  return tf.debugging.Assert(condition, [report])
+  def fail():
+    report = tf.strings.join([_BAD, where, ' ', *reason(), _END])
+    with tf.control_dependencies([tf.debugging.Assert(condition, [report])]):
+      return tf.identity(condition)
+
+  return tf.cond(condition, lambda: tf.identity(condition), fail)
 
 
 def check_policy(policy: str):
@@ -408,7 +413,8 @@ def explain_input_error(error: tf.errors.OpError,
     The explanation, or None if the error is not about the input or no bad
     record is found in this data: then the error itself is to be raised.
   """
-  text = str(error)
+  # An assertion prints its strings with quotes escaped.
+  text = re.sub(r'\\(["\'])', r'\1', str(error))
   if report := _REPORT.search(text):
     return InputDataError(f'Bad input: {report[1]}')
   if place := _LOCATION.search(text):

@@ -20,14 +20,15 @@ switched off or seeded, bad records are named or dropped and counted, and a
 label outside the classes is never trained on.
 """
 
-import contextlib
 from collections.abc import Iterator
+import contextlib
 from typing import Any
 
-import tensorflow as tf
 from official.core import input_reader
 from official.vision.dataloaders import video_input
-from official.vision.ops import augment, preprocess_ops_3d
+from official.vision.ops import augment
+from official.vision.ops import preprocess_ops_3d
+import tensorflow as tf
 
 from official_ext.grw.configs import grw as grw_config
 from official_ext.grw.datasets import record_check
@@ -122,19 +123,24 @@ class VideoParser(video_input.Parser):
     in_range = tf.reduce_all(tf.logical_and(label >= 0, label < limit))
     if not params.is_multilabel:
       in_range = tf.logical_and(in_range, tf.equal(tf.size(label), 1))
-    found = tf.strings.reduce_join(
-        tf.strings.as_string(tf.reshape(label, [-1])), separator=', ')
-    wanted = 'labels' if params.is_multilabel else 'one label'
+
+    def no_frames():
+      return [f'has zero frames in {params.image_field_key!r}, or lacks them; '
+              f'{record_check.ADVICE}.']
+
+    def bad_label():
+      found = tf.strings.reduce_join(
+          tf.strings.as_string(tf.reshape(label, [-1])), separator=', ')
+      wanted = 'labels' if params.is_multilabel else 'one label'
+      return ['has label [', found,
+              f'] in {params.label_field_key!r}, expected '
+              f'{wanted} in [0, {limit}) (num_classes={params.num_classes}); '
+              f'{record_check.LABEL_ADVICE}.']
+
     checks = [
         record_check.require(
-            tf.shape(frames)[0] > 0, decoded[LOCATION],
-            [f'has zero frames in {params.image_field_key!r}, or lacks them; '
-             f'{record_check.ADVICE}.']),
-        record_check.require(
-            in_range, decoded[LOCATION],
-            ['has label [', found, f'] in {params.label_field_key!r}, expected '
-             f'{wanted} in [0, {limit}) (num_classes={params.num_classes}); '
-             f'{record_check.LABEL_ADVICE}.']),
+            tf.shape(frames)[0] > 0, decoded[LOCATION], no_frames),
+        record_check.require(in_range, decoded[LOCATION], bad_label),
     ]
     with tf.control_dependencies(checks):
       frames, label = tf.identity(frames), tf.identity(label)
@@ -231,8 +237,8 @@ class RecordDecoder:
     location = record_check.location(raw)
     readable = record_check.require(
         raw['serialized'] != record_check.UNREADABLE, location,
-        ['cannot be read: the file is truncated, corrupted or gone; '
-         f'{record_check.ADVICE}.'])
+        lambda: ['cannot be read: the file is truncated, corrupted or gone; '
+                 f'{record_check.ADVICE}.'])
     with tf.control_dependencies([readable]):
       serialized = tf.identity(raw['serialized'])
     context, sequence = tf.io.parse_single_sequence_example(

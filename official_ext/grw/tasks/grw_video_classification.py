@@ -22,7 +22,6 @@ from official.vision.tasks import video_classification
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import video_input
 
@@ -30,7 +29,7 @@ from official_ext.grw.datasets import video_input
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
 _MEASURES = (
-    'class_loss', *_SMOOTHING_MEANS, 'acceleration_over_speed', 'bad_records')
+    'cross_entropy', *_SMOOTHING_MEANS, 'acceleration_over_speed', video_input.BAD_RECORDS)
 
 
 @task_factory.register_task_cls(grw_cfg.GrwTask)
@@ -48,9 +47,16 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     grw_cfg.validate_task(params)
     super().__init__(params, **kwargs)
 
+  def build_model(self) -> tf_keras.Model:
+    """The stock builder; weights are drawn from `seed`, if one is given."""
+    if self.task_config.seed is not None:
+      tf_keras.utils.set_random_seed(self.task_config.seed)
+    return super().build_model()
+
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
     if self.task_config.init_checkpoint:
+      from official_ext.grw.checkpoints import initialization
       report = initialization.initialize(
           model, self.task_config.init_checkpoint,
           self.task_config.init_checkpoint_modules)
@@ -62,19 +68,21 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       input_context: Optional[tf.distribute.InputContext] = None,
   ) -> tf.data.Dataset:
     """Batches of ({'image': [batch, N, height, width, 3]}, labels)."""
-    return video_input.build_dataset(params, input_context)
+    return video_input.build_video_dataset(params, input_context)
 
   def build_metrics(self, training: bool = True) -> list[Any]:
     """The stock accuracies, then the measures of this task."""
     metrics = super().build_metrics(training)
-    names = ['class_loss']
+    names = ['cross_entropy']
     if self.task_config.model.smoothing.placement != 'none':
       names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
     data = (self.task_config.train_data
             if training else self.task_config.validation_data)
     if data.on_bad_record == 'skip':
-      names.append('bad_records')
-    return metrics + [tf_keras.metrics.Mean(name) for name in names]
+      names.append(video_input.BAD_RECORDS)
+    return metrics + [
+        tf_keras.metrics.Sum(name) if name == video_input.BAD_RECORDS
+        else tf_keras.metrics.Mean(name) for name in names]
 
   def process_metrics(self, metrics: list[Any], labels: Any,
                       model_outputs: Any):
@@ -102,15 +110,17 @@ def _split_features(inputs):
   """What the model takes of a batch: the count of bad records is for us."""
   features, labels = inputs
   return {name: value for name, value in features.items()
-          if name != 'bad_records'}, labels
+          if name != video_input.BAD_RECORDS}, labels
 
 
 def _measure(metrics, model, inputs, logs):
   """Updates the measures from the step that has just been run."""
   metrics = {metric.name: metric for metric in metrics or []}
-  metrics['class_loss'].update_state(logs['class_loss'])
-  if 'bad_records' in metrics:
-    metrics['bad_records'].update_state(inputs[0]['bad_records'])
+  # Not under its name in `logs`, which the stock step overwrites with results
+  # of metrics.
+  metrics['cross_entropy'].update_state(logs['class_loss'])
+  if video_input.BAD_RECORDS in metrics:
+    metrics[video_input.BAD_RECORDS].update_state(inputs[0][video_input.BAD_RECORDS])
   if model.smoothing is not None:
     terms = model.smoothing.terms
     for name in _SMOOTHING_MEANS:

@@ -1,0 +1,234 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Gives a model the weights that a file holds, and says what was given."""
+
+import dataclasses
+from typing import Optional
+
+import numpy as np
+import tf_keras
+
+from official_ext.grw.checkpoints import architecture
+from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import structure
+
+MODULES = ('backbone', 'all')
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+  """What was loaded.
+
+  Attributes:
+    weights: where from.
+    modules: 'backbone' or 'all'.
+    model: what the model is.
+    conv_type: of the model's backbone.
+    activation: of the model's backbone.
+    gating_activation: of the model's backbone.
+    matched: names of the model's variables that were assigned.
+    initial: names of the model's variables that kept their initial value.
+    unused: structural names of the file that the model has no place for.
+  """
+  weights: source.PublishedWeights
+  modules: str
+  model: architecture.Architecture
+  conv_type: str
+  activation: str
+  gating_activation: str
+  matched: tuple[str, ...]
+  initial: tuple[str, ...]
+  unused: tuple[str, ...]
+
+  def __str__(self):
+    lines = [
+        f'source:      {source.DESCRIPTIONS[self.weights.kind]}, '
+        f'{self.weights.path}',
+        f'weights:     {_weights(self.weights)}',
+        f'holds:       {self.weights.architecture}',
+        f'model:       {self.model}',
+        f'conv_type:   {self.conv_type}',
+        f'activations: {self.activation}, gates {self.gating_activation}',
+        f'modules:     {self.modules}',
+        f'matched:     {len(self.matched)} variables',
+        _listed('initial:     ', 'left at their initial value', self.initial),
+        _listed('unused:      ', 'in the file only', self.unused),
+    ]
+    return '\n'.join(lines)
+
+
+def _weights(weights: source.PublishedWeights) -> str:
+  if weights.weights == 'ema':
+    return 'exponential moving average'
+  return 'as trained' + (
+      ' (the file also holds their moving average)'
+      if weights.has_average else '')
+
+
+def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
+  return title + (f'{len(names)} {what}' if names else f'none {what}') + ''.join(
+      f'\n               {name}' for name in names)
+
+
+def named_variables(model: tf_keras.Model) -> list[tuple[Optional[str], object]]:
+  """(structural name or None, variable) for each variable of `model`."""
+  backbone = getattr(model, 'backbone', model)
+  # The scale of a position is called 'scale' and no more.
+  blocks = {
+      id(variable): layer.name for layer in backbone.layers
+      for variable in layer.variables
+      if variable.name == f'{structure.BARE_SCALE}:0'}
+  return [
+      (structure.positional_scale(blocks[id(variable)])
+       if id(variable) in blocks
+       else structure.structural_name(variable.name, variable.shape), variable)
+      for variable in model.variables]
+
+
+def is_movinet(model: tf_keras.Model) -> bool:
+  """Whether the model, or its backbone, is a MoViNet."""
+  return _architecture(model) is not None
+
+
+def _architecture(model: tf_keras.Model) -> Optional[architecture.Architecture]:
+  return architecture.identify({
+      name: structure.structural_shape(name, variable.name, variable.shape)
+      for name, variable in named_variables(model) if name is not None})
+
+
+def assign(model: tf_keras.Model, weights: source.PublishedWeights,
+           modules: str = 'backbone') -> Report:
+  """Assigns variables by structural name, once all of them are known to fit.
+
+  Args:
+    model: a MoViNet, or a model with one as its `backbone`.
+    weights: see `source.read`.
+    modules: 'backbone', or 'all' for the head too.
+
+  Returns:
+    What was assigned, and what was not.
+
+  Raises:
+    ValueError: a variable of the backbone is not in the file, or the other way
+      around, or shapes differ; names them and what is the likely cause.
+      Nothing has been assigned then.
+  """
+  if modules not in MODULES:
+    raise ValueError(f'modules={modules!r}: expected one of {MODULES}.')
+  ours = _architecture(model)
+  if ours is None:
+    raise ValueError(
+        f'{weights.path} holds {weights.architecture}, and the backbone of '
+        'the model is no MoViNet.')
+  _check_backbones(weights, ours)
+  backbone = getattr(model, 'backbone', model)
+
+  values: list[tuple[object, np.ndarray]] = []
+  matched, initial = set(), []
+  for name, variable in named_variables(model):
+    in_backbone = name is not None and structure.in_backbone(name)
+    if name not in weights.values or (
+        modules == 'backbone' and not in_backbone):
+      if in_backbone:
+        raise _unfit(weights, ours, variable.name, tuple(variable.shape), None)
+      initial.append(variable.name)
+      continue
+    value = structure.from_structural(
+        name, variable.name, len(variable.shape), weights.values[name])
+    if tuple(value.shape) != tuple(variable.shape):
+      raise _unfit(weights, ours, variable.name, tuple(variable.shape),
+                   tuple(value.shape))
+    values.append((variable, value))
+    matched.add(name)
+
+  unused = sorted(set(weights.values) - matched)
+  homeless = [name for name in unused if structure.in_backbone(name)]
+  if homeless:
+    raise ValueError(
+        f'{weights.path} holds {weights.architecture}; its backbone variable '
+        f'{homeless[0]!r} {weights.values[homeless[0]].shape} and '
+        f'{len(homeless) - 1} more have no place in the model, {ours}. '
+        f'{_likely_cause(weights.architecture, ours, homeless[0])}')
+
+  for variable, value in values:
+    variable.assign(value)
+  config = backbone.get_config()
+  return Report(
+      weights=weights, modules=modules, model=ours,
+      conv_type=backbone.conv_type,
+      activation=str(config.get('activation', '')),
+      gating_activation=_gating_activation(backbone),
+      matched=tuple(variable.name for variable, _ in values),
+      initial=tuple(initial),
+      unused=tuple(unused))
+
+
+def _gating_activation(backbone: tf_keras.Model) -> str:
+  """The activation of the first gate, by the name the config gives it."""
+  for layer in backbone.submodules:
+    if layer.name.split('/')[-1] == 'se_expand':
+      return str(layer.get_config()['activation'])
+  return 'none'
+
+
+def _check_backbones(weights: source.PublishedWeights,
+                     ours: architecture.Architecture):
+  """Raises for backbones that cannot match, before variables are compared."""
+  theirs = weights.architecture
+  if theirs.factorised != ours.factorised:
+    have, want = ('factorised', 'whole') if theirs.factorised else (
+        'whole', 'factorised')
+    raise ValueError(
+        f'{weights.path} holds {theirs}, whose 3D kernels are {have}; those of '
+        f"the model are {want}, and neither can be made of the other. Set "
+        'task.model.backbone.movinet.conv_type to '
+        + ("'2plus1d' or '3d_2plus1d'." if theirs.factorised else "'3d'."))
+
+
+def _unfit(weights: source.PublishedWeights, ours: architecture.Architecture,
+           name: str, shape: tuple[int, ...],
+           found: Optional[tuple[int, ...]]) -> ValueError:
+  what = (f'has shape {found} there' if found is not None
+          else 'is not in the file')
+  return ValueError(
+      f'{weights.path} holds {weights.architecture}, and the model is {ours}: '
+      f'the variable {name!r} of the model, of shape {shape}, {what}. '
+      f'{_likely_cause(weights.architecture, ours, name)}')
+
+
+def _likely_cause(theirs: architecture.Architecture,
+                  ours: architecture.Architecture, name: str) -> str:
+  setting = 'task.model.backbone.movinet'
+  in_head = name.startswith(('grw_', 'classifier_head'))
+  if in_head:
+    if theirs.num_classes != ours.num_classes and 'classifier/' in name:
+      return (f'The file is for {theirs.num_classes} classes and the model for '
+              f'{ours.num_classes}: set task.init_checkpoint_modules to '
+              "'backbone'.")
+    return ('The heads differ: set task.init_checkpoint_modules to '
+            "'backbone', or task.model.head to what the file holds.")
+  if theirs.model_id != ours.model_id:
+    return (f'The model id differs: set {setting}.model_id to '
+            f'{theirs.model_id!r}.' if theirs.model_id else
+            'The file is of a model id that is not registered in BLOCK_SPECS.')
+  if theirs.stream != ours.stream:
+    wanted = 'streaming' if theirs.stream else 'base'
+    causal, se_type = ('true', '2plus3d') if theirs.stream else ('false', '3d')
+    return (f'The file is of a {wanted} model: set {setting}.causal to '
+            f'{causal} and {setting}.se_type to {se_type}.')
+  if theirs.positional_encoding != ours.positional_encoding:
+    return (f'Set {setting}.use_positional_encoding to '
+            f'{str(theirs.positional_encoding).lower()}.')
+  return 'The file may be incomplete, or the model changed since it was saved.'

@@ -1,0 +1,252 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Recognises what a path holds, and reads it into one form.
+
+Sources, by the layouts in which MoViNet and GRW weights were published:
+
+1.  'tarball': a folder saved as Checkpoint(model=MovinetClassifier).
+2.  'trainer': a checkpoint of a Model Garden Trainer, stock or ours, with or
+    without an exponential moving average.
+3.  'saved_model': Kaggle's and TF-Hub's SavedModels, or any other.
+4.  'movinet_pytorch': a state dict of the PyTorch MoViNet port.
+5.  'grw_pytorch': a checkpoint of the GRW authors.
+"""
+
+import dataclasses
+import os
+from typing import Any, Mapping, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from official_ext.grw.checkpoints import architecture
+from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import tf_reader
+from official_ext.grw.checkpoints import torch_names
+from official_ext.grw.checkpoints import torch_reader
+
+DESCRIPTIONS = {
+    'tarball': 'a checkpoint in the layout of the published tarballs',
+    'trainer': "a Model Garden Trainer's checkpoint",
+    'saved_model': 'a SavedModel (Kaggle, TF-Hub or other)',
+    'movinet_pytorch': 'a state dict of the PyTorch MoViNet port',
+    'grw_pytorch': "a GRW authors' PyTorch checkpoint",
+}
+WEIGHTS = ('auto', 'model', 'ema')
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedWeights:
+  """Weights from anywhere, under structural names (see `structure`).
+
+  Attributes:
+    kind: a key of `DESCRIPTIONS`.
+    path: the file or checkpoint that was read.
+    values: structural names to arrays.
+    architecture: what they are the weights of.
+    weights: 'model' or 'ema', of those in the file the ones read.
+    has_average: whether the file holds an exponential moving average.
+    window: T of the GRW loss, if the file says, or 0.
+  """
+  kind: str
+  path: str
+  values: Mapping[str, np.ndarray]
+  architecture: architecture.Architecture
+  weights: str = 'model'
+  has_average: bool = False
+  window: int = 0
+
+  def __str__(self):
+    averages = ''
+    if self.has_average:
+      averages = (', its exponential moving average' if self.weights == 'ema'
+                  else ', its trained weights (not their moving average)')
+    return (f'{self.path}: {DESCRIPTIONS[self.kind]}{averages}: '
+            f'{self.architecture}')
+
+
+def read(path: str, weights: str = 'auto') -> PublishedWeights:
+  """Reads weights from any of the sources above.
+
+  Args:
+    path: a checkpoint (its prefix, its '.index' file or its folder), the folder
+      of a SavedModel or the one above its version, or a torch file.
+    weights: of a file that also holds an exponential moving average: 'ema',
+      'model', or 'auto' for what its own code loads by default, which is the
+      average for a Trainer's checkpoints and the model for GRW's PyTorch ones.
+
+  Raises:
+    ValueError: nothing there, or nothing that is a MoViNet's.
+    UnsafeCheckpointError: a torch file that is refused.
+  """
+  if weights not in WEIGHTS:
+    raise ValueError(f'weights={weights!r}: expected one of {WEIGHTS}.')
+  location = path.rstrip('/')
+  saved_model = _find_saved_model(location)
+  if saved_model:
+    return _from_tensorflow(
+        os.path.join(saved_model, 'variables', 'variables'), 'saved_model',
+        weights, saved_model)
+  prefix = _find_checkpoint(location)
+  if prefix:
+    return _from_tensorflow(prefix, None, weights, prefix)
+  if os.path.isfile(location) and torch_reader.is_torch_file(location):
+    return _from_torch(location, weights)
+  raise ValueError(_unrecognised(location))
+
+
+def _unrecognised(path: str) -> str:
+  expected = (
+      "expected a checkpoint (a prefix such as 'ckpt-1', its '.index' file or "
+      "the folder with a 'checkpoint' file), a SavedModel's folder, or a file "
+      'that torch.save wrote')
+  if not tf.io.gfile.exists(path):
+    return f'{path} does not exist; {expected}.'
+  if path.endswith(('.tar.gz', '.tgz', '.tar', '.zip')):
+    return f'{path} is an archive: unpack it and give the folder.'
+  return f'{path} is not recognised; {expected}.'
+
+
+def _children(folder: str) -> list[str]:
+  """Folders directly inside `folder`."""
+  return [os.path.join(folder, name.rstrip('/'))
+          for name in sorted(tf.io.gfile.listdir(folder))
+          if tf.io.gfile.isdir(os.path.join(folder, name))]
+
+
+def _find_saved_model(path: str) -> Optional[str]:
+  """The SavedModel at `path` or in its latest version folder."""
+  if os.path.basename(path) == 'saved_model.pb':
+    path = os.path.dirname(path)
+  if not tf.io.gfile.isdir(path):
+    return None
+  if tf.io.gfile.exists(os.path.join(path, 'saved_model.pb')):
+    return path
+  versions = [
+      child for child in _children(path)
+      if os.path.basename(child).isdigit()
+      and tf.io.gfile.exists(os.path.join(child, 'saved_model.pb'))]
+  return max(versions, key=lambda child: int(os.path.basename(child)),
+             default=None)
+
+
+def _find_checkpoint(path: str) -> Optional[str]:
+  """The prefix of the checkpoint at `path`, or in it, or in its one folder."""
+  prefix = path.removesuffix('.index')
+  if tf.io.gfile.exists(prefix + '.index'):
+    return prefix
+  if not tf.io.gfile.isdir(path):
+    return None
+  latest = tf.train.latest_checkpoint(path)
+  if latest:
+    return latest
+  # No 'checkpoint' file, or one that names files elsewhere.
+  indices = tf.io.gfile.glob(os.path.join(path, '*.index'))
+  if len(indices) == 1:
+    return indices[0].removesuffix('.index')
+  if len(indices) > 1:
+    raise ValueError(
+        f"{path} has {len(indices)} checkpoints and no 'checkpoint' file that "
+        f'says which is the latest; give one, for example '
+        f"{max(indices).removesuffix('.index')}.")
+  inner = _children(path)
+  # As tarballs unpack: one folder inside the folder one made for them.
+  return _find_checkpoint(inner[0]) if len(inner) == 1 else None
+
+
+def _from_tensorflow(prefix: str, kind: Optional[str], weights: str,
+                     path: str) -> PublishedWeights:
+  read_variables = tf_reader.read(prefix, weights)
+  if kind is None:
+    training = {'optimizer', 'global_step'} & set(read_variables.roots)
+    kind = 'trainer' if training else 'tarball'
+  values: dict[str, np.ndarray] = {}
+  names: dict[str, str] = {}
+  for name, value in read_variables.values.items():
+    structural = structure.structural_name(name, value.shape)
+    if structural is None:
+      continue
+    value = structure.to_structural(structural, name, value)
+    if structural in values and not np.array_equal(value, values[structural]):
+      raise ValueError(
+          f'{path} holds {names[structural]!r} {values[structural].shape} and '
+          f'{name!r} {value.shape}, which both would be {structural!r}: more '
+          'than one model was saved together.')
+    values[structural], names[structural] = value, name
+  return PublishedWeights(
+      kind=kind, path=path, values=values,
+      architecture=_identify(values, path),
+      weights=read_variables.weights, has_average=read_variables.has_average)
+
+
+def _from_torch(path: str, weights: str) -> PublishedWeights:
+  loaded = torch_reader.load(path)
+  if not isinstance(loaded, dict):
+    raise ValueError(
+        f'{path} holds a {type(loaded).__name__}, not a state dict.')
+  if 'model_state' not in loaded:
+    state = _tensors(loaded.get('state_dict', loaded), path)
+    if weights == 'ema':
+      raise ValueError(
+          f'{path} holds no moving average; ask for the model weights.')
+    values = torch_names.translate(state)
+    return PublishedWeights(
+        kind='grw_pytorch' if torch_names.is_grw(state) else 'movinet_pytorch',
+        path=path, values=values, architecture=_identify(values, path))
+
+  average = loaded.get('ema_weights')
+  if weights == 'ema' and not average:
+    raise ValueError(
+        f'{path} holds no moving average; ask for the model weights.')
+  if weights == 'ema':
+    state = {key.removeprefix('module.'): value
+             for key, value in _tensors(average, path).items()
+             if key != 'n_averaged'}
+  else:
+    state = _tensors(loaded['model_state'], path)
+  params = loaded.get('transformer_params')
+  num_heads = getattr(params, 'num_heads', 8)
+  window = loaded.get('T', 0)
+  for field, value in (('T', window), ('num_heads', num_heads)):
+    if type(value) is not int or value < 0:
+      raise ValueError(
+          f'{path}: {field} is {type(value).__name__}, expected a whole number.')
+  values = torch_names.translate(state, num_heads)
+  return PublishedWeights(
+      kind='grw_pytorch', path=path, values=values,
+      architecture=_identify(values, path),
+      weights='ema' if weights == 'ema' else 'model',
+      has_average=bool(average),
+      window=window)
+
+
+def _tensors(state: Any, path: str) -> dict[str, np.ndarray]:
+  if not isinstance(state, dict) or not state or not all(
+      isinstance(key, str) and isinstance(value, np.ndarray)
+      for key, value in state.items()):
+    raise ValueError(
+        f'{path} holds no state dict, that is no dict of names to tensors.')
+  return dict(state)
+
+
+def _identify(values: Mapping[str, np.ndarray],
+              path: str) -> architecture.Architecture:
+  found = architecture.identify(
+      {name: value.shape for name, value in values.items()})
+  if found is None:
+    raise ValueError(
+        f'{path} can be read, but holds no MoViNet: among its variables is no '
+        'stem/stem kernel and no block*_layer*/bneck/expansion kernel.')
+  return found

@@ -1,0 +1,134 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Experiments and YAML files are the paper's, and wrong values are refused."""
+
+import pathlib
+
+from official.core import exp_factory
+from official.modeling import hyperparams
+import pytest
+
+from official_ext.grw.configs import grw as grw_cfg
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+EXPERIMENTS = ('kinetics600', 'kinetics400', 'ucf101', 'airplanes')
+
+
+def experiment(name='kinetics600', *files, **overrides):
+  config = exp_factory.get_exp_config('movinet_grw_' + name)
+  for file in files:
+    config = hyperparams.override_params_dict(
+        config, str(CONFIGS / (file + '.yaml')), is_strict=True)
+  for field, value in overrides.items():
+    config.override({field.split('.')[0]: nested(field, value)})
+  return config
+
+
+def nested(field, value):
+  for name in reversed(field.split('.')[1:]):
+    value = {name: value}
+  return value
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_every_experiment_is_valid_as_it_is(name):
+  experiment(name).validate()
+
+
+@pytest.mark.parametrize('file', sorted(
+    path.stem for path in CONFIGS.glob('movinet_*.yaml')))
+def test_every_published_row_has_the_papers_settings(file):
+  dataset = 'kinetics600' if 'k600' in file else 'kinetics400'
+  config = experiment(dataset, file)
+  config.validate()
+  task, movinet = config.task, config.task.model.backbone.movinet
+  variant = file.split('_')[1]
+  assert movinet.model_id == variant
+  assert movinet.causal == ('stream' in file)
+  frames, window, size = {
+      'a0': (50, 5, 172), 'a1': (50, 5, 172), 'a2': (50, 5, 224),
+      'a3': (120, 6, 256)}[variant]
+  for data in (task.train_data, task.validation_data):
+    assert tuple(data.feature_shape) == (frames, size, size, 3)
+  assert not task.validation_data.augment
+  assert task.train_data.augment == (
+      dataset == 'kinetics400' and variant in ('a2', 'a3'))
+  smoothing = task.model.smoothing
+  assert (smoothing.window, smoothing.alpha, smoothing.weight) == (
+      window, 0.5, 0.1)
+  epochs = 14 if dataset == 'kinetics600' else 10
+  steps = config.trainer.train_steps
+  assert steps == epochs * (task.train_data.num_examples // 64)
+  schedule = config.trainer.optimizer_config.learning_rate.cosine
+  assert schedule.initial_learning_rate == 1e-3
+  assert schedule.alpha == pytest.approx(0.01) and schedule.decay_steps == steps
+  optimizer = config.trainer.optimizer_config.optimizer
+  assert optimizer.get().backbone_lr_scale == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize('ablation, placement, weight, head', [
+    (None, 'final', 0.1, 'temporal'),
+    ('ablation_no_grw', 'final', 0.0, 'temporal'),
+    ('ablation_intermediate', 'intermediate', 0.1, 'movinet'),
+    ('ablation_stock', 'none', 0.1, 'movinet'),
+])
+def test_rows_of_table_4_are_one_override_apart(
+    ablation, placement, weight, head):
+  files = ['movinet_a0_stream_grw_k600'] + ([ablation] if ablation else [])
+  config = experiment('kinetics600', *files)
+  config.validate()
+  model = config.task.model
+  assert (model.smoothing.placement, model.smoothing.weight,
+          model.head.type) == (placement, weight, head)
+
+
+@pytest.mark.parametrize('field, value, message', [
+    ('task.model.smoothing.window', 2, 'window=2.*at least 3 frames'),
+    ('task.model.smoothing.window', 51, 'at least one GRW window: 51'),
+    ('task.model.smoothing.placement', 'middle', "'middle'.*'intermediate'"),
+    ('task.model.smoothing.placement', 'intermediate', 'endpoint.*name of a'),
+    ('task.model.smoothing.alpha', -0.5, 'alpha=-0.5.*0 or more'),
+    ('task.model.smoothing.weight', -1.0, 'weight=-1.0.*0 or more'),
+    ('task.model.smoothing.num_orderings', 1, 'at least 2'),
+    ('task.model.head.type', 'lstm', "'lstm'.*'temporal'"),
+    ('task.model.head.num_heads', 0, 'num_heads=0'),
+    ('task.model.head.embedding_dim', 100, 'multiple of num_heads=8'),
+    ('task.model.head.stochastic_depth_drop_rate', 1.0, r'rate in \[0, 1\)'),
+    ('task.model.dropout_rate', -0.1, r'rate in \[0, 1\)'),
+    ('task.init_checkpoint_modules', 'head', "'all' or 'backbone'"),
+    ('task.train_data.num_classes', 1, 'num_classes=1'),
+    ('task.train_data.num_classes', 599, 'the 599 classes'),
+    ('task.train_data.is_training', False, 'expected True'),
+    ('task.validation_data.on_bad_record', 'ignore', "'error' or 'skip'"),
+    ('trainer.checkpoint_interval', 0, 'save or show nothing'),
+    ('trainer.summary_interval', 7, 'a multiple of trainer.steps_per_loop'),
+    ('trainer.train_steps', 0, 'train_steps=0'),
+    ('trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale',
+     -1.0, 'backbone_lr_scale'),
+])
+def test_wrong_values_are_refused_by_name(field, value, message):
+  with pytest.raises(ValueError, match=message):
+    experiment('kinetics600', **{field: value}).validate()
+
+
+def test_saved_parameters_are_the_experiment_again(tmp_path):
+  path = str(tmp_path / 'params.yaml')
+  config = experiment('kinetics600', **{'task.model.smoothing.window': 6})
+  hyperparams.save_params_dict_to_yaml(config, path)
+  again = hyperparams.override_params_dict(
+      exp_factory.get_exp_config('movinet_grw_kinetics600'), path,
+      is_strict=True)
+  assert again.as_dict() == config.as_dict()
+  assert isinstance(again, grw_cfg.GrwExperimentConfig)

@@ -1,0 +1,146 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The task trains on both losses and logs what it measured."""
+
+from official.core import exp_factory
+from official.core import task_factory
+from official.projects.movinet.modeling import movinet
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.losses import grw_smoothing
+
+SIZE, FRAMES, CLASSES, BATCH = 32, 10, 3, 4
+movinet.BLOCK_SPECS.setdefault('grw_task_tiny', (
+    movinet.StemSpec(filters=8, kernel_size=movinet.K13, strides=movinet.S12),
+    movinet.MovinetBlockSpec(
+        base_filters=8, expand_filters=(16,), kernel_sizes=(movinet.K33,),
+        strides=(movinet.S12,)),
+    movinet.HeadSpec(project_filters=16, head_filters=16)))
+
+
+def make_task(**model_overrides):
+  config = exp_factory.get_exp_config('movinet_grw_airplanes').task
+  config.model.backbone = grw_cfg.movinet_backbone('grw_task_tiny', stream=True)
+  config.model.backbone.movinet.stochastic_depth_drop_rate = 0.0
+  config.model.override(model_overrides)
+  for data in (config.train_data, config.validation_data):
+    data.feature_shape = (FRAMES, SIZE, SIZE, 3)
+  config.seed = 1
+  return task_factory.get_task(config)
+
+
+def batch(seed=0):
+  rng = np.random.default_rng(seed)
+  images = rng.uniform(size=[BATCH, FRAMES, SIZE, SIZE, 3])
+  labels = tf.one_hot(rng.integers(0, CLASSES, BATCH), CLASSES)
+  return {'image': tf.constant(images, tf.float32)}, labels
+
+
+@pytest.fixture(name='trained', scope='module')
+def trained_fixture():
+  """A task, its model, and metrics after one step with a learning rate of 0."""
+  task = make_task()
+  model = task.build_model()
+  metrics = task.build_metrics()
+  logs = task.train_step(
+      batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
+  return task, model, {m.name: float(m.result()) for m in metrics}, logs
+
+
+def test_loss_is_cross_entropy_plus_weighted_smoothing(trained):
+  _, model, metrics, logs = trained
+  smoothing = metrics['order_loss'] + 0.5 * metrics['speed_loss']
+  np.testing.assert_allclose(
+      logs['loss'], metrics['cross_entropy'] + 0.1 * smoothing, rtol=1e-5)
+  images, labels = batch()
+  logits = model(images, training=True)
+  cross_entropy = tf_keras.losses.categorical_crossentropy(
+      labels, logits, from_logits=True)
+  np.testing.assert_allclose(
+      metrics['cross_entropy'], np.mean(cross_entropy), rtol=1e-4)
+
+
+def test_logged_terms_are_those_of_the_embeddings(trained):
+  _, model, metrics, _ = trained
+  embeddings = tf_keras.Model(
+      model.inputs, model.get_layer('grw_smoothing').output)(
+          batch()[0], training=True)
+  terms = grw_smoothing.smoothing_terms(
+      grw_smoothing.cut_windows(embeddings, 5))
+  for name in ('order_loss', 'speed_loss', 'order_accuracy'):
+    np.testing.assert_allclose(
+        metrics[name], getattr(terms, name), rtol=1e-3, err_msg=name)
+  np.testing.assert_allclose(
+      metrics['acceleration_over_speed'],
+      terms.mean_acceleration / terms.mean_speed, rtol=1e-3)
+
+
+def test_acceleration_over_speed_is_a_ratio_of_means(trained):
+  task, model, _, _ = trained
+  metrics = task.build_metrics(training=False)
+  accelerations, speeds = [], []
+  for seed in range(2):
+    images, labels = batch(seed)
+    images['image'] *= 1.0 + 4.0 * seed  # Different speeds in each batch.
+    task.validation_step((images, labels), model, metrics)
+    accelerations.append(model.smoothing.terms.mean_acceleration)
+    speeds.append(model.smoothing.terms.mean_speed)
+  logged = {m.name: float(m.result()) for m in metrics}
+  np.testing.assert_allclose(
+      logged['acceleration_over_speed'], np.sum(accelerations) / np.sum(speeds),
+      rtol=1e-5)
+  assert 0 <= logged['top_1_accuracy'] <= 1
+
+
+def test_without_smoothing_only_the_class_loss_is_measured():
+  task = make_task(smoothing={'placement': 'none'}, head={'type': 'movinet'})
+  model, metrics = task.build_model(), task.build_metrics()
+  logs = task.train_step(
+      batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
+  names = {metric.name for metric in metrics}
+  assert 'order_loss' not in names
+  np.testing.assert_allclose(logs['loss'], logs['class_loss'])
+
+
+def test_bad_records_are_counted_and_kept_from_the_model(trained):
+  task, model, _, _ = trained
+  task.task_config.train_data.on_bad_record = 'skip'
+  metrics = task.build_metrics()
+  task.task_config.train_data.on_bad_record = 'error'
+  images, labels = batch()
+  for count in (0, 3):
+    counted = {**images, 'bad_records': tf.constant([count, 0, 0, 0])}
+    task.validation_step((counted, labels), model, metrics)
+  logged = {m.name: float(m.result()) for m in metrics}
+  assert logged['bad_records'] == 3
+
+
+def test_seed_decides_the_initial_weights(trained):
+  _, model, _, _ = trained
+  again = make_task().build_model()
+  # The step has moved batch statistics; a learning rate of 0 nothing else.
+  for ours, theirs in zip(
+      model.trainable_variables, again.trainable_variables):
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_refuses_a_wrong_config_before_building_anything():
+  with pytest.raises(ValueError, match='at least 3 frames'):
+    make_task(smoothing={'window': 1})
