@@ -8,7 +8,6 @@
 # PYTHON names the interpreter (3.10 to 3.12) that the virtual environment is made
 # with, VENV the environment's folder.
 
-.POSIX:
 .DELETE_ON_ERROR:
 .PHONY: test demo lint clean
 
@@ -40,29 +39,28 @@ lint: $(INSTALLED)
 	$(RUN) -m mypy
 
 $(INSTALLED): pyproject.toml requirements.txt
-	@set -e; \
-	if [ -e $(INCOMPLETE) ]; then rm -rf $(VENV); fi; \
-	if [ ! -e $(VENV) ] || [ -e $@ ]; then touch $(INCOMPLETE); fi; \
+	@set -e; found=; \
+	if [ -e $(INCOMPLETE) ]; then rm -rf $(VENV) $(INCOMPLETE); fi; \
 	if [ ! -e $(VENV) ]; then \
 	  for python in $(or $(PYTHON),python3 python3.12 python3.11 python3.10); do \
 	    if "$$python" -c 'import sys; \
 	      sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
 	      2>/dev/null; then found=$$python; break; fi; \
 	  done; \
-	  if [ -z "$${found:-}" ]; then \
-	    rm -f $(INCOMPLETE); \
+	  if [ -z "$$found" ]; then \
 	    echo "error: no Python 3.10, 3.11 or 3.12 in:" \
 	      "$(or $(PYTHON),python3 python3.12 python3.11 python3.10);" \
 	      "name one with 'make PYTHON=/path/to/python'" >&2; \
 	    exit 1; \
 	  fi; \
 	  if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
-	    rm -f $(INCOMPLETE); \
 	    echo "error: $$found cannot make virtual environments (no ensurepip);" \
 	      "on Debian and Ubuntu install python3-venv, or name another" \
 	      "interpreter with 'make PYTHON=/path/to/python'" >&2; \
 	    exit 1; \
 	  fi; \
+	  mkdir -p $(dir $(VENV)); \
+	  touch $(INCOMPLETE); \
 	  "$$found" -m venv $(VENV); \
 	elif [ ! -x $(RUN) ]; then \
 	  echo "error: $(VENV) exists and is no virtual environment;" \
@@ -71,8 +69,8 @@ $(INSTALLED): pyproject.toml requirements.txt
 	fi; \
 	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
 	$(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
-	touch $@; \
-	rm -f $(INCOMPLETE)
+	rm -f $(INCOMPLETE); \
+	touch $@
 
 clean:
 	rm -rf .venv .venv.incomplete .mypy_cache .pytest_cache .ruff_cache \

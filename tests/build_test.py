@@ -57,7 +57,7 @@ class Target:
   Attributes:
     rule: 'py_library', 'py_binary', 'py_test' or 'filegroup'.
     name: the label without its colon.
-    line: the line of BUILD that the rule starts on.
+    line: the line of BUILD that the rule starts on, 0 if it is not there yet.
     srcs: paths relative to the folder of BUILD.
     deps: ':name' for a target here, '@name' for a requirement.
     data: paths, or ':name' for a target here.
@@ -67,7 +67,7 @@ class Target:
 
   rule: str
   name: str
-  line: int
+  line: int = 0
   srcs: tuple[str, ...] = ()
   deps: frozenset[str] = frozenset()
   data: tuple[str, ...] = ()
@@ -158,11 +158,15 @@ def read_build(root: pathlib.Path) -> list[Target]:
 
 
 def source_files(root: pathlib.Path) -> list[str]:
-  """Returns the Python files of the project, relative to `root`."""
+  """Returns the Python files of the project, relative to `root`.
+
+  The scripts that once made the test data are data like what they made.
+  """
   return sorted(
     path.relative_to(root).as_posix()
     for folder in SOURCE_FOLDERS
     for path in (root / folder).rglob('*.py')
+    if not path.is_relative_to(root / 'tests/testdata')
   )
 
 
@@ -305,34 +309,55 @@ def _as_written(dep: str) -> str:
   return f'requirement("{dep[1:]}")' if dep[0] == '@' else f'"{dep}"'
 
 
-def stanza(file: str, root: pathlib.Path, owners: dict[str, str]) -> str:
-  """Returns a new target for `file`, to be pasted into BUILD."""
+def new_target(file: str, root: pathlib.Path, owners: dict[str, str]) -> Target:
+  """Returns the target that `file`, which is in none, should be in.
+
+  Args:
+    file: the source file.
+    root: the folder of BUILD.
+    owners: the name of the target that holds each source file.
+  """
   path = pathlib.PurePosixPath(file)
-  lines = []
   if file.endswith('_test.py'):
-    name = '_'.join(path.with_suffix('').parts[1:])
-    rule, srcs = 'py_test', [file, PYTEST_MAIN]
-    lines = [f'args = ["{file}"],', f'main = "{PYTEST_MAIN}",']
-  elif file.startswith('tools/'):
-    rule, name, srcs = 'py_binary', path.stem, [file]
-  else:
-    rule, name = 'py_library', path.parent.name
-    srcs = [
-      other for other in source_files(root)
-      if pathlib.PurePosixPath(other).parent == path.parent
-      and other not in owners
-    ]
-  deps = required_deps(srcs, root, owners)
+    return Target(
+      rule='py_test',
+      name='_'.join(path.with_suffix('').parts[1:]),
+      srcs=(file, PYTEST_MAIN),
+      args=(file,),
+      main=PYTEST_MAIN,
+    )
+  if file.startswith('tools/'):
+    return Target(rule='py_binary', name=path.stem, srcs=(file,), main=file)
+  if str(path.parent) in ('official_ext/grw', 'tests'):
+    # A module that is no part of a package is a library of its own; the plain
+    # name is the tool's, where there is one.
+    tool = (root / 'tools' / path.name).exists()
+    name = path.stem + ('_lib' if tool else '')
+    return Target(rule='py_library', name=name, srcs=(file,))
+  package = tuple(
+    other
+    for other in source_files(root)
+    if pathlib.PurePosixPath(other).parent == path.parent
+    and other not in owners
+  )
+  name = '_'.join(path.parts[2:-1])
+  return Target(rule='py_library', name=name, srcs=package)
+
+
+def as_text(target: Target) -> str:
+  """Returns `target` as BUILD writes it."""
+
+  def listed(key: str, values: Iterable[str]) -> list[str]:
+    items = [f'        {value},' for value in values]
+    return [f'    {key} = [', *items, '    ],'] if items else []
+
   return '\n'.join([
-    f'{rule}(',
-    f'    name = "{name}",',
-    '    srcs = [',
-    *(f'        "{src}",' for src in srcs),
-    '    ],',
-    *(f'    {line}' for line in lines),
-    '    deps = [',
-    *(f'        {_as_written(dep)},' for dep in in_order(deps)),
-    '    ],',
+    f'{target.rule}(',
+    f'    name = "{target.name}",',
+    *listed('srcs', (f'"{src}"' for src in target.srcs)),
+    *listed('args', (f'"{arg}"' for arg in target.args)),
+    *([f'    main = "{target.main}",'] if target.main else []),
+    *listed('deps', map(_as_written, in_order(target.deps))),
     ')',
   ])  # fmt: skip
 
@@ -377,30 +402,24 @@ def build_problems(root: pathlib.Path) -> list[str]:
           'which does not exist; remove it'
         )
 
-  reported: set[str] = set()
+  proposed: list[Target] = []
   for file in source_files(root):
-    if file in owners or file in reported or file == PYTEST_MAIN:
+    if file in owners or file == PYTEST_MAIN:
       continue
-    folder = pathlib.PurePosixPath(file).parent
-    library = next(
-      (
-        name
-        for other, name in owners.items()
-        if pathlib.PurePosixPath(other).parent == folder
-        and other.startswith('official_ext/')
-        and len(folder.parts) > 2
-      ),
-      None,
-    )
-    if library:
+    target = new_target(file, root, owners)
+    owners |= dict.fromkeys(set(target.srcs) - {PYTEST_MAIN}, target.name)
+    if target.name in names:
       problems.append(
-        f'{file} is in no target; add to srcs of {library!r}:\n'
-        f'        "{file}",'
+        f'{file} is in no target; add to srcs of {target.name!r}:\n'
+        + '\n'.join(f'        "{src}",' for src in target.srcs)
       )
     else:
-      text = stanza(file, root, owners)
-      reported.update(re.findall(r'"(\S+\.py)"', text))
-      problems.append(f'{file} is in no target; add to BUILD:\n{text}')
+      proposed.append(target)
+  # Once all are named, so that they can name each other.
+  for target in proposed:
+    needed = required_deps(target.srcs, root, owners)
+    text = as_text(dataclasses.replace(target, deps=frozenset(needed)))
+    problems.append(f'{target.srcs[0]} is in no target; add to BUILD:\n{text}')
 
   for target in targets:
     if target.rule == 'filegroup':
@@ -679,21 +698,27 @@ def test_a_new_test_is_named_with_a_target_that_mends_it(project):
   assert build_problems(project) == []
 
 
-def test_a_new_package_and_tool_get_targets_that_mend_them(project):
+def test_a_new_package_module_and_tool_get_targets_that_mend_them(project):
   _write(project, 'official_ext/grw/serving/__init__.py', '')
   _write(
     project,
-    'official_ext/grw/serving/export.py',
+    'official_ext/grw/serving/saved_model.py',
     'import numpy\nfrom official_ext.grw.modeling import model\n',
   )
   _write(
-    project, 'tools/export.py', 'from official_ext.grw.serving import export\n'
+    project,
+    'official_ext/grw/export.py',
+    'from official_ext.grw.serving import saved_model\n',
   )
-  # The library first: only then is there a name for the tool to depend on.
-  for first_line in ('official_ext/grw/serving', 'tools/export.py'):
-    message, text = build_problems(project)[0].split('\n', 1)
-    assert message.startswith(first_line)
-    with (project / 'BUILD').open('a') as build:
+  _write(
+    project, 'tools/export.py', 'from official_ext.grw import export\n'
+  )
+  problems = build_problems(project)
+  assert len(problems) == 3
+  with (project / 'BUILD').open('a') as build:
+    for problem in problems:
+      message, text = problem.split('\n', 1)
+      assert message.endswith('is in no target; add to BUILD:')
       build.write(text + '\n')
   assert build_problems(project) == []
 
@@ -741,7 +766,10 @@ def test_a_shared_namespace_is_told_apart(project):
 
 def test_an_unused_dependency_fails(project):
   _replace(
-    project, 'BUILD', '":losses"],\n)\n\nfile', '":losses", ":train"],\n)\n\nfile'
+    project,
+    'BUILD',
+    'deps = [":grw", ":losses"],',
+    'deps = [":grw", ":losses", ":train"],',
   )
   problems = build_problems(project)
   assert any(

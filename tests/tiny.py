@@ -19,14 +19,16 @@ MoViNet: one block, with all kinds of layers that A0 has, a skip projection
 among them.
 """
 
+from collections.abc import Iterable, Sequence
 import json
 import os
-from collections.abc import Iterable, Sequence
+import pathlib
+import sys
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from official.projects.movinet.modeling import movinet
+import tensorflow as tf
 
 FRAMES = 6
 SIZE = 16
@@ -134,3 +136,30 @@ def write_yaml(path: str | os.PathLike, values: dict) -> str:
   with open(path, 'w', encoding='utf-8') as file:
     json.dump(values, file)
   return str(path)
+
+
+def command(config_file: str | os.PathLike, model_dir: str | os.PathLike,
+            mode: str = 'train_and_eval', *flags: str) -> list[str]:
+  """The driver's command line, with the tiny MoViNet registered."""
+  return [
+      sys.executable, str(pathlib.Path(__file__).with_name('tiny_train.py')),
+      '--experiment=movinet_grw_airplanes', f'--mode={mode}',
+      f'--config_file={config_file}', f'--model_dir={model_dir}', *flags]
+
+
+def scalars(folder: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
+  """Reads TensorBoard's events: (step, value) of each scalar, by name."""
+  found: dict[str, list[tuple[int, float]]] = {}
+  for path in sorted(pathlib.Path(folder).glob('events.out.tfevents.*')):
+    for event in tf.compat.v1.train.summary_iterator(str(path)):
+      for value in event.summary.value:
+        number = float(tf.make_ndarray(value.tensor))
+        found.setdefault(value.tag, []).append((event.step, number))
+  return found
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
+  """Everything in a checkpoint, by key."""
+  reader = tf.train.load_checkpoint(str(path))
+  return {key: reader.get_tensor(key)
+          for key in reader.get_variable_to_shape_map()}

@@ -21,21 +21,25 @@ checkpoint, reports 0.0 where there are no validation data, and saves weights
 that are not finite.  Here each of these is mended or an error.
 """
 
+from collections.abc import Mapping
 import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+import numpy as np
+from official.core import base_trainer
+from official.core import config_definitions as cfg
+from official.core import train_lib
+from official.core import train_utils
 import orbit
 import tensorflow as tf
 import tf_keras
-from absl import logging
-from official.core import base_trainer, train_lib, train_utils
-from official.core import config_definitions as cfg
 
-from official_ext.grw.datasets import record_check, video_input
+from official_ext.grw.datasets import record_check
+from official_ext.grw.datasets import video_input
 from official_ext.grw.losses import loss_term
 
 MODES = ('train', 'eval', 'train_and_eval', 'train_and_post_eval',
@@ -80,6 +84,20 @@ def read_fault(checkpoint: str) -> str | None:
   return None
 
 
+def _set_damaged_index_aside(directory: str):
+  """Renames a `checkpoint` file that TensorFlow would stop at.
+
+  It passes over text that is not a CheckpointState, but neither over an empty
+  one nor over bytes that are not text.
+  """
+  try:
+    tf.train.get_checkpoint_state(directory)
+  except ValueError:
+    index = os.path.join(directory, 'checkpoint')
+    logging.warning('%s is damaged: renamed to %s.damaged.', index, index)
+    tf.io.gfile.rename(index, f'{index}.damaged', overwrite=True)
+
+
 def newest_readable_checkpoint(directory: str) -> str | None:
   """Returns the checkpoint to resume from; None if the folder has none.
 
@@ -93,6 +111,7 @@ def newest_readable_checkpoint(directory: str) -> str | None:
   Raises:
     CheckpointError: there are checkpoints and none can be read.
   """
+  _set_damaged_index_aside(directory)
   named = tf.train.latest_checkpoint(directory)
   state = tf.train.get_checkpoint_state(directory)
   candidates = list_checkpoints(directory)
@@ -134,17 +153,22 @@ class CheckpointManager(tf.train.CheckpointManager):
   """
 
   def __init__(self, checkpoint: tf.train.Checkpoint, directory: str,
-               model_dir: str, **kwargs):
+               model_dir: str, required: Mapping[str, Any], **kwargs):
     """Initialises the manager.
 
     Args:
       checkpoint: what is saved and restored.
       directory: where this worker saves.
       model_dir: where every worker restores from.
+      required: those parts of the checkpoint, by name, of which a checkpoint
+        to restore must have every variable.  TensorFlow would leave what it
+        does not find as it is, without a word.
       **kwargs: of `tf.train.CheckpointManager`.
     """
+    _set_damaged_index_aside(directory)
     super().__init__(checkpoint, directory, **kwargs)
     self._model_dir = model_dir
+    self._required = tf.train.Checkpoint(**required)
 
   def newest_readable(self) -> str | None:
     """Returns what `restore_or_initialize` would restore, if anything."""
@@ -164,7 +188,11 @@ class CheckpointManager(tf.train.CheckpointManager):
     if path is None:
       return super().restore_or_initialize()
     try:
-      self.checkpoint.restore(path).assert_existing_objects_matched()
+      status = self._required.restore(path)
+      status.assert_existing_objects_matched().expect_partial()
+      # What is created later, as the slots of the optimiser are, is restored
+      # then; evaluation never does.
+      self.checkpoint.restore(path).expect_partial()
     except (AssertionError, ValueError) as error:
       raise CheckpointError(
           f'{path} is of another model than the config describes: '
@@ -180,11 +208,11 @@ class CheckpointManager(tf.train.CheckpointManager):
 
 def _not_finite(logs: Mapping[str, Any]) -> dict[str, float]:
   """Returns the scalars that are not finite, by name."""
-  values = {name: float(value) for name, value in logs.items()
-            if isinstance(value, (tf.Tensor, tf.Variable, float))
-            and not getattr(value, 'shape', ())}
-  return {name: value for name, value in values.items()
-          if not math.isfinite(value)}
+  values = {name: np.asarray(orbit.utils.get_value(value))
+            for name, value in logs.items()
+            if not isinstance(value, Mapping)}
+  return {name: float(value) for name, value in values.items()
+          if value.ndim == 0 and not np.isfinite(value)}
 
 
 def _listed(values: Mapping[str, float]) -> str:
@@ -306,7 +334,7 @@ class StopUnlessFinite:
       what = f'{_listed(bad)} {where}'
       fine = _listed({
           name: float(value) for name, value in output.items()
-          if name.endswith('_loss') and name not in bad})
+          if name.endswith(('_loss', '_entropy')) and name not in bad})
       what += f'; finite: {fine}' if fine else ''
     else:
       what = (f'{len(spoilt)} weights after step {last}, '
@@ -372,6 +400,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         self.trainer.checkpoint,
         directory=directory,
         model_dir=self.model_dir,
+        required={'model': self.trainer.model},
         max_to_keep=max_to_keep,
         step_counter=self.trainer.global_step,
         checkpoint_interval=self.params.trainer.checkpoint_interval,

@@ -37,28 +37,29 @@ if __name__ == '__main__' and not __package__:
 
 # ruff: noqa: E402
 # pylint: disable=g-import-not-at-top
+from collections.abc import Iterator, Mapping
 import contextlib
 import pprint
 import socket
-from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib import parse
 
+from absl import app
+from absl import flags
+from absl import logging
 import gin
-import tensorflow as tf
-import tf_keras
-import yaml
-from absl import app, flags, logging
 from official.common import distribute_utils
 from official.common import flags as tfm_flags
 from official.core import config_definitions as cfg
-from official.core import task_factory, train_utils
+from official.core import task_factory
+from official.core import train_utils
 from official.modeling import performance
+import tensorflow as tf
+import tf_keras
+import yaml
 
-from official_ext.grw import (
-  registry_imports,  # noqa: F401
-  runner,
-)
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw import runner
 from official_ext.grw.datasets import record_check
 
 # pylint: enable=g-import-not-at-top

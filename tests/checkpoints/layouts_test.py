@@ -44,13 +44,13 @@ CONV_TYPES = ('2plus1d', '3d_2plus1d', '3d')
 
 
 @pytest.fixture(scope='module', autouse=True)
-def tiny_spec():
+def layouts_spec():
   """Registers a MoViNet with each kind of block, under a model id of its own.
 
   Two stages: a skip projection with and one without stride, kernels 1x5x5,
   3x3x3 and 5x3x3, a block with the identity as its skip.
   """
-  movinet.BLOCK_SPECS['tiny'] = (
+  movinet.BLOCK_SPECS['layouts'] = (
       movinet.StemSpec(filters=8, kernel_size=movinet.K13, strides=movinet.S12),
       movinet.MovinetBlockSpec(
           base_filters=8, expand_filters=(16, 24),
@@ -61,11 +61,11 @@ def tiny_spec():
           kernel_sizes=(movinet.K53,), strides=(movinet.S11,)),
       movinet.HeadSpec(project_filters=24, head_filters=32))
   yield
-  del movinet.BLOCK_SPECS['tiny']
+  del movinet.BLOCK_SPECS['layouts']
 
 
 def backbone_config(conv_type: str, **kwargs) -> movinet_cfg.Movinet:
-  config = grw_cfg.movinet_backbone('tiny', stream=conv_type != '3d').movinet
+  config = grw_cfg.movinet_backbone('layouts', stream=conv_type != '3d').movinet
   return dataclasses.replace(config, conv_type=conv_type, **kwargs)
 
 
@@ -107,14 +107,14 @@ def our_classifier(conv_type: str, num_classes: int = CLASSES,
 
 
 @pytest.fixture(scope='module')
-def stock(tiny_spec):
-  del tiny_spec
+def stock(layouts_spec):
+  del layouts_spec
   return {conv_type: stock_classifier(conv_type) for conv_type in CONV_TYPES}
 
 
 @pytest.fixture(scope='module')
-def ours(tiny_spec):
-  del tiny_spec
+def ours(layouts_spec):
+  del layouts_spec
   return {conv_type: our_classifier(conv_type) for conv_type in CONV_TYPES}
 
 
@@ -177,7 +177,7 @@ def test_published_tarball_is_bit_equal(conv_type, stock, fresh, tmp_path):
   weights = source.read(str(tmp_path))
   report = assign.assign(fresh[conv_type], weights)
   assert weights.kind == 'tarball'
-  assert weights.architecture.model_id == 'tiny'
+  assert weights.architecture.model_id == 'layouts'
   assert weights.architecture.stream == (conv_type != '3d')
   assert weights.architecture.num_classes == CLASSES
   assert len(report.matched) == len(fresh[conv_type].backbone.variables)
@@ -228,9 +228,9 @@ def test_whole_3d_kernels_do_not_become_factorised(stock, fresh, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def positional(tiny_spec):
+def positional(layouts_spec):
   """A stock streaming model with positions, and ours."""
-  del tiny_spec
+  del layouts_spec
   return (stock_classifier('2plus1d', use_positional_encoding=True),
           our_classifier('2plus1d', use_positional_encoding=True))
 
@@ -259,9 +259,9 @@ def test_positional_scales_find_their_blocks(layout, positional, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def trainer(tiny_spec):
+def trainer(layouts_spec):
   """A stock Trainer with a moving average, after two steps."""
-  del tiny_spec
+  del layouts_spec
   task_config = movinet_cfg.movinet_kinetics600().task
   task_config.model.backbone.movinet = backbone_config(
       '3d_2plus1d', average_pooling_type='3d')
@@ -366,7 +366,7 @@ def test_a_temporal_head_stays_initial_and_is_named(stock, tmp_path):
   assert 'grw_head/classifier/kernel:0' in report.initial
   assert all(name.startswith('grw_') for name in report.initial)
   text = str(report)
-  for part in ('published tarballs', 'MoViNet-TINY-Stream', 'hard_swish',
+  for part in ('published tarballs', 'MoViNet-LAYOUTS-Stream', 'hard_swish',
                'grw>hard_sigmoid', '2plus1d', 'grw_embedding/kernel:0',
                f'{len(report.matched)} variables'):
     assert part in text
@@ -378,15 +378,15 @@ def test_other_class_count_names_shapes_and_remedy(stock, tmp_path):
   weights = source.read(str(tmp_path))
   with pytest.raises(ValueError) as error:
     assign.assign(model, weights, 'all')
-  for part in ('grw_classifier_head/classifier', '(1, 1, 32, 3)', '(1, 1, 32, 7)',
-               "init_checkpoint_modules to 'backbone'"):
+  for part in ('grw_classifier_head/classifier', '(1, 1, 32, 3)',
+               '(1, 1, 32, 7)', "init_checkpoint_modules to 'backbone'"):
     assert part in str(error.value)
   assign.assign(model, weights, 'backbone')
 
 
 def test_wrong_model_id_names_variable_shapes_and_id(stock, tmp_path):
   tf.train.Checkpoint(model=stock['2plus1d']).save(str(tmp_path / 'ckpt'))
-  specs = list(movinet.BLOCK_SPECS['tiny'])
+  specs = list(movinet.BLOCK_SPECS['layouts'])
   specs[2] = dataclasses.replace(specs[2], expand_filters=(40,))
   movinet.BLOCK_SPECS['other'] = tuple(specs)
   try:
@@ -396,7 +396,7 @@ def test_wrong_model_id_names_variable_shapes_and_id(stock, tmp_path):
   finally:
     del movinet.BLOCK_SPECS['other']
   for part in ('block1_layer0/bneck/expansion', '(40,)', '(32,)',
-               "model_id to 'tiny'"):
+               "model_id to 'layouts'"):
     assert part in str(error.value)
 
 

@@ -22,6 +22,7 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw.configs import grw
+from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
 
@@ -235,8 +236,9 @@ BAD_RECORDS = {
 }
 
 
-@pytest.mark.parametrize('name', BAD_RECORDS)
-@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize(
+  'name, training',
+  [(name, True) for name in BAD_RECORDS] + [('label_outside', False)])
 def test_bad_record_is_named(tmp_path, name, training):
   bad, reason = BAD_RECORDS[name]
   write(tmp_path / 'a', good_records(2) + [bad] + good_records(2))
@@ -331,17 +333,17 @@ def test_only_bad_records_fail_instead_of_spinning(tmp_path):
 
 
 def test_records_are_shared_among_pipelines(folder, tmp_path):
-  for path in (folder / '*.tfrecord', write(tmp_path / 'one', good_records(6))):
-    for policy in record_check.POLICIES:
-      params = config(path, on_bad_record=policy)
-      seen = []
-      for index in range(2):
-        context = tf.distribute.InputContext(2, index, 2)
-        seen.append(read(params, context)[0])
-      whole = read(params)[0]
-      assert len(seen[0]) == len(seen[1]) == 3
-      order = lambda images: sorted(images.mean((1, 2, 3, 4)))  # noqa: E731
-      np.testing.assert_allclose(order(np.concatenate(seen)), order(whole))
+  def order(images):
+    return sorted(images.mean((1, 2, 3, 4)))
+
+  whole = order(read(config(folder / '*.tfrecord'))[0])
+  one_file = write(tmp_path / 'one', good_records(6))
+  for path, policy in ((folder / '*.tfrecord', 'error'), (one_file, 'skip')):
+    params = config(path, on_bad_record=policy)
+    seen = [read(params, tf.distribute.InputContext(2, index, 2))[0]
+            for index in range(2)]
+    assert len(seen[0]) == len(seen[1]) == 3
+    np.testing.assert_allclose(order(np.concatenate(seen)), whole)
 
 
 def test_bad_tail_is_counted_by_one_pipeline_only(tmp_path):
@@ -419,6 +421,43 @@ def test_gzip_files_are_read(folder, tmp_path):
   images, *_ = read(config(tmp_path / 'a', compressed_input=True))
   np.testing.assert_array_equal(
     images, read(config(folder / 'a.tfrecord'))[0])
+
+
+@pytest.fixture(scope='module')
+def planes(tmp_path_factory):
+  """A config of a small TFDS dataset with labels 0, 1 and 2."""
+  data_dir = tmp_path_factory.mktemp('tfds')
+  name = airplanes.prepare(data_dir, airplanes.AirplanesConfig(
+    num_train_clips=6, num_validation_clips=3, num_frames=FRAMES,
+    image_size=SIZE))
+  return config('', tfds_name=name, tfds_data_dir=str(data_dir),
+                tfds_split='train')
+
+
+def test_tfds_is_read_as_stock(planes):
+  images, labels, _ = read(planes)
+  expected = list(input_reader.InputReader(
+    planes, decoder_fn=stock.VideoTfdsDecoder().decode,
+    parser_fn=stock.Parser(planes).parse_fn(False)).read())
+  np.testing.assert_array_equal(
+    images, np.concatenate([features['image'] for features, _ in expected]))
+  np.testing.assert_array_equal(
+    labels, np.concatenate([label for _, label in expected]))
+
+
+def test_tfds_bad_label_names_dataset_and_split(planes):
+  params = planes.replace(num_classes=2)
+  with pytest.raises(record_check.InputDataError, match='label .2.') as caught:
+    with video_input.explained_errors(params):
+      read(params)
+  source = f'TFDS dataset "{planes.tfds_name}", split "train"'
+  assert source in str(caught.value)
+
+
+def test_tfds_bad_label_is_counted(planes):
+  kept = read(planes)[1].argmax(-1) < 2
+  images, _, bad = read(planes.replace(num_classes=2, on_bad_record='skip'))
+  assert (len(images), bad) == (kept.sum(), (~kept).sum())
 
 
 def test_other_errors_pass_unchanged(folder):

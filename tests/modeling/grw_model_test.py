@@ -14,12 +14,12 @@
 
 """The model: stock backbones, both placements, both heads, saves and loads."""
 
+import numpy as np
 from official.projects.movinet.modeling import movinet
 from official.projects.movinet.modeling import movinet_model
 from official.vision.configs import backbones_3d
 from official.vision.modeling import factory_3d
 from official.vision.modeling.backbones import resnet_3d
-import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras

@@ -21,10 +21,6 @@ import sys
 
 from absl import logging
 import numpy as np
-import pytest
-import tensorflow as tf
-import tf_keras
-
 from official.core import base_task
 from official.core import base_trainer
 from official.core import config_definitions
@@ -32,6 +28,10 @@ from official.modeling import hyperparams
 from official.modeling import optimization
 from official.projects.movinet.modeling import movinet
 from official.utils.testing import mock_task
+import pytest
+import tensorflow as tf
+import tf_keras
+
 from official_ext.grw.optimization import config as optimization_config
 from official_ext.grw.optimization import two_rate_adamw
 

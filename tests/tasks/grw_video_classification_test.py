@@ -14,10 +14,10 @@
 
 """The task trains on both losses and logs what it measured."""
 
+import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
 from official.projects.movinet.modeling import movinet
-import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras

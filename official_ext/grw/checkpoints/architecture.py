@@ -14,9 +14,9 @@
 
 """What a set of weights is, read off its names and shapes."""
 
+from collections.abc import Mapping
 import dataclasses
 import re
-from typing import Mapping, Optional
 
 from official.projects.movinet.modeling import movinet
 
@@ -97,7 +97,7 @@ def _model_id(shapes: Shapes) -> str:
   return ''
 
 
-def identify(shapes: Shapes) -> Optional[Architecture]:
+def identify(shapes: Shapes) -> Architecture | None:
   """What the weights of these names and shapes are of; None if no MoViNet."""
   widths = expand_widths(shapes)
   if 'stem/stem/kernel' not in shapes or not widths:

@@ -15,7 +15,6 @@
 """Gives a model the weights that a file holds, and says what was given."""
 
 import dataclasses
-from typing import Optional
 
 import numpy as np
 import tf_keras
@@ -78,11 +77,11 @@ def _weights(weights: source.PublishedWeights) -> str:
 
 
 def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
-  return title + (f'{len(names)} {what}' if names else f'none {what}') + ''.join(
+  return f'{title}{len(names) or "none"} {what}' + ''.join(
       f'\n               {name}' for name in names)
 
 
-def named_variables(model: tf_keras.Model) -> list[tuple[Optional[str], object]]:
+def named_variables(model: tf_keras.Model) -> list[tuple[str | None, object]]:
   """(structural name or None, variable) for each variable of `model`."""
   backbone = getattr(model, 'backbone', model)
   # The scale of a position is called 'scale' and no more.
@@ -102,7 +101,7 @@ def is_movinet(model: tf_keras.Model) -> bool:
   return _architecture(model) is not None
 
 
-def _architecture(model: tf_keras.Model) -> Optional[architecture.Architecture]:
+def _architecture(model: tf_keras.Model) -> architecture.Architecture | None:
   return architecture.identify({
       name: structure.structural_shape(name, variable.name, variable.shape)
       for name, variable in named_variables(model) if name is not None})
@@ -199,7 +198,7 @@ def _check_backbones(weights: source.PublishedWeights,
 
 def _unfit(weights: source.PublishedWeights, ours: architecture.Architecture,
            name: str, shape: tuple[int, ...],
-           found: Optional[tuple[int, ...]]) -> ValueError:
+           found: tuple[int, ...] | None) -> ValueError:
   what = (f'has shape {found} there' if found is not None
           else 'is not in the file')
   return ValueError(

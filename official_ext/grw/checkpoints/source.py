@@ -24,9 +24,10 @@ Sources, by the layouts in which MoViNet and GRW weights were published:
 5.  'grw_pytorch': a checkpoint of the GRW authors.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import os
-from typing import Any, Mapping, Optional
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +39,7 @@ from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.checkpoints import torch_reader
 
 DESCRIPTIONS = {
-    'tarball': 'a checkpoint in the layout of the published tarballs',
+    'tarball': "a model's checkpoint, in the layout of the published tarballs",
     'trainer': "a Model Garden Trainer's checkpoint",
     'saved_model': 'a SavedModel (Kaggle, TF-Hub or other)',
     'movinet_pytorch': 'a state dict of the PyTorch MoViNet port',
@@ -126,7 +127,7 @@ def _children(folder: str) -> list[str]:
           if tf.io.gfile.isdir(os.path.join(folder, name))]
 
 
-def _find_saved_model(path: str) -> Optional[str]:
+def _find_saved_model(path: str) -> str | None:
   """The SavedModel at `path` or in its latest version folder."""
   if os.path.basename(path) == 'saved_model.pb':
     path = os.path.dirname(path)
@@ -142,7 +143,7 @@ def _find_saved_model(path: str) -> Optional[str]:
              default=None)
 
 
-def _find_checkpoint(path: str) -> Optional[str]:
+def _find_checkpoint(path: str) -> str | None:
   """The prefix of the checkpoint at `path`, or in it, or in its one folder."""
   prefix = path.removesuffix('.index')
   if tf.io.gfile.exists(prefix + '.index'):
@@ -166,7 +167,7 @@ def _find_checkpoint(path: str) -> Optional[str]:
   return _find_checkpoint(inner[0]) if len(inner) == 1 else None
 
 
-def _from_tensorflow(prefix: str, kind: Optional[str], weights: str,
+def _from_tensorflow(prefix: str, kind: str | None, weights: str,
                      path: str) -> PublishedWeights:
   read_variables = tf_reader.read(prefix, weights)
   if kind is None:
@@ -222,7 +223,8 @@ def _from_torch(path: str, weights: str) -> PublishedWeights:
   for field, value in (('T', window), ('num_heads', num_heads)):
     if type(value) is not int or value < 0:
       raise ValueError(
-          f'{path}: {field} is {type(value).__name__}, expected a whole number.')
+          f'{path}: {field} is of the type {type(value).__name__}, expected a '
+          'whole number.')
   values = torch_names.translate(state, num_heads)
   return PublishedWeights(
       kind='grw_pytorch', path=path, values=values,

@@ -24,8 +24,8 @@ gamma`, and one layout, that of a 3D convolution: [time, height, width, in, out]
 `assign` matches.
 """
 
+from collections.abc import Sequence
 import re
-from typing import Optional, Sequence
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def in_backbone(name: str) -> bool:
   return bool(_BACKBONE.match(name))
 
 
-def structural_name(name: str, shape: Sequence[int]) -> Optional[str]:
+def structural_name(name: str, shape: Sequence[int]) -> str | None:
   """The structural name of a variable.
 
   Args:
@@ -109,7 +109,7 @@ def to_structural(structural: str, name: str, value: np.ndarray) -> np.ndarray:
   """
   if value.ndim != 4 or not _is_convolution(structural, value.ndim):
     return value
-  if _leaf(name) == 'depthwise_kernel':  # [.., channels, 1] to [.., 1, channels]
+  if _leaf(name) == 'depthwise_kernel':  # [.., channels, 1].
     value = np.swapaxes(value, -1, -2)
   return np.expand_dims(value, 1 if '/temporal/' in structural else 0)
 

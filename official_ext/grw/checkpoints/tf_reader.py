@@ -20,10 +20,10 @@ the variable had.  Names are what the published layouts share.
 """
 
 import collections
+from collections.abc import Iterator
 import dataclasses
 import os
 import re
-from typing import Iterator
 
 import numpy as np
 import tensorflow as tf

@@ -19,8 +19,8 @@ and those of the GRW models, which hold a port's MoViNet under
 `video_backbone._encoder.` and a transformer under `attention.`.
 """
 
+from collections.abc import Mapping
 import re
-from typing import Mapping
 
 import numpy as np
 
@@ -62,7 +62,8 @@ _HEAD = (
     (r'attention\.linear_head\.(\w+)', r'grw_head/classifier/\1'),
     (r'classifier\.(\w+)', r'grw_embedding/\1'),
 )
-_ATTENTION = re.compile(r'attention\.transformer\.layers\.(\d+)\.1\.(\w+\.?\w*)')
+_ATTENTION = re.compile(
+    r'attention\.transformer\.layers\.(\d+)\.1\.(\w+\.?\w*)')
 
 
 def is_grw(state: Mapping[str, np.ndarray]) -> bool:

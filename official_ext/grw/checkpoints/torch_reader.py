@@ -22,16 +22,18 @@ file's own classes, and nothing else.
 """
 
 import collections
+from collections.abc import Callable
 import math
 import pickle
 import re
-from typing import Any, Callable
+from typing import Any
 import zipfile
 
 import numpy as np
 
 # Classes that the published checkpoints refer to and that users do not have.
-_INERT_MODULES = re.compile(r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*')
+_INERT_MODULES = re.compile(
+    r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*')
 
 # Torch's names of storages and of dtypes, and the bytes they stand for.
 _STORAGES = {

@@ -25,6 +25,7 @@ from concurrent import futures
 import math
 import os
 import re
+import time
 from typing import Any, NamedTuple
 
 from absl import logging
@@ -56,9 +57,10 @@ _REPORT = re.compile(re.escape(_BAD) + '(.*?)' + re.escape(_END), re.DOTALL)
 _INPUT_ERROR = re.compile('IteratorGetNext|GetNextFromShard|MapDataset|'
                           'Dataset_map|truncated record|corrupted record')
 
+SECONDS_BETWEEN_LOGS = 10
+
 _SHOWN_FILES = 5
 _STAT_THREADS = 32
-_SECONDS_BETWEEN_LOGS = 10
 _FIRST_FILES = 4
 
 
@@ -212,6 +214,7 @@ def read_records(files, compression: str = '') -> tf.data.Dataset:
 
   A file that is truncated, corrupted or gone ends in one record whose
   'serialized' is `UNREADABLE`, so that whoever parses it fails and can name it.
+  It stands for all that would have followed: nobody knows how many.
 
   Args:
     files: a path, or a list of paths, Python or tensor of strings.
@@ -341,7 +344,7 @@ def find_bad_record(files: Sequence[str],
     The first bad record, or None if all parse.
   """
   done = 0
-  start = tf.timestamp()
+  start = time.monotonic()
   for number, file in enumerate(files):
     parsed = read_records(file, compression_type(params))
     parsed = parsed.take(records_per_file).map(
@@ -354,9 +357,9 @@ def find_bad_record(files: Sequence[str],
           logging.log_every_n_seconds(
               logging.INFO,
               'Looking for the bad record: %d records checked, file %d of %d, '
-              '%.0f records/s.', _SECONDS_BETWEEN_LOGS, done + record,
+              '%.0f records/s.', SECONDS_BETWEEN_LOGS, done + record,
               number + 1, len(files),
-              (done + record) / max(tf.timestamp() - start, 1e-3))
+              (done + record) / max(time.monotonic() - start, 1e-3))
     except tf.errors.OpError as error:
       bad = _examine(file, record, params)
       return bad or BadRecord(file, record,
@@ -378,16 +381,20 @@ def check_first_records(files: Sequence[str], parse_fn: ParseFn,
     params: what the records should hold.
 
   Raises:
-    InputDataError: a first record is bad; or, with 'skip', all records are.
+    InputDataError: there is no record; a first record is bad; or, with 'skip',
+      all records are.
   """
+  records = read_records(list(files), compression_type(params))
+  if next(iter(records), None) is None:
+    raise InputDataError(
+        f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
+        'Re-create them, or correct input_path.')
   if params.on_bad_record == 'skip':
-    good = read_records(list(files), compression_type(params)).map(
-        parse_fn).ignore_errors()
-    if next(iter(good), None) is None:
+    if next(iter(records.map(parse_fn).ignore_errors()), None) is None:
       bad = find_bad_record(files, parse_fn, params)
       raise InputDataError(
           f'None of the records in {len(files)} input files can be used. '
-          f'The first: {bad or "the files hold no records"}')
+          f'The first: {bad}')
     return
   spread = list(files)[::math.ceil(len(files) / _FIRST_FILES)]
   bad = find_bad_record(spread, parse_fn, params, records_per_file=1)
@@ -427,9 +434,9 @@ def explain_input_error(error: tf.errors.OpError,
   files = list_files(params)
   logging.info('The input pipeline failed; looking through %d files of %s for '
                'the bad record.', len(files), params.input_path)
-  bad = find_bad_record(files, parse_fn, params)
-  if bad is None:
+  found = find_bad_record(files, parse_fn, params)
+  if found is None:
     logging.error('No bad record in %d files of %s: the error is elsewhere, or '
                   'has passed.', len(files), params.input_path)
     return None
-  return InputDataError(f'Bad input: {bad}')
+  return InputDataError(f'Bad input: {found}')

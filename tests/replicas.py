@@ -1,0 +1,157 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""One training step of a fixed batch under so many replicas, as a command.
+
+  python -m tests.replicas 2 results.npz
+
+writes what the step computed, for both placements of the smoothing, and what
+evaluation measured of a last batch that leaves the second replica none.  A
+process holds one strategy: the collectives of a second one in it fail.
+"""
+
+import sys
+
+import numpy as np
+from official.core import exp_factory
+from official.core import task_factory
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.losses import grw_smoothing
+from tests import tiny
+
+PLACEMENTS = {
+    'final': {},
+    'intermediate': {'placement': 'intermediate',
+                     'endpoint': 'block0_layer0'},
+}
+CLIPS = 4
+
+
+def batch():
+  """[4, frames, height, width, 3] in [0, 1], and one-hot labels."""
+  labels = [0, 1, 2, 1]
+  clips = np.stack([tiny.clip(label, seed=n) for n, label in enumerate(labels)])
+  return (clips.astype(np.float32) / 255.0,
+          np.eye(tiny.CLASSES, dtype=np.float32)[labels])
+
+
+def build(placement):
+  """The task, and its model away from initial values that hide errors."""
+  params = exp_factory.get_exp_config('movinet_grw_airplanes')
+  params.override(tiny.overrides('unused', 'unused'))
+  params.override({'task': {'seed': 1, 'model': {'smoothing': placement}}})
+  task = task_factory.get_task(params.task)
+  model = task.build_model()
+  for variable in model.trainable_variables:
+    # Residual branches are multiplied by it, and it starts at zero.
+    if variable.name.split('/')[-1].startswith('scale'):
+      variable.assign(tf.fill(variable.shape, 0.5))
+  return task, model
+
+
+def half_order_losses(model, window, clips):
+  """The order loss of each half of a batch, normalised as one batch."""
+  layer = model.get_layer('grw_smoothing')
+  embeddings = tf_keras.Model(model.inputs, layer.input)(
+      {'image': clips}, training=True)
+  return [
+      grw_smoothing.smoothing_terms(
+          grw_smoothing.cut_windows(half, window)).order_loss.numpy()
+      for half in tf.split(embeddings, 2)]
+
+
+def run_step(strategy, name, results):
+  """Adds to `results` the gradients and measures of one step."""
+  clips, labels = batch()
+  share = CLIPS // strategy.num_replicas_in_sync
+  with strategy.scope():
+    task, model = build(PLACEMENTS[name])
+    # With a rate of 1 a weight changes by its gradient.
+    optimizer = tf_keras.optimizers.experimental.SGD(1.0)
+    metrics = task.build_metrics(training=True)
+  before = [variable.numpy() for variable in model.variables]
+  if strategy.num_replicas_in_sync == 1:
+    results[f'{name}/halves'] = half_order_losses(
+        model, task.task_config.model.smoothing.window, clips)
+    for variable, value in zip(model.variables, before):
+      variable.assign(value)
+
+  def value(context, array):
+    start = context.replica_id_in_sync_group * share
+    return tf.constant(array[start:start + share])
+
+  values = [
+      strategy.experimental_distribute_values_from_function(
+          lambda context, array=array: value(context, array))
+      for array in (clips, labels)]
+
+  @tf.function
+  def step(clips, labels):
+    return strategy.run(
+        lambda clips, labels: task.train_step(
+            ({'image': clips}, labels), model, optimizer, metrics)['loss'],
+        args=(clips, labels))
+
+  loss = strategy.reduce('MEAN', step(*values), axis=None)
+  results[f'{name}/loss'] = loss.numpy()
+  for metric in metrics:
+    results[f'{name}/metric/{metric.name}'] = metric.result().numpy()
+  for variable, value in zip(model.variables, before):
+    results[f'{name}/change/{variable.name}'] = variable.numpy() - value
+  return task, model
+
+
+def evaluate_last_batch(strategy, task, model, results):
+  """Adds to `results` the measures of two clips, all on the first replica."""
+  clips, labels = batch()
+  with strategy.scope():
+    metrics = task.build_metrics(training=False)
+
+  @tf.function
+  def step(clips, labels):
+    strategy.run(
+        lambda clips, labels: task.validation_step(
+            ({'image': clips}, labels), model, metrics),
+        args=(clips, labels))
+
+  def share(context, array):
+    end = 0 if context.replica_id_in_sync_group else 2
+    return tf.constant(array[:end])
+
+  step(*[
+      strategy.experimental_distribute_values_from_function(
+          lambda context, array=array: share(context, array))
+      for array in (clips, labels)])
+  for metric in metrics:
+    results[f'last_batch/{metric.name}'] = metric.result().numpy()
+
+
+def main(replicas, path):
+  device = tf.config.list_physical_devices('CPU')[0]
+  tf.config.set_logical_device_configuration(
+      device, [tf.config.LogicalDeviceConfiguration()] * replicas)
+  strategy = tf.distribute.MirroredStrategy(
+      [f'CPU:{number}' for number in range(replicas)])
+  results = {}
+  for name in PLACEMENTS:
+    task, model = run_step(strategy, name, results)
+  evaluate_last_batch(strategy, task, model, results)
+  np.savez(path, **results)
+
+
+if __name__ == '__main__':
+  main(int(sys.argv[1]), sys.argv[2])
