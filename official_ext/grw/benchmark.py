@@ -18,12 +18,12 @@ A benchmark reports ratios of medians that were taken in turns within one run,
 so that whatever slows the machine slows both sides.
 """
 
+from collections.abc import Callable, Sequence
 import os
 import platform
 import resource
 import statistics
 import time
-from typing import Callable, Sequence
 
 
 def machine() -> str:

@@ -18,6 +18,7 @@ The paper's warm-up (Goldman et al., NeurIPS 2025, arXiv 2511.20928, Figure 2):
 the same model, data and seed with λ > 0 and with λ = 0.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import os
@@ -27,13 +28,13 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Optional, Sequence
+from typing import Any
 
+import matplotlib.figure
+import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
 from official.modeling import hyperparams
-import matplotlib.figure
-import numpy as np
 import tensorflow as tf
 import tf_keras
 import tqdm
@@ -137,8 +138,8 @@ class _Training(threading.Thread):
     self.folder = folder
     self.log = folder / 'train.log'
     self.steps = overrides['trainer']['train_steps']
-    self.exit_code: Optional[int] = None
-    self._process: Optional[subprocess.Popen] = None
+    self.exit_code: int | None = None
+    self._process: subprocess.Popen | None = None
     self._label = label
     self._position = position
     self._cores = cores
@@ -178,8 +179,10 @@ class _Training(threading.Thread):
            f'--model_dir={self.folder}'],
           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
           env=environment)
+      output = self._process.stdout
+      assert output is not None
       with open(self.log, 'a', buffering=1) as log:
-        for line in self._process.stdout:
+        for line in output:
           log.write(line)
           step = _STEP.match(line)
           if step:

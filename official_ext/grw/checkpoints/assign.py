@@ -63,7 +63,9 @@ class Report:
         f'modules:     {self.modules}',
         f'matched:     {len(self.matched)} variables',
         _listed('initial:     ', 'left at their initial value', self.initial),
-        _listed('unused:      ', 'in the file only', self.unused),
+        _listed('unused:      ', 'in the file only', self.unused)
+        if self.modules == 'all' else
+        f"unused:      {len(self.unused)} of the file's head",
     ]
     return '\n'.join(lines)
 

@@ -21,7 +21,6 @@ before anything is built.
 """
 
 import dataclasses
-from typing import Optional
 
 from official.core import config_definitions as cfg
 from official.core import exp_factory
@@ -145,7 +144,7 @@ class GrwTask(video_classification.VideoClassificationTask):
     seed: of weight initialisation, dropout and stochastic depth; null draws
       another each time.  The order of the data has `train_data.seed`.
   """
-  seed: Optional[int] = None
+  seed: int | None = None
   model: GrwModel = dataclasses.field(default_factory=GrwModel)
   train_data: DataConfig = dataclasses.field(
       default_factory=lambda: DataConfig(is_training=True, drop_remainder=True))
@@ -183,7 +182,7 @@ def validate_task(task: GrwTask):
   _require(smoothing.placement in PLACEMENTS, 'task.model.smoothing.placement',
            smoothing.placement, f'one of {PLACEMENTS}')
   _require(
-      smoothing.placement != 'intermediate' or smoothing.endpoint,
+      smoothing.placement != 'intermediate' or bool(smoothing.endpoint),
       'task.model.smoothing.endpoint', smoothing.endpoint,
       "the name of a backbone endpoint, because placement is 'intermediate'")
   _require(smoothing.window >= MIN_WINDOW, 'task.model.smoothing.window',

@@ -88,14 +88,14 @@ def _energy_coefficients(orderings: np.ndarray) -> np.ndarray:
   return coefficients.reshape([len(orderings), -1]).astype(np.float32)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def enumerate_orderings(window: int) -> np.ndarray:
   """Coefficients [(T−1)!, (T−1)²] of every ordering, the true one first."""
   rest = itertools.permutations(range(1, window))
   return _energy_coefficients(np.array([(0,) + order for order in rest]))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sample_orderings(window: int, count: int, seed: int) -> np.ndarray:
   """Coefficients [≤ count, (T−1)²] of distinct uniform orderings.
 
@@ -131,11 +131,14 @@ def listed_energies(gram: tf.Tensor, coefficients: np.ndarray) -> OrderEnergies:
       rival=tf.reduce_min(energies[:, 1:], axis=1))
 
 
+# Set of frames used, last but one, last.
+_State = tuple[tuple[int, ...], int, int]
+
+
 class _Layer(NamedTuple):
   """Transitions into the states that have used one more frame.
 
-  A state is (set of frames used, last but one, last).  Attributes hold, for
-  each state, the indices of its predecessors in the layer before and of the
+  Attributes hold, for each state, the indices of its predecessors in the layer before and of the
   triples (i, j, k) whose acceleration the step adds.
   """
   predecessors: np.ndarray  # [states, predecessors]
@@ -143,7 +146,7 @@ class _Layer(NamedTuple):
   true_state: int  # The state that the true order passes through.
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _programme(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
   """The dynamic programme over orderings of frames 1 … T−1 after frame 0.
 
@@ -158,10 +161,11 @@ def _programme(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
     return triples.setdefault((min(i, k), j, max(i, k)), len(triples))
 
   frames = range(1, window)
-  states = {((j,), 0, j): index for index, j in enumerate(frames)}
+  states: dict[_State, int] = {
+      ((j,), 0, j): index for index, j in enumerate(frames)}
   layers = []
   for used in range(2, window):
-    grown = {}
+    grown: dict[_State, int] = {}
     predecessors, indices = [], []
     for subset in itertools.combinations(frames, used):
       for j, k in itertools.permutations(subset, 2):

@@ -18,7 +18,8 @@ Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 3: smoothing of the
 final frame embeddings, or of an intermediate endpoint.
 """
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from absl import logging
 from official.projects.movinet.modeling import movinet  # pylint: disable=unused-import  # Registers. # noqa: F401
@@ -37,7 +38,7 @@ from official_ext.grw.modeling import temporal_head
 def build_backbone(
     input_specs: tf_keras.layers.InputSpec,
     model_config: grw_cfg.GrwModel,
-    l2_regularizer: Optional[tf_keras.regularizers.Regularizer] = None,
+    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> tf_keras.Model:
   """The stock backbone, with its batch norms synchronised as configured.
 
@@ -85,7 +86,7 @@ def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def _check_window(vectors: tf.Tensor, name: str, window: int,
-                  num_frames: Optional[int]):
+                  num_frames: int | None):
   count = vectors.shape[1]
   if count is not None and count < window:
     raise ValueError(
@@ -138,14 +139,11 @@ class GrwClassifier(tf_keras.Model):
 
     last = 'head' if 'head' in endpoints else max(endpoints)
     features = _frame_vectors(endpoints[last], last)
-    if smoothing.placement == 'none':
-      smooth = None
-    else:
-      smooth = grw_smoothing.GrwSmoothing(
-          window=smoothing.window, alpha=smoothing.alpha,
-          weight=smoothing.weight, sampled=smoothing.sampled,
-          num_orderings=smoothing.num_orderings, seed=smoothing.seed,
-          name='grw_smoothing')
+    smooth = grw_smoothing.GrwSmoothing(
+        window=smoothing.window, alpha=smoothing.alpha,
+        weight=smoothing.weight, sampled=smoothing.sampled,
+        num_orderings=smoothing.num_orderings, seed=smoothing.seed,
+        name='grw_smoothing')
     if smoothing.placement == 'intermediate':
       if smoothing.endpoint not in endpoints:
         raise ValueError(
@@ -205,7 +203,7 @@ class GrwClassifier(tf_keras.Model):
         inputs={'image': image}, outputs=logits, **kwargs)
     # After super(), so that Keras tracks them.
     self._backbone = backbone
-    self._smoothing = smooth
+    self._smoothing = smooth if smoothing.placement != 'none' else None
     self._config = {
         'model_config': model_config.as_dict(),
         'num_classes': num_classes,
@@ -219,7 +217,7 @@ class GrwClassifier(tf_keras.Model):
     return self._backbone
 
   @property
-  def smoothing(self) -> Optional[grw_smoothing.GrwSmoothing]:
+  def smoothing(self) -> grw_smoothing.GrwSmoothing | None:
     """The smoothing layer; None where placement is 'none'."""
     return self._smoothing
 
@@ -248,7 +246,7 @@ def build_grw_model(
     input_specs: tf_keras.layers.InputSpec,
     model_config: grw_cfg.GrwModel,
     num_classes: int,
-    l2_regularizer: Optional[tf_keras.regularizers.Regularizer] = None,
+    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> GrwClassifier:
   """Builds a GrwClassifier as `factory_3d.build_model` asks for it."""
   l2 = float(l2_regularizer.get_config()['l2']) if l2_regularizer else 0.0

@@ -19,7 +19,7 @@ norm, fixed sine and cosine positions, pre-norm transformer blocks, layer norm,
 mean over frames, dropout, dense.
 """
 
-from typing import Any, Optional
+from typing import Any
 
 from official.vision.modeling.layers import nn_layers
 import tensorflow as tf
@@ -92,7 +92,7 @@ class TransformerBlock(tf_keras.layers.Layer):
         self.stochastic_depth_drop_rate)
     super().build(input_shape)
 
-  def call(self, inputs: tf.Tensor, training: Optional[bool] = None):
+  def call(self, inputs: tf.Tensor, training: bool | None = None):
     """[batch, N, D] → [batch, N, D]."""
     x = self.norm1(inputs)
     x = self.attention(x, x, use_causal_mask=self.causal)
@@ -165,7 +165,7 @@ class TemporalHead(tf_keras.layers.Layer):
         num_classes, kernel_regularizer=self.kernel_regularizer,
         dtype='float32', name='classifier')
 
-  def call(self, inputs: tf.Tensor, training: Optional[bool] = None):
+  def call(self, inputs: tf.Tensor, training: bool | None = None):
     """[batch, N, D] embeddings → [batch, classes] float32 logits."""
     x = self.norm_in(inputs)
     positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])

@@ -25,10 +25,9 @@ import re
 from typing import Any
 
 from absl import logging
+from official.modeling.optimization import optimizer_factory
 import tensorflow as tf
 import tf_keras
-
-from official.modeling.optimization import optimizer_factory
 
 
 def _plain_name(variable: tf.Variable) -> str:

@@ -14,7 +14,7 @@
 
 """Video classification with GRW-smoothing: what differs from the stock task."""
 
-from typing import Any, Optional
+from typing import Any
 
 from absl import logging
 from official.core import task_factory
@@ -29,7 +29,8 @@ from official_ext.grw.datasets import video_input
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
 _MEASURES = (
-    'cross_entropy', *_SMOOTHING_MEANS, 'acceleration_over_speed', video_input.BAD_RECORDS)
+    'cross_entropy', *_SMOOTHING_MEANS, 'acceleration_over_speed',
+    video_input.BAD_RECORDS)
 
 
 @task_factory.register_task_cls(grw_cfg.GrwTask)
@@ -65,7 +66,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def build_inputs(
       self,
       params: grw_cfg.DataConfig,
-      input_context: Optional[tf.distribute.InputContext] = None,
+      input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
     """Batches of ({'image': [batch, N, height, width, 3]}, labels)."""
     return video_input.build_video_dataset(params, input_context)
