@@ -156,7 +156,7 @@ def test_a_worker_restores_the_chiefs_checkpoint_and_saves_elsewhere(
   folder = tmp_path_factory.mktemp('worker')
   before = sorted(os.listdir(three_checkpoints))
   worker = Counter(folder, model_dir=three_checkpoints)
-  assert worker.manager.restore_or_initialize().endswith('ckpt-3')
+  assert (worker.manager.restore_or_initialize() or '').endswith('ckpt-3')
   worker.run(4)
   assert worker.weight.numpy() == 40.0
   assert sorted(os.listdir(three_checkpoints)) == before

@@ -60,7 +60,7 @@ class Setting:
   """
   train_clips: int = 4000
   validation_clips: int = 300
-  epochs: int = 6
+  epochs: int = 4
   weight: float = 0.1
   seed: int = 0
 
@@ -215,7 +215,7 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
 
   Writes, under `output_dir`: both model directories with their TensorBoard
   logs, `outcome.json` and `embeddings.png`.  Interrupted and called again with
-  the same arguments it continues.
+  the same arguments it continues, and once complete it only reads.
 
   Args:
     setting: of the comparison.
@@ -233,6 +233,10 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
   dataset = airplanes.prepare(data_dir, airplanes.AirplanesConfig(
       num_train_clips=setting.train_clips,
       num_validation_clips=setting.validation_clips))
+  outcome_path = folder / 'outcome.json'
+  if outcome_path.exists():
+    return [Outcome(**values) for values in json.loads(
+        outcome_path.read_text())]
   cores = len(os.sched_getaffinity(0))
   trainings = {}
   for position, weight in enumerate((0.0, setting.weight)):
@@ -269,7 +273,7 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
         seconds=training.seconds))
     clouds.append((embeddings, labels))
   draw_embeddings(outcomes, clouds, folder / 'embeddings.png')
-  _write(folder / 'outcome.json', json.dumps(
+  _write(outcome_path, json.dumps(
       [dataclasses.asdict(outcome) for outcome in outcomes], indent=2))
   return outcomes
 
@@ -365,4 +369,25 @@ def table(outcomes: Sequence[Outcome]) -> str:
       f'| λ = {o.weight:g} | {o.top_1:.1%} | {o.order_loss:.2f} | '
       f'{o.acceleration_over_speed:.2f} | {o.seconds:.0f} |' for o in outcomes
   ]
+  return '\n'.join(rows)
+
+
+def summary(runs: Sequence[Sequence[Outcome]]) -> str:
+  """Mean ± sample standard deviation over seeds, as a Markdown table.
+
+  Args:
+    runs: `compare`'s outcomes, one sequence a seed.
+  """
+  rows = ['| | top-1 | order loss | acceleration / speed | seconds |',
+          '|---|---:|---:|---:|---:|']
+  for outcomes in zip(*runs):
+    def spread(field, unit, outcomes=outcomes):
+      values = np.array([getattr(outcome, field) for outcome in outcomes])
+      deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+      return f'{values.mean():{unit}} ± {deviation:{unit}}'
+    rows.append(
+        f'| λ = {outcomes[0].weight:g} | {spread("top_1", ".1%")} | '
+        f'{spread("order_loss", ".2f")} | '
+        f'{spread("acceleration_over_speed", ".2f")} | '
+        f'{spread("seconds", ".0f")} |')
   return '\n'.join(rows)

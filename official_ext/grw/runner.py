@@ -130,7 +130,7 @@ def newest_readable_checkpoint(directory: str) -> str | None:
         'The file %s/checkpoint is missing or damaged. The newest checkpoint '
         'beside it is %s.', directory, candidates[0])
 
-  faults = []
+  faults: list[str] = []
   for candidate in candidates:
     fault = read_fault(candidate)
     if fault is None:

@@ -46,6 +46,7 @@ TOLERANCE = 1e-5
 def _recipe():
   spec = importlib.util.spec_from_file_location(
       'state_dict_recipe', PARITY / 'state_dict_recipe.py')
+  assert spec and spec.loader
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module

@@ -26,6 +26,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+from typing import Any
 import zipfile
 
 import numpy as np
@@ -64,7 +65,9 @@ def test_objects_and_classes_become_inert_records():
   loaded = torch_reader.load(str(DATA / 'objects.pt'))
   params = loaded['transformer_params']
   assert isinstance(params, torch_reader.InertObject)
-  assert (params.embed_dim, params.num_heads, params.num_classes) == (16, 2, 5)
+  assert vars(params) == {
+      'args': (), 'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'mlp_dim': 64,
+      'num_classes': 5}
   assert loaded['split'].args == ('test',)
   assert isinstance(loaded['backbone'], torch_reader.InertClass)
   assert loaded['backbone'].__name__ == 'MovinetBackbone'
@@ -104,7 +107,7 @@ def hostile(marker: str):
   """{case: (pickle, part of the global it must be refused for)}."""
   script = f'open({marker!r}, "w")'
   shell = f'touch {marker}'
-  calls = {
+  calls: dict[str, tuple[Any, ...]] = {
       'os.system': (os.system, shell),
       'subprocess': (subprocess.check_call, ['touch', marker]),
       'eval': (builtins.eval, script),

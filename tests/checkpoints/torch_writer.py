@@ -36,7 +36,7 @@ def _modules(classes: dict[tuple[str, str], Any]) -> Iterator[None]:
   names = {'.'.join(parts[:end])  # With the packages around them.
            for parts in (module.split('.') for module, _ in classes)
            for end in range(1, len(parts) + 1)}
-  before = {name: sys.modules.get(name) for name in names}
+  before = {name: sys.modules[name] for name in names if name in sys.modules}
   for name in names:
     sys.modules[name] = types.ModuleType(name)
   for (module, name), value in classes.items():
@@ -44,11 +44,9 @@ def _modules(classes: dict[tuple[str, str], Any]) -> Iterator[None]:
   try:
     yield
   finally:
-    for name, module in before.items():
-      if module is None:
-        del sys.modules[name]
-      else:
-        sys.modules[name] = module
+    for name in names:
+      del sys.modules[name]
+    sys.modules.update(before)
 
 
 def _named(module: str, name: str, base: type = object) -> type:
@@ -88,7 +86,7 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
     def reducer_override(self, obj):
       if not isinstance(obj, np.ndarray):
         return NotImplemented
-      obj = np.ascontiguousarray(obj)
+      obj = np.array(obj, order='C')
       strides = tuple(step // obj.itemsize for step in obj.strides)
       return rebuild, (Storage(obj), 0, obj.shape, strides, False, {})
 
@@ -128,7 +126,7 @@ def save_grw(path, state: dict[str, np.ndarray], window: int,
   save(path, {
       'model_state': state,
       'ema_weights': average and {
-          'n_averaged': np.zeros((), np.int64) + 3,
+          'n_averaged': np.array(3),
           **{f'module.{name}': value for name, value in average.items()}},
       'num_samples': 1000,
       'transformer_params': Record(

@@ -108,17 +108,16 @@ def identify(shapes: Shapes) -> Architecture | None:
   whole = any(
       shape[0] > 1 and max(shape[1:3]) > 1 for name, shape in shapes.items()
       if name.endswith('/bneck/feature/kernel') and len(shape) == 5)
-  backbone = {
-      'model_id': _model_id(shapes),
-      'stream': squeeze is not None and squeeze[-2] == 2 * widths[block],
-      'factorised': not whole,
-      'positional_encoding': any('/pos_encoding/' in name for name in shapes),
-  }
+  backbone = Architecture(
+      model_id=_model_id(shapes),
+      stream=squeeze is not None and squeeze[-2] == 2 * widths[block],
+      factorised=not whole,
+      positional_encoding=any('/pos_encoding/' in name for name in shapes))
   if 'grw_head/classifier/kernel' in shapes:
     query = shapes.get('grw_head/block0/attention/query/kernel', (0, 0))
     mlp = shapes.get('grw_head/block0/mlp_in/kernel', (1, 0))
-    return Architecture(
-        **backbone,
+    return dataclasses.replace(
+        backbone,
         head='temporal',
         num_classes=shapes['grw_head/classifier/kernel'][-1],
         embedding_dim=shapes['grw_head/classifier/kernel'][0],
@@ -128,8 +127,8 @@ def identify(shapes: Shapes) -> Architecture | None:
         mlp_ratio=mlp[1] // mlp[0],
         num_heads=query[1])
   if 'classifier_head/classifier/kernel' in shapes:
-    return Architecture(
-        **backbone,
+    return dataclasses.replace(
+        backbone,
         head='movinet',
         num_classes=shapes['classifier_head/classifier/kernel'][-1])
-  return Architecture(**backbone)
+  return backbone

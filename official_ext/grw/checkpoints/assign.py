@@ -17,6 +17,7 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import architecture
@@ -83,8 +84,11 @@ def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
       f'\n               {name}' for name in names)
 
 
-def named_variables(model: tf_keras.Model) -> list[tuple[str | None, object]]:
-  """(structural name or None, variable) for each variable of `model`."""
+def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
+  """(structural name, variable) for each variable of `model`.
+
+  The name is '' for variables of neither a MoViNet nor one of our heads.
+  """
   backbone = getattr(model, 'backbone', model)
   # The scale of a position is called 'scale' and no more.
   blocks = {
@@ -94,7 +98,8 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str | None, object]]:
   return [
       (structure.positional_scale(blocks[id(variable)])
        if id(variable) in blocks
-       else structure.structural_name(variable.name, variable.shape), variable)
+       else structure.structural_name(variable.name, variable.shape) or '',
+       variable)
       for variable in model.variables]
 
 
@@ -106,7 +111,7 @@ def is_movinet(model: tf_keras.Model) -> bool:
 def _architecture(model: tf_keras.Model) -> architecture.Architecture | None:
   return architecture.identify({
       name: structure.structural_shape(name, variable.name, variable.shape)
-      for name, variable in named_variables(model) if name is not None})
+      for name, variable in named_variables(model) if name})
 
 
 def assign(model: tf_keras.Model, weights: source.PublishedWeights,
@@ -136,10 +141,11 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   _check_backbones(weights, ours)
   backbone = getattr(model, 'backbone', model)
 
-  values: list[tuple[object, np.ndarray]] = []
-  matched, initial = set(), []
+  values: list[tuple[tf.Variable, np.ndarray]] = []
+  matched: set[str] = set()
+  initial: list[str] = []
   for name, variable in named_variables(model):
-    in_backbone = name is not None and structure.in_backbone(name)
+    in_backbone = structure.in_backbone(name)
     if name not in weights.values or (
         modules == 'backbone' and not in_backbone):
       if in_backbone:

@@ -135,7 +135,8 @@ def _attribute(node, reader) -> np.ndarray:
 
 def _walk(graph) -> Iterator[tuple[int, list[int]]]:
   """(node, its ancestors) for each object of the model, breadth first."""
-  queue = collections.deque([(0, [])])
+  queue: collections.deque[tuple[int, list[int]]] = collections.deque(
+      [(0, [])])
   seen = {0}
   while queue:
     node_id, ancestors = queue.popleft()

@@ -85,6 +85,7 @@ class InertObject:
 class _Name:
   """A torch name that only serves as an argument, such as a dtype."""
   __slots__ = ('name',)
+  name: str
 
   def __init__(self, name: str):
     object.__setattr__(self, 'name', name)
@@ -102,6 +103,7 @@ class _Name:
 class _Builder(_Name):
   """A torch function that the unpickler may call: ours, under its name."""
   __slots__ = ('_build',)
+  _build: Callable[..., Any]
 
   def __init__(self, name: str, build: Callable[..., Any]):
     super().__init__(name)

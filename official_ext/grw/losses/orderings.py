@@ -138,8 +138,8 @@ _State = tuple[tuple[int, ...], int, int]
 class _Layer(NamedTuple):
   """Transitions into the states that have used one more frame.
 
-  Attributes hold, for each state, the indices of its predecessors in the layer before and of the
-  triples (i, j, k) whose acceleration the step adds.
+  Attributes hold, for each state, the indices of its predecessors in the layer
+  before, and of the triples (i, j, k) whose acceleration the step adds.
   """
   predecessors: np.ndarray  # [states, predecessors]
   triples: np.ndarray  # [states, predecessors]

@@ -22,15 +22,22 @@ from official.vision.tasks import video_classification
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import video_input
+from official_ext.grw.losses import loss_term
 
 # Measured in every step beside the accuracies, under the names of
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
-_MEASURES = (
-    'cross_entropy', *_SMOOTHING_MEANS, 'acceleration_over_speed',
-    video_input.BAD_RECORDS)
+_METRIC_CLASSES = {
+    'cross_entropy': loss_term.LossTerm,
+    'order_loss': loss_term.LossTerm,
+    'speed_loss': loss_term.LossTerm,
+    'order_accuracy': tf_keras.metrics.Mean,
+    'acceleration_over_speed': tf_keras.metrics.Mean,
+    video_input.BAD_RECORDS: tf_keras.metrics.Sum,
+}
 
 
 @task_factory.register_task_cls(grw_cfg.GrwTask)
@@ -57,7 +64,6 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
     if self.task_config.init_checkpoint:
-      from official_ext.grw.checkpoints import initialization
       report = initialization.initialize(
           model, self.task_config.init_checkpoint,
           self.task_config.init_checkpoint_modules)
@@ -81,15 +87,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
             if training else self.task_config.validation_data)
     if data.on_bad_record == 'skip':
       names.append(video_input.BAD_RECORDS)
-    return metrics + [
-        tf_keras.metrics.Sum(name) if name == video_input.BAD_RECORDS
-        else tf_keras.metrics.Mean(name) for name in names]
+    return metrics + [_METRIC_CLASSES[name](name) for name in names]
 
   def process_metrics(self, metrics: list[Any], labels: Any,
                       model_outputs: Any):
     """Updates the accuracies; the measures have no label and no prediction."""
     super().process_metrics(
-        [metric for metric in metrics if metric.name not in _MEASURES],
+        [metric for metric in metrics if metric.name not in _METRIC_CLASSES],
         labels, model_outputs)
 
   def train_step(self, inputs, model, optimizer, metrics=None):
@@ -116,12 +120,15 @@ def _split_features(inputs):
 
 def _measure(metrics, model, inputs, logs):
   """Updates the measures from the step that has just been run."""
-  metrics = {metric.name: metric for metric in metrics or []}
+  if not metrics:
+    return
+  metrics = {metric.name: metric for metric in metrics}
   # Not under its name in `logs`, which the stock step overwrites with results
   # of metrics.
   metrics['cross_entropy'].update_state(logs['class_loss'])
   if video_input.BAD_RECORDS in metrics:
-    metrics[video_input.BAD_RECORDS].update_state(inputs[0][video_input.BAD_RECORDS])
+    metrics[video_input.BAD_RECORDS].update_state(
+        inputs[0][video_input.BAD_RECORDS])
   if model.smoothing is not None:
     terms = model.smoothing.terms
     for name in _SMOOTHING_MEANS:
