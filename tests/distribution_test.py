@@ -81,6 +81,14 @@ def test_logged_terms_are_the_mean_over_replicas(replicas, placement):
       assert two[name] == pytest.approx(one[name], rel=1e-5), name
 
 
+def test_a_replica_without_clips_changes_no_measure(replicas):
+  one, two = replicas
+  names = [name for name in one.files if name.startswith('last_batch/')]
+  assert 'last_batch/order_loss' in names
+  for name in names:
+    assert two[name] == pytest.approx(one[name], rel=1e-5), name
+
+
 def start(arguments, log, environment):
   with open(log, 'a', encoding='utf-8') as file:
     return subprocess.Popen(

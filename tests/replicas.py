@@ -16,8 +16,9 @@
 
   python -m tests.replicas 2 results.npz
 
-writes what the step computed, for both placements of the smoothing.  A process
-holds one strategy: the collectives of a second one in it fail.
+writes what the step computed, for both placements of the smoothing, and what
+evaluation measured of a last batch that leaves the second replica none.  A
+process holds one strategy: the collectives of a second one in it fail.
 """
 
 import sys
@@ -111,6 +112,32 @@ def run_step(strategy, name, results):
     results[f'{name}/metric/{metric.name}'] = metric.result().numpy()
   for variable, value in zip(model.variables, before):
     results[f'{name}/change/{variable.name}'] = variable.numpy() - value
+  return task, model
+
+
+def evaluate_last_batch(strategy, task, model, results):
+  """Adds to `results` the measures of two clips, all on the first replica."""
+  clips, labels = batch()
+  with strategy.scope():
+    metrics = task.build_metrics(training=False)
+
+  # As the trainer has it: a dataset of one replica's share of batches, which
+  # ends before the second replica has one.
+  dataset = strategy.distribute_datasets_from_function(
+      lambda context: tf.data.Dataset.from_tensor_slices(
+          (clips[:2], labels[:2])).batch(2))
+
+  @tf.function
+  def step(iterator):
+    clips, labels = next(iterator)
+    strategy.run(
+        lambda clips, labels: task.validation_step(
+            ({'image': clips}, labels), model, metrics),
+        args=(clips, labels))
+
+  step(iter(dataset))
+  for metric in metrics:
+    results[f'last_batch/{metric.name}'] = metric.result().numpy()
 
 
 def main(replicas, path):
@@ -121,7 +148,8 @@ def main(replicas, path):
       [f'CPU:{number}' for number in range(replicas)])
   results: dict[str, np.ndarray] = {}
   for name in PLACEMENTS:
-    run_step(strategy, name, results)
+    task, model = run_step(strategy, name, results)
+  evaluate_last_batch(strategy, task, model, results)
   np.savez(path, **results)  # type: ignore[arg-type]
 
 

@@ -87,15 +87,20 @@ class DemoError(RuntimeError):
   """A run that failed or a folder that holds another one; says what to do."""
 
 
+def _steps_per_epoch(setting: Setting) -> int:
+  """Batches in an epoch; raises DemoError if the clips do not fill one."""
+  batch = exp_factory.get_exp_config(
+      EXPERIMENT).task.train_data.global_batch_size
+  if setting.train_clips < batch:
+    raise DemoError(f'{setting.train_clips} clips do not fill a batch of '
+                    f'{batch}: ask for at least {batch}.')
+  return setting.train_clips // batch
+
+
 def _overrides(setting: Setting, weight: float, data_dir: pathlib.Path,
                dataset: str) -> dict[str, Any]:
   """What the run differs in from the experiment."""
-  batch = exp_factory.get_exp_config(
-      EXPERIMENT).task.train_data.global_batch_size
-  epoch = setting.train_clips // batch
-  if not epoch:
-    raise DemoError(f'{setting.train_clips} clips do not fill a batch of '
-                    f'{batch}: ask for at least {batch}.')
+  epoch = _steps_per_epoch(setting)
   loop = max(1, epoch // 25)  # Log and move the progress bar often.
   steps = max(1, setting.epochs * epoch // loop) * loop
 
@@ -227,12 +232,14 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
   Raises:
     DemoError: a training failed, or `output_dir` holds another comparison.
   """
+  _steps_per_epoch(setting)
   folder = pathlib.Path(output_dir).absolute()
   _claim(folder, setting)
   data_dir = folder / 'data'
-  dataset = airplanes.prepare(data_dir, airplanes.AirplanesConfig(
+  config = airplanes.AirplanesConfig(
       num_train_clips=setting.train_clips,
-      num_validation_clips=setting.validation_clips))
+      num_validation_clips=setting.validation_clips)
+  dataset = airplanes.prepare(data_dir, config)
   outcome_path = folder / 'outcome.json'
   if outcome_path.exists():
     return [Outcome(**values) for values in json.loads(

@@ -248,6 +248,16 @@ class Trainer(base_trainer.Trainer):
     with video_input.explained_errors(self.config.task.validation_data):
       return super().evaluate(num_steps)
 
+  def eval_step(self, iterator: Any):
+    """Evaluates a batch; its loss counts by its clips, as its measures do."""
+    def step(inputs):
+      logs = self.task.validation_step(
+          inputs, model=self.model, metrics=self.validation_metrics)
+      self.validation_loss.update_state(
+          logs[self.task.loss], sample_weight=tf.shape(inputs[1])[0])
+
+    self.strategy.run(step, args=(next(iterator),))
+
   def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
     """Returns the logs of an evaluation.
 

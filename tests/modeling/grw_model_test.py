@@ -120,8 +120,8 @@ def test_intermediate_embeddings_are_normalised(intermediate):
   # Unit variance in each of C channels, times 1/√C: a mean square distance
   # of 2 between frames that have nothing to do with each other.
   intermediate(clips(batch=8), training=True)
-  assert intermediate.smoothing is not None
-  assert 0.2 < intermediate.smoothing.terms.mean_speed < 2.0
+  terms = intermediate.get_layer('grw_smoothing').terms
+  assert 0.2 < terms.mean_speed < 2.0
 
 
 def test_weight_zero_is_attention_without_grw():

@@ -77,6 +77,19 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Batches of ({'image': [batch, N, height, width, 3]}, labels)."""
     return video_input.build_video_dataset(params, input_context)
 
+  def build_losses(self, labels: Any, model_outputs: Any,
+                   aux_losses: Any = None) -> dict[str, Any]:
+    """The stock losses; not a number where an output is not finite.
+
+    The stock cross entropy clips probabilities, and makes a finite loss of
+    logits that are not numbers.
+    """
+    losses = super().build_losses(labels, model_outputs, aux_losses)
+    finite = tf.reduce_all(tf.math.is_finite(model_outputs))
+    for name in (self.loss, 'class_loss'):
+      losses[name] = tf.where(finite, losses[name], float('nan'))
+    return losses
+
   def build_metrics(self, training: bool = True) -> list[Any]:
     """The stock accuracies, then the measures of this task."""
     metrics = super().build_metrics(training)
@@ -104,11 +117,26 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     return logs
 
   def validation_step(self, inputs, model, metrics=None):
-    """The stock step, with the measures."""
+    """The stock step, with the measures.
+
+    The last batch of a finite dataset may leave a replica without clips; it
+    measures nothing.
+
+    Returns:
+      The loss alone, 0 where there were no clips.
+    """
     features, labels = _split_features(inputs)
-    logs = super().validation_step((features, labels), model, metrics)
-    _measure(metrics, model, inputs, logs)
-    return logs
+
+    def evaluate():
+      logs = super(GrwVideoClassificationTask, self).validation_step(
+          (features, labels), model, metrics)
+      _measure(metrics, model, inputs, logs)
+      return {self.loss: logs[self.loss]}
+
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+      return evaluate()
+    return tf.cond(
+        tf.shape(labels)[0] > 0, evaluate, lambda: {self.loss: 0.0})
 
 
 def _split_features(inputs):
@@ -122,18 +150,20 @@ def _measure(metrics, model, inputs, logs):
   """Updates the measures from the step that has just been run."""
   if not metrics:
     return
+  clips = tf.cast(tf.shape(inputs[1])[0], tf.float32)
   metrics = {metric.name: metric for metric in metrics}
   # Not under its name in `logs`, which the stock step overwrites with results
   # of metrics.
-  metrics['cross_entropy'].update_state(logs['class_loss'])
+  metrics['cross_entropy'].update_state(
+      logs['class_loss'], sample_weight=clips)
   if video_input.BAD_RECORDS in metrics:
     metrics[video_input.BAD_RECORDS].update_state(
         inputs[0][video_input.BAD_RECORDS])
   if model.smoothing is not None:
     terms = model.smoothing.terms
     for name in _SMOOTHING_MEANS:
-      metrics[name].update_state(getattr(terms, name))
+      metrics[name].update_state(getattr(terms, name), sample_weight=clips)
     # Weighted by speed, so that the mean over steps is a ratio of means.
     metrics['acceleration_over_speed'].update_state(
         tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
-        sample_weight=terms.mean_speed)
+        sample_weight=clips * terms.mean_speed)
