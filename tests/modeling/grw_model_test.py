@@ -128,7 +128,7 @@ def test_weight_zero_is_attention_without_grw():
   model = build(smoothing={'weight': 0.0})
   model(clips())
   assert not model.losses
-  assert model.smoothing.terms.order_loss > 0
+  assert model.get_layer('grw_smoothing').terms.order_loss > 0
 
 
 def test_no_smoothing_and_stock_head_is_the_stock_movinet():
