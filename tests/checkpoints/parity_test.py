@@ -36,6 +36,7 @@ from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
 from official_ext.grw.modeling import grw_model
+from official_ext.grw.serving import saved_model
 from tests.checkpoints import torch_writer
 from tools import import_checkpoint
 
@@ -108,20 +109,67 @@ def imported_a0(tmp_path_factory):
   return folder / 'imported', report
 
 
-def test_a0_stream_is_the_published_model(imported_a0):
-  folder, report = imported_a0
-  assert not report.initial and not report.unused
+def a0_experiment(folder):
   params = exp_factory.get_exp_config('movinet_grw_kinetics600')
   hyperparams.override_params_dict(
       params, str(folder / 'config.yaml'), is_strict=True)
   for data in (params.task.train_data, params.task.validation_data):
     data.feature_shape = (20, *data.feature_shape[1:])  # As the golden video.
   params.validate()
-  task = task_factory.get_task(params.task)
+  return params
+
+
+def test_a0_stream_is_the_published_model(imported_a0):
+  folder, report = imported_a0
+  assert not report.initial and not report.unused
+  task = task_factory.get_task(a0_experiment(folder).task)
   model = task.build_model()
   task.initialize(model)
   assert len(model.variables) == len(report.matched)
   assert_golden(model, 'a0s')
+
+
+def test_the_newer_hard_sigmoid_computes_something_else(imported_a0):
+  folder, _ = imported_a0
+  weights = source.read(str(folder))
+  model = grw_model.build_grw_model(
+      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+      model_config.model_config(weights, 'hard_sigmoid'), 600)
+  assign.assign(model, weights, 'all')
+  golden = np.load(PARITY / 'a0s_golden.npz')
+  for found, key in zip(answers(model, 'a0s'), ('embeddings', 'logits')):
+    error = np.linalg.norm(found - golden[key]) / np.linalg.norm(golden[key])
+    print(f'hard_sigmoid of today, {key}: {error:.2%} off')
+    assert 0.005 < error < 0.02
+
+
+def test_imported_evaluated_and_exported_it_answers_the_same(
+    imported_a0, tmp_path):
+  folder, _ = imported_a0
+  params = a0_experiment(folder)
+  golden = np.load(PARITY / 'a0s_golden.npz')
+  video = tf.constant(_recipe().video(
+      int(golden['num_frames']), int(golden['image_size'])))
+
+  task = task_factory.get_task(params.task)
+  model = saved_model.build_trained_model(params, str(folder))
+  metrics = task.build_metrics(training=False)
+  labels = tf.one_hot(np.argmax(golden['logits'], axis=-1), 600)
+  task.validation_step(({'image': video}, labels), model, metrics)
+  measures = {metric.name: float(metric.result()) for metric in metrics}
+  assert measures['top_1_accuracy'] == 1.0
+  assert measures['order_loss'] + 0.5 * measures['speed_loss'] == (
+      pytest.approx(float(golden['grw_loss']), rel=TOLERANCE))
+
+  path = tmp_path / 'exported'
+  saved_model.export_clip_model(model, str(path), video)
+  loaded = tf.saved_model.load(str(path))
+  scale = np.abs(golden['logits']).max()
+  for logits in (
+      loaded.signatures['serving_default'](image=video)['logits'],
+      loaded({'image': video})):
+    np.testing.assert_allclose(
+        logits, golden['logits'], atol=TOLERANCE * scale)
 
 
 def test_the_output_folder_is_whole_and_says_how_to_go_on(imported_a0):
