@@ -20,6 +20,7 @@ from official.core import task_factory
 from official.projects.movinet.modeling import movinet
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
@@ -144,3 +145,20 @@ def test_seed_decides_the_initial_weights(trained):
 def test_refuses_a_wrong_config_before_building_anything():
   with pytest.raises(ValueError, match='at least 3 frames'):
     make_task(smoothing={'window': 1})
+
+
+def test_ucf101_comes_from_tfds_as_it_is():
+  config = exp_factory.get_exp_config('movinet_grw_ucf101').task
+  splits = (config.train_data, config.validation_data)
+  for data in splits:
+    data.override({'feature_shape': (FRAMES, SIZE, SIZE, 3),
+                   'min_image_size': SIZE, 'global_batch_size': 2,
+                   'shuffle_buffer_size': 2})
+  task = task_factory.get_task(config)
+  with tfds.testing.mock_data(
+      num_examples=4, policy=tfds.testing.MockPolicy.USE_CODE):
+    for data in splits:
+      features, labels = next(iter(task.build_inputs(data)))
+      assert features['image'].shape == (2, FRAMES, SIZE, SIZE, 3)
+      np.testing.assert_array_equal(np.sum(labels, axis=-1), [1, 1])
+      assert labels.shape[1] == 101
