@@ -60,7 +60,7 @@ class Setting:
   """
   train_clips: int = 4000
   validation_clips: int = 300
-  epochs: int = 4
+  epochs: int = 3
   weight: float = 0.1
   seed: int = 0
 

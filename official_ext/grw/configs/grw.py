@@ -396,7 +396,7 @@ def movinet_grw_airplanes() -> GrwExperimentConfig:
   model.norm_activation.use_sync_bn = False
   model.backbone.movinet.stochastic_depth_drop_rate = 0.0
   config = _experiment(
-      model, data('train', 4000), data('validation', 300), train_epochs=4,
+      model, data('train', 4000), data('validation', 300), train_epochs=3,
       train_batch_size=16, validation_batch_size=50)
   config.trainer.optimizer_config = optimization.two_rate_optimization(
       config.trainer.train_steps, head_lr=2e-3, backbone_lr=2e-3)
