@@ -22,6 +22,7 @@ before anything is built.
 
 import dataclasses
 
+from absl import logging
 from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.modeling import hyperparams
@@ -246,6 +247,16 @@ def validate_trainer(trainer: cfg.TrainerConfig):
     value = getattr(trainer, name)
     _require(value % trainer.steps_per_loop == 0, f'trainer.{name}', value,
              f'a multiple of trainer.steps_per_loop={trainer.steps_per_loop}')
+  schedule = trainer.optimizer_config.learning_rate
+  if schedule.type == 'cosine' and (
+      schedule.cosine.decay_steps != trainer.train_steps):
+    logging.warning(
+        'trainer.optimizer_config.learning_rate.cosine.decay_steps=%s differs '
+        'from trainer.train_steps=%s: the learning rate %s.',
+        schedule.cosine.decay_steps, trainer.train_steps,
+        'stays at its end for the rest'
+        if schedule.cosine.decay_steps < trainer.train_steps
+        else 'never comes to its end')
   optimizer = trainer.optimizer_config.optimizer
   if optimizer.type == 'two_rate_adamw':
     optimizer.two_rate_adamw.validate()

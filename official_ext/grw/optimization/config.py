@@ -113,8 +113,8 @@ def two_rate_optimization(
   """Returns the paper's optimization: two cosines, a factor of ten apart.
 
   With the defaults the learning rate falls from 1e-3 to 1e-5 after the
-  backbone and from 1e-4 to 1e-6 in it (arXiv 2511.20928). The paper gives no
-  weight decay; 0.01 is AdamW's usual one.
+  backbone and from 1e-4 to 1e-6 in it (arXiv 2511.20928). The weight decay is
+  not the paper's: 0.01 is AdamW's usual one.
 
   Args:
     steps: training steps, warm-up included; the cosines end there.
