@@ -24,6 +24,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
@@ -47,6 +48,7 @@ _SEED = flags.DEFINE_integer(
 
 
 def main(_):
+  logging.set_verbosity(logging.ERROR)  # Leave the screen to the progress.
   setting = demo.Setting(
       train_clips=_TRAIN_CLIPS.value,
       validation_clips=_VALIDATION_CLIPS.value,

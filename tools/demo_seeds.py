@@ -26,6 +26,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
@@ -37,6 +38,7 @@ _SEEDS = flags.DEFINE_list('seeds', ['0', '1', '2'], 'Seeds, three or more.')
 
 
 def main(_):
+  logging.set_verbosity(logging.ERROR)  # Leave the screen to the progress.
   if len(set(_SEEDS.value)) < 3 or not all(
       seed.isdigit() for seed in _SEEDS.value):
     sys.exit('demo_seeds: --seeds takes three different whole numbers or more, '

@@ -14,6 +14,8 @@
 
 """Claims about reading labelled video, on real TFRecords and a real service."""
 
+import os
+
 import numpy as np
 from official.core import input_reader
 from official.vision.configs import common
@@ -443,6 +445,29 @@ def test_tfds_is_read_as_stock(planes):
     images, np.concatenate([features['image'] for features, _ in expected]))
   np.testing.assert_array_equal(
     labels, np.concatenate([label for _, label in expected]))
+
+
+def test_tfds_training_data_are_not_kept_in_memory(tmp_path):
+  # Stock keeps every clip it reads, as TFDS caches a dataset of one small file
+  # and the repetition is inside that cache.
+  name = airplanes.prepare(tmp_path, airplanes.AirplanesConfig(
+    num_train_clips=6, num_validation_clips=3))
+  params = config(
+    '', tfds_name=name, tfds_data_dir=str(tmp_path), tfds_split='train',
+    is_training=True, augment=False, shuffle_buffer_size=2,
+    feature_shape=(10, 64, 64, 3), min_image_size=64)
+  batches = iter(video_input.build_video_dataset(params))
+
+  def read(clips):
+    for _ in range(clips // params.global_batch_size):
+      next(batches)
+    with open('/proc/self/statm') as f:
+      return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+  before = read(400)
+  clips = 1600
+  bytes_read = clips * 10 * 64 * 64 * 3
+  assert read(clips) - before < 0.5 * bytes_read
 
 
 def test_tfds_bad_label_names_dataset_and_split(planes):

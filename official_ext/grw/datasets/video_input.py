@@ -29,6 +29,7 @@ from official.vision.dataloaders import video_input
 from official.vision.ops import augment
 from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from official_ext.grw.configs import grw as grw_config
 from official_ext.grw.datasets import record_check
@@ -320,12 +321,59 @@ def drop_and_count(dataset: tf.data.Dataset, parse_fn) -> tf.data.Dataset:
   return kept.scan(nothing, release).skip(1)
 
 
+def _read_tfds(params: grw_config.DataConfig,
+               input_context: tf.distribute.InputContext | None
+               ) -> tf.data.Dataset:
+  """Reads a TFDS split as the stock reader does, but never caches it.
+
+  TFDS caches small datasets of one file in memory.  The stock reader asks it
+  to repeat training data before that cache, which then grows by every clip
+  that is read until memory ends.
+  """
+  builder = tfds.builder(
+      params.tfds_name, data_dir=params.tfds_data_dir or None)
+  repeats = params.is_training and not params.cache
+  pipelines = input_context.num_input_pipelines if input_context else 1
+  # Info of mocked datasets has no splits.
+  splits = builder.info.splits
+  files = (len(splits[params.tfds_split].file_instructions)
+           if params.tfds_split in splits else 1)
+  skipped = [name.strip() for name in
+             params.tfds_skip_decoding_feature.split(',') if name.strip()]
+  dataset = tfds.load(
+      params.tfds_name,
+      split=params.tfds_split,
+      data_dir=params.tfds_data_dir or None,
+      shuffle_files=params.is_training,
+      as_supervised=params.tfds_as_supervised,
+      decoders={name: tfds.decode.SkipDecoding() for name in skipped} or None,
+      read_config=tfds.ReadConfig(
+          interleave_cycle_length=params.cycle_length,
+          interleave_block_length=params.block_length,
+          input_context=input_context if files >= pipelines else None,
+          shuffle_seed=None if params.enable_tf_data_service else params.seed,
+          repeat_filenames=repeats,
+          assert_cardinality=not repeats,
+          skip_prefetch=True,
+          try_autocache=False))
+  if input_context and files < pipelines:
+    dataset = dataset.shard(pipelines, input_context.input_pipeline_id)
+  return dataset
+
+
 class VideoReader(input_reader.InputReader):
   """The Model Garden's reader, on files checked to hold records."""
 
   def __init__(self, params: grw_config.DataConfig, **kwargs):
     self._files_config = params
     super().__init__(params, **kwargs)
+
+  def read(self, input_context: tf.distribute.InputContext | None = None,
+           dataset: tf.data.Dataset | None = None) -> tf.data.Dataset:
+    """Returns the batches; see `InputReader.read`."""
+    if dataset is None and self._files_config.tfds_name:
+      dataset = _read_tfds(self._files_config, input_context)
+    return super().read(input_context, dataset)
 
   def get_files(self, input_path):
     """Returns the files to read; see `record_check.list_files`."""
