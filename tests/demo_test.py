@@ -16,6 +16,9 @@
 
 import dataclasses
 import json
+import pathlib
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -92,3 +95,13 @@ def test_a_folder_of_another_comparison_is_refused(folder):
 def test_too_few_clips_are_refused(tmp_path):
   with pytest.raises(demo.DemoError, match='at least 16'):
     demo.compare(dataclasses.replace(SETTING, train_clips=9), str(tmp_path))
+
+
+def test_seeds_must_be_three_different_numbers():
+  tool = pathlib.Path(__file__).parents[1] / 'tools' / 'demo_seeds.py'
+  process = subprocess.run(
+      [sys.executable, str(tool), '--seeds=0,1,1'], capture_output=True,
+      text=True)
+  assert process.returncode == 1
+  assert process.stderr.splitlines()[-1].startswith(
+      'demo_seeds: --seeds takes three different whole numbers')
