@@ -66,7 +66,8 @@ def test_two_replicas_have_the_gradients_of_one(replicas, placement):
                for name in names), part
   for name in names:
     np.testing.assert_allclose(
-        two[name], one[name], rtol=1e-4, atol=1e-6, err_msg=name)
+        # The sums over replicas are taken in another order.
+        two[name], one[name], rtol=1e-4, atol=8e-6, err_msg=name)
 
 
 @pytest.mark.parametrize('placement', PLACEMENTS)

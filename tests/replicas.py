@@ -53,7 +53,8 @@ def build(placement):
   """The task, and its model away from initial values that hide errors."""
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
   params.override(tiny.overrides('unused', 'unused'))
-  params.override({'task': {'seed': 1, 'model': {'smoothing': placement}}})
+  params.override({'task': {'seed': 1, 'model': {
+      'smoothing': placement, 'norm_activation': {'use_sync_bn': True}}}})
   task = task_factory.get_task(params.task)
   model = task.build_model()
   for variable in model.trainable_variables:

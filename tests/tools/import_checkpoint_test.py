@@ -18,6 +18,7 @@ import logging
 import os
 import pathlib
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -50,6 +51,16 @@ def run_tool(*flags: str) -> subprocess.CompletedProcess:
       [sys.executable, str(TOOL), *flags], capture_output=True, text=True)
 
 
+def peak_memory_gib(pid: int) -> float:
+  """Peak resident memory of a running process so far; 0 as it ends."""
+  try:
+    status = pathlib.Path(f'/proc/{pid}/status').read_text()
+  except OSError:
+    return 0.0
+  peak = re.search(r'VmHWM:\s+(\d+) kB', status)
+  return int(peak[1]) / 2**20 if peak else 0.0
+
+
 def test_an_a2_sized_file_within_a_minute_and_2_gib(tmp_path):
   """The published a2s_grw.pt has both the model and its average."""
   state = torch_names_test.drawn(torch_names_test.grw_names('a2', True))
@@ -59,16 +70,18 @@ def test_an_a2_sized_file_within_a_minute_and_2_gib(tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(TOOL), f'--source={tmp_path}/a2s_grw.pt',
          f'--output_dir={tmp_path}/a2'], stdout=out)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    # Not the peak that wait4 tells, which begins with that of this process.
+    peak = 0.0
+    while process.poll() is None:
+      peak = max(peak, peak_memory_gib(process.pid))
+      time.sleep(0.05)
     out.seek(0)
     text = out.read()
   assert process.returncode == 0
-  cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
-  print(f'{time.monotonic() - start:.0f} s, {cpu:.0f} s of CPU, {peak:.2f} GiB')
-  # CPU time, since other tests may be taking the cores.
-  assert cpu < 60
-  assert peak < 2
+  seconds = time.monotonic() - start
+  print(f'{seconds:.0f} s, {peak:.2f} GiB')
+  assert seconds < 60
+  assert 0.1 < peak < 2
   for part in ("GRW authors' PyTorch checkpoint", 'MoViNet-A2-Stream',
                'conv_type:   2plus1d', 'hard_swish', 'grw>hard_sigmoid',
                '600 classes', 'none left at their initial value'):

@@ -126,15 +126,21 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       The loss alone, 0 where there were no clips.
     """
     features, labels = _split_features(inputs)
-
-    def evaluate():
-      logs = super(GrwVideoClassificationTask, self).validation_step(
-          (features, labels), model, metrics)
+    if (tf.distribute.get_strategy().num_replicas_in_sync == 1
+        or self.task_config.eval_input_partition_dims):
+      logs = super().validation_step((features, labels), model, metrics)
       _measure(metrics, model, inputs, logs)
       return {self.loss: logs[self.loss]}
 
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-      return evaluate()
+    def evaluate():
+      # Not the stock step, which reads metrics: replicas would have to meet,
+      # and cannot inside a condition.
+      outputs = tf.cast(self.inference_step(features, model), tf.float32)
+      losses = self.build_losses(labels, outputs, model.losses)
+      self.process_metrics(metrics or [], labels, outputs)
+      _measure(metrics, model, inputs, losses)
+      return {self.loss: losses[self.loss]}
+
     return tf.cond(
         tf.shape(labels)[0] > 0, evaluate, lambda: {self.loss: 0.0})
 
