@@ -332,8 +332,10 @@ def test_best_checkpoints_hold_the_average_in_the_model(
         variable, expected[variable.name], rtol=0, atol=1e-6)
 
 
-def test_trainer_checkpoint_without_average(stock, fresh, tmp_path):
-  model = stock['2plus1d']
+@pytest.mark.parametrize('conv_type', CONV_TYPES)
+def test_trainer_checkpoint_without_average(
+    conv_type, stock, fresh, tmp_path):
+  model = stock[conv_type]
   optimizer = tf_keras.optimizers.legacy.Adam()
   optimizer.apply_gradients(
       [(tf.zeros_like(v), v) for v in model.trainable_variables])
@@ -342,8 +344,8 @@ def test_trainer_checkpoint_without_average(stock, fresh, tmp_path):
       **model.checkpoint_items).save(str(tmp_path / 'ckpt'))
   weights = source.read(str(tmp_path))
   assert (weights.kind, weights.has_average) == ('trainer', False)
-  assign.assign(fresh['2plus1d'], weights)
-  assert_same_backbone(model, fresh['2plus1d'])
+  assign.assign(fresh[conv_type], weights)
+  assert_same_backbone(model, fresh[conv_type])
   with pytest.raises(ValueError, match='no exponential moving average'):
     source.read(str(tmp_path), 'ema')
 
