@@ -97,6 +97,11 @@ def test_too_few_clips_are_refused(tmp_path):
     demo.compare(dataclasses.replace(SETTING, train_clips=9), str(tmp_path))
 
 
+def test_two_runs_without_grw_are_no_comparison(tmp_path):
+  with pytest.raises(demo.DemoError, match='more than 0'):
+    demo.compare(dataclasses.replace(SETTING, weight=0.0), str(tmp_path))
+
+
 def test_seeds_must_be_three_different_numbers():
   tool = pathlib.Path(__file__).parents[1] / 'tools' / 'demo_seeds.py'
   process = subprocess.run(

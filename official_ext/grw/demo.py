@@ -39,6 +39,7 @@ import tensorflow as tf
 import tf_keras
 import tqdm
 
+from official_ext.grw import benchmark
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.datasets import airplanes
 
@@ -233,17 +234,20 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
     DemoError: a training failed, or `output_dir` holds another comparison.
   """
   _steps_per_epoch(setting)
+  if setting.weight <= 0:
+    raise DemoError(f'weight={setting.weight:g}: expected more than 0, as the '
+                    'other run has 0.')
   folder = pathlib.Path(output_dir).absolute()
   _claim(folder, setting)
+  outcome_path = folder / 'outcome.json'
+  if outcome_path.exists():
+    return [Outcome(**values) for values in json.loads(
+        outcome_path.read_text())]
   data_dir = folder / 'data'
   config = airplanes.AirplanesConfig(
       num_train_clips=setting.train_clips,
       num_validation_clips=setting.validation_clips)
   dataset = airplanes.prepare(data_dir, config)
-  outcome_path = folder / 'outcome.json'
-  if outcome_path.exists():
-    return [Outcome(**values) for values in json.loads(
-        outcome_path.read_text())]
   cores = len(os.sched_getaffinity(0))
   trainings = {}
   for position, weight in enumerate((0.0, setting.weight)):
@@ -265,8 +269,9 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
       training.stop()
     raise
   for training in together:
-    if training.exit_code:
-      tail = ''.join(training.log.read_text().splitlines(True)[-20:])
+    if training.exit_code != 0:  # None where it could not even be started.
+      tail = (''.join(training.log.read_text().splitlines(True)[-20:])
+              if training.log.exists() else '')
       raise DemoError(f'{tail}\nTraining failed: see {training.log}. '
                       'Run the same command again to continue.')
 
@@ -368,15 +373,16 @@ def draw_embeddings(outcomes: Sequence[Outcome],
   os.replace(temporary, path)
 
 
+_HEADER = ('', 'top-1', 'order loss', 'acceleration / speed', 'seconds')
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
   """The outcomes as a Markdown table."""
-  rows = ['| | top-1 | order loss | acceleration / speed | seconds |',
-          '|---|---:|---:|---:|---:|']
-  rows += [
-      f'| λ = {o.weight:g} | {o.top_1:.1%} | {o.order_loss:.2f} | '
-      f'{o.acceleration_over_speed:.2f} | {o.seconds:.0f} |' for o in outcomes
-  ]
-  return '\n'.join(rows)
+  return benchmark.markdown_table(_HEADER, [
+      (f'λ = {o.weight:g}', f'{o.top_1:.1%}', f'{o.order_loss:.2f}',
+       f'{o.acceleration_over_speed:.2f}', f'{o.seconds:.0f}')
+      for o in outcomes
+  ])
 
 
 def summary(runs: Sequence[Sequence[Outcome]]) -> str:
@@ -385,16 +391,14 @@ def summary(runs: Sequence[Sequence[Outcome]]) -> str:
   Args:
     runs: `compare`'s outcomes, one sequence a seed.
   """
-  rows = ['| | top-1 | order loss | acceleration / speed | seconds |',
-          '|---|---:|---:|---:|---:|']
+  rows = []
   for outcomes in zip(*runs):
     def spread(field, unit, outcomes=outcomes):
       values = np.array([getattr(outcome, field) for outcome in outcomes])
       deviation = values.std(ddof=1) if len(values) > 1 else 0.0
       return f'{values.mean():{unit}} ± {deviation:{unit}}'
-    rows.append(
-        f'| λ = {outcomes[0].weight:g} | {spread("top_1", ".1%")} | '
-        f'{spread("order_loss", ".2f")} | '
-        f'{spread("acceleration_over_speed", ".2f")} | '
-        f'{spread("seconds", ".0f")} |')
-  return '\n'.join(rows)
+    rows.append((
+        f'λ = {outcomes[0].weight:g}', spread('top_1', '.1%'),
+        spread('order_loss', '.2f'), spread('acceleration_over_speed', '.2f'),
+        spread('seconds', '.0f')))
+  return benchmark.markdown_table(_HEADER, rows)
