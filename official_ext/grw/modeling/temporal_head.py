@@ -45,6 +45,39 @@ def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+class CachedAttention(tf_keras.layers.MultiHeadAttention):
+  """Self-attention that can go on from the keys and values of earlier tokens."""
+
+  def step(self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor,
+           mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Attends from k new tokens to themselves and to earlier ones.
+
+    Args:
+      inputs: [batch, k, D].
+      keys: [batch, heads, M, D / heads], of M earlier tokens.
+      values: the same of their values.
+      mask: [k, M + k] bool, which tokens each of the new ones attends to.
+
+    Returns:
+      [batch, k, D], and the keys and values of the last M tokens.
+    """
+    # Heads before tokens: a product with all keys then takes no transposition
+    # of the cache, which would cost more than the product.
+    query, key, value = (
+        tf.transpose(projection(inputs), [0, 2, 1, 3]) for projection in
+        (self._query_dense, self._key_dense, self._value_dense))
+    past = keys.shape[2]
+    keys = tf.concat([keys, key], axis=2)
+    values = tf.concat([values, value], axis=2)
+    scores = tf.matmul(
+        query * query.shape[-1] ** -0.5, keys, transpose_b=True)
+    weights = self._softmax(scores, mask[tf.newaxis, tf.newaxis])
+    outputs = self._output_dense(
+        tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3]))
+    return outputs, keys[:, :, -past:], values[:, :, -past:]
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
 class TransformerBlock(tf_keras.layers.Layer):
   """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
 
@@ -81,7 +114,7 @@ class TransformerBlock(tf_keras.layers.Layer):
           'attention heads: num_heads must divide the width.')
     self.norm1 = tf_keras.layers.LayerNormalization(
         epsilon=_NORM_EPSILON, name='norm1')
-    self.attention = tf_keras.layers.MultiHeadAttention(
+    self.attention = CachedAttention(
         self.num_heads, dim // self.num_heads, name='attention')
     self.norm2 = tf_keras.layers.LayerNormalization(
         epsilon=_NORM_EPSILON, name='norm2')
@@ -92,13 +125,31 @@ class TransformerBlock(tf_keras.layers.Layer):
         self.stochastic_depth_drop_rate)
     super().build(input_shape)
 
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
-    """[batch, N, D] → [batch, N, D]."""
+  def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None,
+           training: bool | None = None) -> tf.Tensor:
+    """[batch, N, D] → [batch, N, D].
+
+    Args:
+      inputs: [batch, N, D].
+      mask: [batch, N] bool, which frames may be attended to; None for all.
+      training: whether branches may be dropped.
+    """
     x = self.norm1(inputs)
-    x = self.attention(x, x, use_causal_mask=self.causal)
+    x = self.attention(
+        x, x, use_causal_mask=self.causal,
+        attention_mask=None if mask is None else mask[:, tf.newaxis])
     inputs += self.stochastic_depth(x, training=training)
     x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
     return inputs + self.stochastic_depth(x, training=training)
+
+  def step(self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor,
+           mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Inference for k new tokens; see `CachedAttention.step`."""
+    x, keys, values = self.attention.step(
+        self.norm1(inputs), keys, values, mask)
+    inputs += x
+    x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
+    return inputs + x, keys, values
 
   def get_config(self) -> dict[str, Any]:
     return {
@@ -114,8 +165,8 @@ class TransformerBlock(tf_keras.layers.Layer):
 class TemporalHead(tf_keras.layers.Layer):
   """Frame embeddings [batch, N, D] to float32 logits [batch, classes].
 
-  With `causal`, a frame's token depends on no later frame, so a stream needs
-  only key and value caches and a running mean of tokens.
+  With `causal`, a frame's token depends on no later frame, so a stream goes on
+  from the keys, values and tokens of the frames before (`step`).
   """
 
   def __init__(self,
@@ -165,15 +216,90 @@ class TemporalHead(tf_keras.layers.Layer):
         num_classes, kernel_regularizer=self.kernel_regularizer,
         dtype='float32', name='classifier')
 
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
-    """[batch, N, D] embeddings → [batch, classes] float32 logits."""
+  def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None,
+           training: bool | None = None) -> tf.Tensor:
+    """Embeddings to float32 logits [batch, classes].
+
+    Args:
+      inputs: [batch, N, D].
+      mask: [batch, N] bool, the frames that count, which must be the first of
+        each clip and at least one; None for all.
+      training: whether dropout and stochastic depth are active.
+    """
     x = self.norm_in(inputs)
     positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])
     x += tf.cast(positions, x.dtype)
     for block in self.blocks:
-      x = block(x, training=training)
-    x = tf.reduce_mean(self.norm_out(x), axis=1)
+      x = block(x, mask=mask, training=training)
+    x = self.norm_out(x)
+    if mask is None:
+      x = tf.reduce_mean(x, axis=1)
+    else:
+      weights = tf.cast(mask, x.dtype)[..., tf.newaxis]
+      x = tf.reduce_sum(x * weights, axis=1) / tf.reduce_sum(weights, axis=1)
     return self.classifier(self.dropout(x, training=training))
+
+  def state_shapes(self, batch: Any, num_frames: int,
+                   dim: int) -> dict[str, tuple]:
+    """Shapes of what `step` needs of the past, by name; all float32.
+
+    Args:
+      batch: clips in a batch, a number or a tensor.
+      num_frames: N, the frames that logits are of.
+      dim: D, the width of the embeddings.
+    """
+    past = num_frames - 1
+    cache = (batch, self.num_heads, past, dim // self.num_heads)
+    shapes: dict[str, tuple] = {'tokens': (batch, past, dim)}
+    for block in self.blocks:
+      shapes[f'{block.name}_keys'] = cache
+      shapes[f'{block.name}_values'] = cache
+    return shapes
+
+  def step(self, inputs: tf.Tensor, states: dict[str, tf.Tensor],
+           frame_count: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Inference of the causal head for k new frames of a stream.
+
+    Up to N frames in all, the logits are those of `call` for the frames so
+    far.  Beyond, every frame attends to the N − 1 before it, the logits are
+    of the mean over the last N tokens, and position n is taken modulo N, so
+    that any N consecutive frames have the positions of training.
+
+    Args:
+      inputs: [batch, k, D] embeddings.
+      states: as in `state_shapes`, zeros at the start.
+      frame_count: a scalar, the frames before these.
+
+    Returns:
+      float32 logits [batch, classes] after the last frame, and the states.
+
+    Raises:
+      ValueError: the head is not causal.
+    """
+    if not self.causal:
+      raise ValueError('A bidirectional head has no step: call it on the '
+                       'embeddings of the last frames.')
+    past = states['tokens'].shape[1]
+    new = tf.shape(inputs)[1]
+    positions = tf.gather(
+        frame_positions(past + 1, inputs.shape[-1]),
+        (frame_count + tf.range(new)) % (past + 1))
+    x = self.norm_in(inputs) + positions
+    key = tf.range(past + new)
+    query = tf.range(new)[:, tf.newaxis]
+    mask = (key >= past - frame_count) & (key >= query) & (key <= query + past)
+    after = {}
+    for block in self.blocks:
+      keys, values = f'{block.name}_keys', f'{block.name}_values'
+      x, after[keys], after[values] = block.step(
+          x, states[keys], states[values], mask)
+    tokens = tf.concat([states['tokens'], self.norm_out(x)], axis=1)
+    after['tokens'] = tokens[:, -past:]
+    # Tokens of frames that have not been are zero.
+    count = tf.minimum(frame_count + new, past + 1)
+    mean = (tf.reduce_sum(tokens[:, -(past + 1):], axis=1)
+            / tf.cast(count, tf.float32))
+    return self.classifier(mean), after
 
   def get_config(self) -> dict[str, Any]:
     return {

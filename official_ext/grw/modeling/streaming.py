@@ -1,0 +1,296 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A trained classifier that takes its video frame by frame.
+
+It has the streaming interface of the Model Garden's MoViNet (Kondratyuk et al.,
+arXiv 2103.11511, Section 3.2): inputs {'image': frames, **states}, outputs
+(logits, states), all states zero at the start.  To the stream buffers of the
+backbone it adds what the head has to know of earlier frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import grw_model
+
+States = dict[str, tf.Tensor]
+
+_PREFIX = 'state_grw_'
+_COUNT = 'state_grw_frame_count'
+_EMBEDDINGS = 'state_grw_embeddings'
+_LOGITS = 'state_grw_logits'
+# Inputs that a backbone with one feature vector a frame declares and ignores.
+_UNUSED = 'state_head_pool_'
+
+
+class StreamingClassifier(tf_keras.Model):
+  """The frames of a video, in clips of any length, to logits and states.
+
+      states = model.init_states([1, 1, 172, 172, 3])
+      for frame in frames:  # [1, 1, 172, 172, 3] in [0, 1]
+        logits, states = model({**states, 'image': frame})
+
+  Up to N frames in all, `logits` are the classifier's for the frames so far.
+  Beyond, its head sees the embeddings of the last N frames (the backbone's own
+  states reach back to the start); see `TemporalHead.step` for the causal head.
+  """
+
+  def __init__(self, classifier: grw_model.GrwClassifier, num_frames: int,
+               classify_every: int = 1, **kwargs):
+    """Takes the weights of a classifier.
+
+    Args:
+      classifier: with a causal MoViNet as backbone.  Layers after the backbone
+        are shared with it; the backbone's weights are copied.
+      num_frames: N, the frames the head sees: the length of the clips that the
+        classifier was trained with.
+      classify_every: run the head at the first frame and then at each k-th,
+        and repeat its last logits between.  A causal head runs at every frame.
+      **kwargs: of the Keras model.
+
+    Raises:
+      ValueError: the classifier cannot stream, or a number is out of range.
+    """
+    super().__init__(**kwargs)
+    config = grw_cfg.GrwModel()
+    config.override(classifier.get_config()['model_config'])
+    check_streamable(config)
+    self._causal_head = config.head.type == 'temporal' and config.head.causal
+    if num_frames < 2:
+      raise ValueError(f'num_frames={num_frames}: expected at least 2.')
+    if classify_every < 1 or (self._causal_head and classify_every > 1):
+      raise ValueError(
+          f'classify_every={classify_every}: expected 1, as a causal head has '
+          'to take every frame' if self._causal_head else
+          f'classify_every={classify_every}: expected 1 or more.')
+    self.num_frames = num_frames
+    self.classify_every = classify_every
+    config.backbone.movinet.override(
+        {'use_external_states': True, 'output_states': True})
+    self._backbone = grw_model.build_backbone(
+        tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config)
+    copy_weights(classifier.backbone, self._backbone)
+    names = {layer.name for layer in classifier.layers}
+    self._embedding = (classifier.get_layer('grw_embedding')
+                       if 'grw_embedding' in names else None)
+    self._temporal = config.head.type == 'temporal'
+    self._head = classifier.get_layer(
+        'grw_head' if self._temporal else 'grw_classifier_head')
+    features = (self._embedding.output_shape if self._embedding is not None
+                else classifier.backbone.output_shape[0]['head'])
+    self._dim = features[-1]
+    self._num_classes = classifier.output_shape[-1]
+
+  @property
+  def num_classes(self) -> int:
+    """The width of the logits."""
+    return self._num_classes
+
+  @property
+  def embedding_dim(self) -> int:
+    """D, the width of what `encode` returns."""
+    return self._dim
+
+  def _head_state_shapes(self, batch: Any) -> dict[str, tuple]:
+    shapes: dict[str, tuple] = {_COUNT: (1,)}
+    if self._causal_head:
+      of_head = self._head.state_shapes(batch, self.num_frames, self._dim)
+      return {**shapes, **{
+          _PREFIX + name: shape for name, shape in of_head.items()}}
+    shapes[_EMBEDDINGS] = (batch, self.num_frames - 1, self._dim)
+    if self.classify_every > 1:
+      shapes[_LOGITS] = (batch, self._num_classes)
+    return shapes
+
+  def initial_state_specs(
+      self, input_shape: Sequence[int | None]
+  ) -> dict[str, tf_keras.layers.InputSpec]:
+    """Shape and type of every state, by name.
+
+    Args:
+      input_shape: [batch, frames, height, width, 3] of the images; sizes that
+        are not fixed are None.
+    """
+    specs = self.backbone_state_specs(input_shape)
+    for name, shape in self._head_state_shapes(input_shape[0]).items():
+      specs[name] = tf_keras.layers.InputSpec(
+          shape=shape, dtype='int32' if name == _COUNT else 'float32')
+    return specs
+
+  def backbone_state_specs(
+      self, input_shape: Sequence[int | None]
+  ) -> dict[str, tf_keras.layers.InputSpec]:
+    """The part of `initial_state_specs` that `encode` needs."""
+    specs = self._backbone.initial_state_specs(input_shape)
+    return {name: spec for name, spec in specs.items()
+            if not name.startswith(_UNUSED)}
+
+  def init_states(self, input_shape: Sequence[int] | tf.Tensor) -> States:
+    """The states before the first frame: zeros.
+
+    Args:
+      input_shape: [batch, frames, height, width, 3] of the images.
+    """
+    states = {name: state for name, state
+              in self._backbone.init_states(input_shape).items()
+              if not name.startswith(_UNUSED)}
+    for name, shape in self._head_state_shapes(input_shape[0]).items():
+      states[name] = tf.zeros(
+          shape, tf.int32 if name == _COUNT else tf.float32)
+    return states
+
+  def encode(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, States]:
+    """Embeddings of frames, without the head.
+
+    Args:
+      inputs: 'image' [batch, k, height, width, 3] in [0, 1], and the states of
+        `backbone_state_specs`; others are ignored.
+
+    Returns:
+      [batch, k, D] float32 and the backbone's states.
+    """
+    image = inputs['image']
+    specs = self._backbone.initial_state_specs(image.shape)
+    states = {
+        name: (tf.zeros([size or tf.shape(image)[0] for size in spec.shape],
+                        spec.dtype)
+               if name.startswith(_UNUSED) else inputs[name])
+        for name, spec in specs.items()}
+    endpoints, states = self._backbone({**states, 'image': image})
+    features = tf.cast(
+        tf.reduce_mean(endpoints['head'], axis=[2, 3]), tf.float32)
+    if self._embedding is not None:
+      features = self._embedding(features)
+    return features, {name: state for name, state in states.items()
+                      if not name.startswith(_UNUSED)}
+
+  def classify(self, embeddings: tf.Tensor,
+               num_frames: tf.Tensor) -> tf.Tensor:
+    """Logits [batch, classes] of the first `num_frames` of the embeddings.
+
+    Args:
+      embeddings: [batch, M, D]; those beyond `num_frames` are ignored.
+      num_frames: a scalar of at least 1.
+    """
+    mask = tf.range(tf.shape(embeddings)[1])[tf.newaxis] < num_frames
+    if self._temporal:
+      return self._head(embeddings, mask=mask)
+    weights = tf.cast(mask, tf.float32)[..., tf.newaxis]
+    mean = (tf.reduce_sum(embeddings * weights, axis=1)
+            / tf.cast(num_frames, tf.float32))
+    return tf.reshape(
+        self._head(mean[:, tf.newaxis, tf.newaxis, tf.newaxis]),
+        [-1, self._num_classes])
+
+  def call(self, inputs: Mapping[str, tf.Tensor],
+           training: bool = False) -> tuple[tf.Tensor, States]:
+    """The next frames of a stream.
+
+    Args:
+      inputs: 'image' [batch, k, height, width, 3] in [0, 1] with k ≥ 1, and all
+        states.
+      training: must be false; train the clip model.
+
+    Returns:
+      float32 logits [batch, classes] after the last of the frames, and the
+      states to come with the next ones.
+
+    Raises:
+      ValueError: a state is missing, not of this model, or of another shape.
+    """
+    if training:
+      raise ValueError('A streaming model does not train: train the clip model '
+                       'and stream its weights.')
+    self._check_states(inputs)
+    embeddings, states = self.encode(inputs)
+    before = inputs[_COUNT][0]
+    after = before + tf.shape(embeddings)[1]
+    states[_COUNT] = tf.reshape(after, [1])
+    if self._causal_head:
+      logits, of_head = self._head.step(
+          embeddings,
+          {name.removeprefix(_PREFIX): state for name, state in inputs.items()
+           if name.startswith(_PREFIX)},
+          before)
+      states.update(
+          {_PREFIX + name: state for name, state in of_head.items()})
+      return logits, states
+
+    recent = tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1)
+    recent = recent[:, -self.num_frames:]
+    states[_EMBEDDINGS] = recent[:, 1:]
+
+    def classify():
+      # Embeddings stand at the end of the buffer until it is full, and the
+      # head wants them at the start.
+      count = tf.minimum(after, self.num_frames)
+      order = (tf.range(self.num_frames) + self.num_frames - count
+               ) % self.num_frames
+      return self.classify(tf.gather(recent, order, axis=1), count)
+
+    if self.classify_every == 1:
+      return classify(), states
+    is_due = tf.logical_or(
+        tf.equal(before, 0),
+        after // self.classify_every > before // self.classify_every)
+    logits = tf.cond(is_due, classify, lambda: inputs[_LOGITS])
+    states[_LOGITS] = logits
+    return logits, states
+
+  def _check_states(self, inputs: Mapping[str, tf.Tensor]):
+    """Raises ValueError unless the inputs are the image and all states."""
+    specs = self.initial_state_specs(inputs['image'].shape)
+    given = set(inputs) - {'image'}
+    if given != set(specs):
+      raise ValueError(
+          f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
+          f'{sorted(given - set(specs))}; start with init_states(image.shape) '
+          'and pass on what each call returns.')
+    for name, spec in specs.items():
+      if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
+        raise ValueError(
+            f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
+            f'{tuple(spec.shape)} for images of shape '
+            f'{tuple(inputs["image"].shape)}; start anew with init_states.')
+
+
+def check_streamable(config: grw_cfg.GrwModel):
+  """Raises ValueError for a model that cannot take its video frame by frame."""
+  backbone = config.backbone
+  if backbone.type != 'movinet' or not backbone.movinet.causal:
+    model = (f'MoViNet-{backbone.movinet.model_id.upper()} Base'
+             if backbone.type == 'movinet' else backbone.type)
+    raise ValueError(
+        f'task.model.backbone is {model}, which is not causal and sees frames '
+        'to come: it cannot stream. Export its clip model, or train a stream '
+        'backbone (task.model.backbone.movinet.causal=true).')
+  if backbone.movinet.average_pooling_type != '2d':
+    raise ValueError(
+        'task.model.backbone.movinet.average_pooling_type='
+        f'{backbone.movinet.average_pooling_type!r}: expected \'2d\', one '
+        'feature vector a frame.')
+
+
+def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
+  """Copies all variables between models of the same layers, by name."""
+  values = {variable.name: variable for variable in source.variables}
+  if set(values) != {variable.name for variable in target.variables}:
+    raise ValueError(f'{source.name} and {target.name} differ in variables.')
+  for variable in target.variables:
+    variable.assign(values[variable.name])
