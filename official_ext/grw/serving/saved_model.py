@@ -12,29 +12,33 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes a trained model as a SavedModel that proves itself."""
+"""Writes trained models as SavedModels that prove themselves."""
 
-import os
-import shutil
+from collections.abc import Sequence
+from typing import Any
 
 from absl import logging
+import numpy as np
 from official.core import config_definitions as cfg
 from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.datasets import video_input
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import export_folder
 
 # The exported graph is the model's own; only constant folding differs.
 MAX_DIFFERENCE = 1e-5
-
-
-class ExportError(ValueError):
-  """A model that cannot be exported; says why, and nothing is left behind."""
+KINDS = ('clip', 'stream')
+INPUT_TYPES = ('float32', 'uint8')
 
 
 def build_trained_model(params: cfg.ExperimentConfig,
-                        checkpoint: str) -> tf_keras.Model:
+                        checkpoint: str) -> grw_model.GrwClassifier:
   """The model of an experiment for clips of any length and size.
 
   Args:
@@ -54,60 +58,177 @@ def build_trained_model(params: cfg.ExperimentConfig,
   return model
 
 
-def export_clip_model(model: tf_keras.Model, output_dir: str,
-                      example: tf.Tensor) -> float:
+def relative_difference(values: np.ndarray, expected: np.ndarray) -> float:
+  """The largest difference relative to the largest expected value."""
+  return float(np.max(np.abs(np.asarray(values) - np.asarray(expected)))
+               / np.max(np.abs(np.asarray(expected))))
+
+
+def require_agreement(difference: float, largest: float):
+  """Raises ExportError if what was written differs from the model."""
+  if not difference <= largest:
+    raise export_folder.ExportError(
+        f'What was exported differs from the model by {difference:.1e} of '
+        f'the largest logit; at most {largest:.0e} is allowed. '
+        'Nothing was written.')
+
+
+def _save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
+          folder: str, signatures: dict[str, Any]):
+  """Saves functions with the variables they read, and nothing else.
+
+  With Keras models attached, saving and loading take many times longer and the
+  graph is written once more for every layer.
+  """
+  # Under these names hub.KerasLayer and fine-tuning look for them.
+  module.variables = list(variables)
+  module.trainable_variables = [v for v in variables if v.trainable]
+  module.regularization_losses = []
+  tf.saved_model.save(module, folder, signatures=signatures)
+
+
+def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
+  """What the model takes of an image input: [0, 1] at the model's size.
+
+  Args:
+    image: [batch, frames, height, width, 3]; uint8 is resized, cropped and
+      scaled as in evaluation, float32 is taken as it is.
+    data: of the evaluation.
+  """
+  if image.dtype != tf.uint8:
+    return image
+  shape = tf.shape(image)
+  frames = tf.reshape(image, tf.concat([[-1], shape[2:]], 0))
+  frames = video_input.prepare_frames(frames, data)
+  return tf.reshape(
+      frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
+
+
+def export_clip_model(model: grw_model.GrwClassifier, folder: str,
+                      data: grw_cfg.DataConfig, example: np.ndarray,
+                      input_type: str = 'float32') -> float:
   """Writes a clip model, and checks what was written against the model.
 
   The SavedModel has the signature `serving_default` from `image` [batch,
-  frames, height, width, 3] float32 in [0, 1] to `logits` [batch, classes], and
-  can be called as `loaded({'image': clips})`.
+  frames, height, width, 3] to `logits` [batch, classes], and can be called as
+  `loaded({'image': clips}, training=False)`; with `training=True` it drops out
+  and updates its batch norms, so that it can be trained on.
 
   Args:
     model: of clips of any batch, length and size.
-    output_dir: a folder that is not there yet; it appears complete or not at
-      all.
-    example: clips [batch, frames, height, width, 3] for the check.
+    folder: to write to.
+    data: of the evaluation: how uint8 input is prepared.
+    example: uint8 clips [batch, frames, height, width, 3] for the check.
+    input_type: 'float32', in [0, 1] at the model's size, or 'uint8', of any
+      size.
 
   Returns:
     The largest difference of logits between what was written and the model,
     relative to the largest logit.
 
   Raises:
-    ExportError: `output_dir` is in use, or the two differ by more than
-      MAX_DIFFERENCE.
+    export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
   """
-  output_dir = os.path.abspath(output_dir)
-  if os.path.exists(output_dir):
-    raise ExportError(
-        f'{output_dir} exists: remove it, or give another --output_dir.')
-  specs = {'image': tf.TensorSpec([None, *model.input_shape['image'][1:]],
-                                  tf.float32, 'image')}
+  spec = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
 
-  module = tf.Module()
-  # Variables alone: with the Keras model attached, saving and loading take
-  # many times longer and the graph is written once more for every layer.
-  module.model_variables = list(model.variables)
-  module.__call__ = tf.function(
-      lambda inputs: model(inputs, training=False), input_signature=[specs])
-  signature = tf.function(
-      lambda image: {'logits': model({'image': image}, training=False)},
-      input_signature=[specs['image']])
+  class ClipModule(tf.train.Checkpoint):
 
-  unfinished = f'{output_dir}.unfinished-{os.getpid()}'
-  try:
-    tf.saved_model.save(
-        module, unfinished, signatures={'serving_default': signature})
-    loaded = tf.saved_model.load(unfinished)
-    written = loaded.signatures['serving_default'](image=example)['logits']
-    expected = model({'image': example}, training=False)
-    difference = float(tf.reduce_max(tf.abs(written - expected))
-                       / tf.reduce_max(tf.abs(expected)))
-    if not difference <= MAX_DIFFERENCE:
-      raise ExportError(
-          f'What was exported differs from the model by {difference:.1e} of '
-          f'the largest logit; at most {MAX_DIFFERENCE:.0e} is allowed. '
-          'Nothing was written.')
-    os.rename(unfinished, output_dir)
-  finally:
-    shutil.rmtree(unfinished, ignore_errors=True)
+    @tf.function
+    def __call__(self, inputs, training=False):
+      return model(
+          {'image': prepared(inputs['image'], data)}, training=training)
+
+    @tf.function(input_signature=[spec])
+    def serve(self, image):
+      return {'logits': self({'image': image}, training=False)}
+
+  module = ClipModule()
+  for training in (False, True):
+    module.__call__.get_concrete_function({'image': spec}, training=training)
+  _save(module, model.variables, folder, {'serving_default': module.serve})
+
+  clips = prepared(tf.constant(example), data)
+  written = tf.saved_model.load(folder).signatures['serving_default'](
+      image=example if input_type == 'uint8' else clips)
+  difference = relative_difference(
+      written['logits'], model({'image': clips}, training=False))
+  require_agreement(difference, MAX_DIFFERENCE)
+  return difference
+
+
+def export_stream_model(model: grw_model.GrwClassifier, folder: str,
+                        data: grw_cfg.DataConfig, example: np.ndarray,
+                        input_type: str = 'float32',
+                        classify_every: int = 1) -> float:
+  """Writes a streaming model, and checks it against the clip model.
+
+  The SavedModel can be called as `loaded({'image': frames, **states})`, for
+  (logits, states).  Its signatures, by keywords: `call` (also
+  `serving_default`) from `image` [batch, k, height, width, 3] and the states
+  to `logits` [batch, classes] and the states; `init_states` from `input_shape`
+  [5] int32 to the states before the first frame, all zero.
+
+  Args:
+    model, folder, data, example, input_type: as for `export_clip_model`; with
+      uint8, `init_states` takes only the batch from its `input_shape`.
+    classify_every: see `streaming.StreamingClassifier`.
+
+  Returns:
+    The largest difference of logits between what was written, fed frame by
+    frame, and the clip model, at the frames that the head runs at, relative to
+    the largest logit.
+
+  Raises:
+    ValueError: the model cannot stream.
+    export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
+  """
+  stream = streaming.StreamingClassifier(
+      model, data.feature_shape[0], classify_every)
+  image = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
+  # What the backbone sees: frames that are resized here have one size.
+  size = tuple(data.feature_shape[1:3] if input_type == 'uint8'
+               else image.shape[2:4])
+  specs = {'image': image, **{
+      name: tf.TensorSpec(spec.shape, spec.dtype, name)
+      for name, spec in stream.initial_state_specs(
+          (None, None, *size, 3)).items()}}
+
+  class StreamModule(tf.train.Checkpoint):
+
+    @tf.function(input_signature=[specs])
+    def __call__(self, inputs):
+      image = prepared(inputs['image'], data)
+      image = tf.ensure_shape(image, [None, None, *size, 3])
+      return stream({**inputs, 'image': image})
+
+    @tf.function(input_signature=[specs])
+    def serve(self, inputs):
+      logits, states = self(inputs)
+      return {**states, 'logits': logits}
+
+    @tf.function(input_signature=[tf.TensorSpec([5], tf.int32, 'input_shape')])
+    def init_states(self, input_shape):
+      if input_type == 'uint8':
+        return stream.init_states(
+            tf.concat([input_shape[:2], [*size, 3]], 0))
+      return stream.init_states(input_shape)
+
+  module = StreamModule()
+  _save(module, stream.variables, folder,
+        {'serving_default': module.serve, 'call': module.serve,
+         'init_states': module.init_states})
+
+  clips = prepared(tf.constant(example), data)
+  loaded = tf.saved_model.load(folder).signatures
+  given = tf.constant(example) if input_type == 'uint8' else clips
+  states = loaded['init_states'](
+      input_shape=tf.constant(given.shape[:1] + [1] + given.shape[2:]))
+  frames = min(data.feature_shape[0], given.shape[1])
+  last = max(frames // classify_every * classify_every, 1)
+  for number in range(last):
+    states = loaded['call'](image=given[:, number:number + 1], **states)
+    logits = states.pop('logits')
+  difference = relative_difference(
+      logits, model({'image': clips[:, :last]}, training=False))
+  require_agreement(difference, MAX_DIFFERENCE)
   return difference

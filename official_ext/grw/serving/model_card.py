@@ -1,0 +1,147 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a client has to know of an exported model, as JSON beside it."""
+
+from collections.abc import Sequence
+import dataclasses
+import json
+import os
+from typing import Any
+
+from official.core import config_definitions as cfg
+
+from official_ext.grw.serving import export_folder
+
+CARD_FILE = 'model_card.json'
+LABELS_FILE = 'labels.txt'
+
+
+@dataclasses.dataclass
+class ModelCard:
+  """A description of an exported model.
+
+  Attributes:
+    name: of the experiment's model, for people.
+    kind: 'stream', frame by frame with states, or 'clip'.
+    format: 'saved_model' or 'tflite'.
+    quantization: 'float32', 'float16' or 'dynamic_int8'.
+    frames_per_second: the rate at which to feed frames.
+    num_frames: N, the frames that logits are of.
+    classify_every: frames between two runs of the head; 1 for every frame.
+    input: 'shape' [batch, frames, height, width, 3] with null for what is
+      free, 'dtype', 'range' of values, 'channels'.
+    resize: how a whole video frame becomes the input: 'mode', 'size' before
+      the centre crop.
+    states: {name: {'shape', 'dtype'}}, all zero at the start.
+    num_classes: width of the logits.
+    labels: file of class names, a line each.
+    files: {file: bytes} of the model.
+    checkpoint: the weights it was made from, as they were named.
+    config: the model's configuration, that builds it anew.
+  """
+  name: str
+  kind: str
+  format: str
+  quantization: str
+  frames_per_second: float
+  num_frames: int
+  classify_every: int
+  input: dict[str, Any]
+  resize: dict[str, Any]
+  states: dict[str, Any]
+  num_classes: int
+  labels: str
+  files: dict[str, int]
+  checkpoint: str
+  config: dict[str, Any]
+
+  @property
+  def size(self) -> tuple[int, int]:
+    """Height and width of the frames that the model takes."""
+    return self.resize['crop'][0], self.resize['crop'][1]
+
+
+def describe(params: cfg.ExperimentConfig, checkpoint: str,
+             **fields: Any) -> ModelCard:
+  """The card of a model of an experiment.
+
+  Args:
+    params: the experiment.
+    checkpoint: the weights, as the user named them.
+    **fields: those of `ModelCard` that the experiment does not tell.
+  """
+  model, data = params.task.model, params.task.validation_data
+  backbone = model.backbone.get()
+  name = '_'.join([
+      model.backbone.type, str(getattr(backbone, 'model_id', '')),
+      'stream' if getattr(backbone, 'causal', False) else 'base',
+      model.head.type])
+  return ModelCard(
+      name=name,
+      frames_per_second=data.frames_per_second,
+      num_frames=data.feature_shape[0],
+      resize={'mode': data.resize, 'size': data.min_image_size,
+              'crop': list(data.feature_shape[1:3])},
+      num_classes=data.num_classes,
+      labels=LABELS_FILE,
+      checkpoint=checkpoint,
+      config=model.as_dict(),
+      **fields)
+
+
+def write(card: ModelCard, labels: Sequence[str], folder: str):
+  """Writes card and labels into a folder."""
+  with open(os.path.join(folder, LABELS_FILE), 'w', encoding='utf-8') as file:
+    file.writelines(f'{label}\n' for label in labels)
+  with open(os.path.join(folder, CARD_FILE), 'w', encoding='utf-8') as file:
+    json.dump(dataclasses.asdict(card), file, indent=1)
+    file.write('\n')
+
+
+def read(folder: str) -> tuple[ModelCard, list[str]]:
+  """The card and the class names of an exported model.
+
+  Raises:
+    ValueError: the card is missing or not one, or labels and classes differ.
+  """
+  path = os.path.join(folder, CARD_FILE)
+  try:
+    with open(path, encoding='utf-8') as file:
+      card = ModelCard(**json.load(file))
+  except (OSError, TypeError, json.JSONDecodeError) as error:
+    raise ValueError(
+        f'{path} is no model card ({error}): expected the folder that '
+        'tools/export_tflite.py or tools/export_saved_model.py wrote.'
+    ) from error
+  return card, read_labels(os.path.join(folder, card.labels), card.num_classes)
+
+
+def read_labels(path: str, num_classes: int) -> list[str]:
+  """Class names, a line each.
+
+  Raises:
+    ExportError: the file cannot be read or has another number of lines.
+  """
+  try:
+    with open(path, encoding='utf-8') as file:
+      labels = file.read().splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise export_folder.ExportError(
+        f'Labels {path} cannot be read: {error}.') from error
+  if len(labels) != num_classes:
+    raise export_folder.ExportError(
+        f'Labels {path} has {len(labels)} lines, and the model '
+        f'{num_classes} classes: expected one line a class.')
+  return labels
