@@ -60,8 +60,13 @@ def test_every_published_row_has_the_papers_settings(file):
   frames, window, size = {
       'a0': (50, 5, 172), 'a1': (50, 5, 172), 'a2': (50, 5, 224),
       'a3': (120, 6, 256)}[variant]
+  side = {172: 200, 224: 256, 256: 300}[size]
   for data in (task.train_data, task.validation_data):
     assert tuple(data.feature_shape) == (frames, size, size, 3)
+    assert (data.resize, data.min_image_size) == ('square', side)
+    assert data.frames_per_second == (12 if variant == 'a3' else 5)
+  assert task.validation_data.clip_start == 'start'
+  assert task.validation_data.num_test_clips == 1
   assert not task.validation_data.augment
   assert task.train_data.augment == (
       dataset == 'kinetics400' and variant in ('a2', 'a3'))
@@ -112,6 +117,12 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.train_data.num_classes', 599, 'the 599 classes'),
     ('task.train_data.is_training', False, 'expected True'),
     ('task.validation_data.on_bad_record', 'ignore', "'error' or 'skip'"),
+    ('task.validation_data.resize', 'stretch', "'stretch'.*'square'"),
+    ('task.validation_data.min_image_size', 160, 'min_image_size=160.*172'),
+    ('task.validation_data.clip_start', 'end', "'end'.*'start'"),
+    ('task.train_data.frames_per_second', 0, 'above 0'),
+    ('task.train_data.num_examples', 63, 'one batch of clips'),
+    ('trainer.train_epochs', 0, 'train_steps is unset'),
     ('trainer.checkpoint_interval', 0, 'save or show nothing'),
     ('trainer.summary_interval', 7, 'a multiple of trainer.steps_per_loop'),
     ('trainer.train_steps', 0, 'train_steps=0'),

@@ -135,6 +135,96 @@ def test_short_clip_wraps_as_stock(tmp_path):
   np.testing.assert_array_equal(image, whole[[0, 2, 4, 6, 1, 3, 5, 0, 2, 4]])
 
 
+@pytest.mark.parametrize('frames, stride, start, unique', [
+  (9, 1, 2, 4), (9, 3, 0, 3), (9, 2, 0, 4), (4, 1, 0, 4), (3, 1, 0, 3),
+  (7, 2, 0, 4), (1, 1, 0, 1)])
+def test_clips_say_how_many_of_their_frames_are_not_repeated(
+    tmp_path, frames, stride, start, unique):
+  write(tmp_path / 'a', [encode(clip(0, frames))])
+  for training in (False, True):
+    params = config(tmp_path / 'a', temporal_stride=stride, augment=False,
+                    is_training=training, random_offset=False,
+                    global_batch_size=1)
+    features, _ = next(iter(video_input.build_video_dataset(params)))
+    assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
+    whole = read(config(
+      tmp_path / 'a', feature_shape=(frames, SIZE, SIZE, 3)))[0][0]
+    expected = whole[start + stride * np.arange(unique)]
+    np.testing.assert_array_equal(features['image'][0, :unique], expected)
+    # What follows begins again.
+    if unique < FRAMES:
+      np.testing.assert_array_equal(
+        features['image'][0, unique],
+        whole[(start + stride * unique) % frames])
+
+
+def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
+  write(tmp_path / 'a', [encode(clip(0, 3))])
+  for augment in (False, True):
+    params = config(tmp_path / 'a', is_training=True, augment=augment)
+    for features, _ in video_input.build_video_dataset(params).take(10):
+      assert features[grw.NUM_FRAMES].numpy().tolist() == [3, 3]
+
+
+@pytest.mark.parametrize('clip_start, first', [('middle', 2), ('start', 0)])
+def test_one_clip_is_taken_where_the_config_says(folder, clip_start, first):
+  params = config(folder / 'a.tfrecord', clip_start=clip_start)
+  whole = config(folder / 'a.tfrecord',
+                 feature_shape=(STOCK_FRAMES, SIZE, SIZE, 3))
+  np.testing.assert_array_equal(
+    read(params)[0], read(whole)[0][:, first:first + FRAMES])
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+def test_several_views_are_those_of_stock(folder, stride):
+  params = config(folder / '*.tfrecord', num_test_clips=3, num_test_crops=3,
+                  temporal_stride=stride)
+  ours = list(video_input.build_video_dataset(params))
+  for (features, _), (expected, _) in zip(ours, stock_dataset(params)):
+    np.testing.assert_array_equal(features['image'], expected['image'])
+    assert features['image'].shape[0] == 18
+    assert features[grw.NUM_FRAMES].numpy().tolist() == [FRAMES] * 18
+
+
+def test_square_frames_are_the_whole_frame_and_stock_ones_its_middle(folder):
+  square = read(config(folder / 'a.tfrecord', resize='square'))[0]
+  stock_images = read(config(folder / 'a.tfrecord'))[0]
+  # Half of a frame is dark.  Of 24 columns stock keeps the middle 16.
+  frames = tf.cast(np.array(clip(0)[2:2 + FRAMES]), tf.float32)
+  expected = tf.image.resize(frames, [SIZE, SIZE]) / 255
+  np.testing.assert_allclose(square[0], expected, atol=0.02)
+  assert np.abs(square - stock_images).max() > 0.05
+  # The centre of larger ones.
+  larger = config(folder / 'a.tfrecord', resize='square', min_image_size=20)
+  resized = tf.image.resize(frames, [20, 20])[:, 2:-2, 2:-2] / 255
+  np.testing.assert_allclose(read(larger)[0][0], resized, atol=0.02)
+
+
+def test_square_frames_are_trained_on_too_unless_augmented(folder):
+  def first(**overrides):
+    params = config(folder / 'a.tfrecord', resize='square', **overrides)
+    return next(iter(video_input.build_video_dataset(params)))[0]['image']
+
+  evaluated = read(config(folder / 'a.tfrecord', resize='square'))[0]
+  for image in first(is_training=True, augment=False, random_offset=False,
+                     global_batch_size=3).numpy():
+    assert min(np.abs(image - other).max() for other in evaluated) == 0
+  assert first(is_training=True, augment=True).shape[1:] == (
+    FRAMES, SIZE, SIZE, 3)
+
+
+def test_records_name_their_source(tmp_path):
+  name = 'train/Kätzchen/größe.mp4'
+  example = tf.train.SequenceExample.FromString(encode(clip(0)))
+  example.context.feature['clip/source_id'].bytes_list.value.append(
+    name.encode())
+  write(tmp_path / 'a', [example.SerializeToString(), encode(clip(1))])
+  (features, _), = video_input.build_video_dataset(config(tmp_path / 'a'))
+  sources = [bytes(row).rstrip(b'\0').decode()
+             for row in features[video_input.SOURCE_ID].numpy()]
+  assert sources == [name, '']
+
+
 def test_training_without_augmentation_is_the_evaluation_clip(folder):
   evaluated, *_ = read(config(folder / 'a.tfrecord', global_batch_size=3))
   training = config(folder / 'a.tfrecord', is_training=True, augment=False,

@@ -24,12 +24,13 @@ import tensorflow as tf
 from official_ext.grw.checkpoints import source
 from official_ext.grw.configs import grw as grw_cfg
 
-# Frames, crop and shorter side that a model was published with (arXiv
-# 2103.11511, Table 1; arXiv 2511.20928, Section 4).  The shorter side of A4 and
-# A5 is not published: 8/7 of the crop, as for A2.
+# Frames, frames a second, crop and size before the crop that a model was
+# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  The
+# size of A4 and A5 is not published: 8/7 of the crop, as for A2.
 _CLIPS = {
-    'a0': (50, 172, 200), 'a1': (50, 172, 200), 'a2': (50, 224, 256),
-    'a3': (120, 256, 300), 'a4': (80, 290, 332), 'a5': (120, 320, 366),
+    'a0': (50, 5, 172, 200), 'a1': (50, 5, 172, 200), 'a2': (50, 5, 224, 256),
+    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 332),
+    'a5': (120, 12, 320, 366),
 }
 # What of a backbone's config decides what its weights compute.
 _BACKBONE_FIELDS = (
@@ -120,8 +121,9 @@ def experiment_overrides(model: grw_cfg.GrwModel, num_classes: int,
   def data() -> dict[str, Any]:  # Anew, for a YAML without references.
     found: dict[str, Any] = {'num_classes': num_classes}
     if model.backbone.movinet.model_id in _CLIPS:
-      frames, crop, side = _CLIPS[model.backbone.movinet.model_id]
-      found.update(feature_shape=[frames, crop, crop, 3], min_image_size=side)
+      frames, rate, crop, side = _CLIPS[model.backbone.movinet.model_id]
+      found.update(feature_shape=[frames, crop, crop, 3],
+                   frames_per_second=rate, min_image_size=side)
     return found
 
   return {'task': {

@@ -16,11 +16,12 @@
 
 Settings are those of Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 4,
 unless a comment says otherwise.  Everything is overridable by YAML and
-`--params_override`; `GrwExperimentConfig.validate` rejects what cannot work
-before anything is built.
+`--params_override`; `GrwExperimentConfig.validate` fills in what was left to
+the dataset and rejects what cannot work before anything is built.
 """
 
 import dataclasses
+from typing import Any
 
 from absl import logging
 from official.core import config_definitions as cfg
@@ -30,11 +31,22 @@ from official.projects.movinet.configs import movinet
 from official.vision.configs import common
 from official.vision.configs import video_classification
 
+from official_ext.grw.configs import dataset_info
 from official_ext.grw.optimization import config as optimization
 
 PLACEMENTS = ('final', 'intermediate', 'none')
 HEADS = ('temporal', 'movinet')
+RESIZES = ('keep_aspect', 'square')
+CLIP_STARTS = ('middle', 'start')
 MIN_WINDOW = 3
+
+# Beside 'image' in the features of a batch: how many frames of a clip, from its
+# first, come before the first repetition.
+NUM_FRAMES = 'num_frames'
+# A number that is left to the dataset, or to the number of epochs.
+UNSET = -1
+# Records at 25 frames a second, every second of them, serve for 12 a second.
+_RATE_TOLERANCE = 0.05
 
 
 @dataclasses.dataclass
@@ -123,14 +135,27 @@ class DataConfig(video_classification.DataConfig):
     augment: False trains on clips prepared as in evaluation: shorter side to
       `min_image_size`, centre crop, no flip.
     random_flip: mirror half of the clips, when `augment`.
-    random_offset: training clips start at a random frame; otherwise in the
-      middle, as in evaluation.
+    random_offset: training clips start at a random frame; otherwise where
+      `clip_start` says, as in evaluation.
+    resize: how frames that are not augmented come to `min_image_size` before
+      their centre is cropped: 'keep_aspect' resizes the shorter side to it, as
+      stock; 'square' both sides, whatever the aspect ratio, which is how the
+      published GRW models were evaluated.  Both bilinear, without antialiasing.
+    clip_start: where a clip of a longer video is taken in evaluation, if
+      `num_test_clips` is 1: from the 'middle', as stock, or from its 'start',
+      as the published GRW models were evaluated.
+    frames_per_second: of the clips the model sees, after `temporal_stride`; for
+      whoever feeds an exported model.  Checked against the records if
+      `task.dataset_info` is read; null does not say.
     on_bad_record: 'error' stops with the file and the record; 'skip' drops
       and counts.
   """
   augment: bool = True
   random_flip: bool = True
   random_offset: bool = True
+  resize: str = 'keep_aspect'
+  clip_start: str = 'middle'
+  frames_per_second: float | None = None
   on_bad_record: str = 'error'
 
 
@@ -142,31 +167,43 @@ class GrwTask(video_classification.VideoClassificationTask):
     model: see `GrwModel`.
     train_data: see `DataConfig`.
     validation_data: see `DataConfig`.
+    dataset_info: path of a dataset.json, as tools/videos_to_tfrecords.py writes
+      it.  Of both data, what is unset is taken from there: `num_classes` and
+      `num_examples` (unset is −1), `input_path` (''), for the split named by
+      `split`; and `labels`.
+    labels: path of a text file with the texts of the labels, one a line.
     seed: of weight initialisation, dropout and stochastic depth; null draws
       another each time.  The order of the data has `train_data.seed`.
   """
+  dataset_info: str = ''
+  labels: str = ''
   seed: int | None = None
   model: GrwModel = dataclasses.field(default_factory=GrwModel)
   train_data: DataConfig = dataclasses.field(
       default_factory=lambda: DataConfig(is_training=True, drop_remainder=True))
   validation_data: DataConfig = dataclasses.field(
       default_factory=lambda: DataConfig(  # pylint: disable=g-long-lambda
-          is_training=False, drop_remainder=False))
+          is_training=False, drop_remainder=False, split='validation'))
 
 
 @dataclasses.dataclass
 class GrwExperimentConfig(cfg.ExperimentConfig):
-  """An experiment whose values are checked before anything is built."""
+  """An experiment whose values are completed and checked before it is built."""
   task: GrwTask = dataclasses.field(default_factory=GrwTask)
   trainer: optimization.TrainerConfig = dataclasses.field(
       default_factory=optimization.TrainerConfig)
 
   def validate(self):
-    """Checks every value that does not need a model or data to be checked.
+    """Sets what is unset, and checks all that needs neither model nor data.
+
+    What was set stays.  Then nothing is unset, and the same again changes
+    nothing and reads no dataset.json.
 
     Raises:
       ValueError: names the field, its value, what was expected and what to do.
     """
+    set_from_dataset(self.task)
+    set_steps(self)
     super().validate()
     validate_task(self.task)
     validate_trainer(self.trainer)
@@ -175,6 +212,96 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
 def _require(condition: bool, field: str, value, expected: str):
   if not condition:
     raise ValueError(f'{field}={value!r}: expected {expected}.')
+
+
+def set_from_dataset(task: GrwTask):
+  """Takes what is unset of a task's data from its dataset.json.
+
+  Raises:
+    ValueError: the file cannot be read or lacks the split; or its records, at
+      the configured stride, have another frame rate than configured.
+  """
+  if not task.dataset_info:
+    return
+  splits = ('train_data', 'validation_data')
+
+  def is_unset(data):
+    return (UNSET in (data.num_classes, data.num_examples)
+            or not (data.input_path or data.tfds_name))
+
+  if task.labels and not any(
+      is_unset(getattr(task, split)) for split in splits):
+    return
+  info = dataset_info.read(task.dataset_info)
+  task.labels = task.labels or info.labels
+  for split in splits:
+    data, field = getattr(task, split), f'task.{split}'
+    if not is_unset(data):
+      continue
+    found = info.split(data.split, f'{field}.split')
+    if data.num_classes == UNSET:
+      data.num_classes = info.num_classes
+    if data.num_examples == UNSET:
+      data.num_examples = found.num_examples
+    if not data.input_path:
+      data.input_path = found.files
+    for name, limit in (('num_classes', info.num_classes),
+                        ('num_examples', found.num_examples)):
+      value = getattr(data, name)
+      _require(
+          value <= limit, f'{field}.{name}', value,
+          f'at most the {limit} of {info.path}, or {UNSET} to take it from '
+          'there, as --experiment=movinet_grw_own_data does')
+    rate = info.frames_per_second / data.temporal_stride
+    if data.frames_per_second is None:
+      data.frames_per_second = rate
+    stride = max(1, round(info.frames_per_second / data.frames_per_second))
+    _require(
+        abs(rate / data.frames_per_second - 1) <= _RATE_TOLERANCE,
+        f'{field}.frames_per_second', data.frames_per_second,
+        f'{rate:g}, the {info.frames_per_second:g} of {info.path} at '
+        f'temporal_stride={data.temporal_stride}; set temporal_stride={stride} '
+        f'or frames_per_second={rate:g}, or make the records anew')
+
+
+def set_steps(config: GrwExperimentConfig):
+  """Sets what is unset of the trainer's steps and intervals.
+
+  `train_steps` becomes `train_epochs` passes over the training data, a loop
+  one pass, and there is a summary, a checkpoint and a validation a loop.
+
+  Raises:
+    ValueError: the numbers to set them from are missing.
+  """
+  trainer, data = config.trainer, config.task.train_data
+  intervals = ('summary_interval', 'checkpoint_interval', 'validation_interval')
+  if UNSET in (trainer.train_steps, trainer.steps_per_loop):
+    _require(data.global_batch_size >= 1, 'task.train_data.global_batch_size',
+             data.global_batch_size, 'at least 1')
+    _require(
+        data.num_examples >= data.global_batch_size,
+        'task.train_data.num_examples', data.num_examples,
+        'at least one batch of clips (task.train_data.global_batch_size='
+        f'{data.global_batch_size}), because trainer.train_steps or '
+        'steps_per_loop is left to it; set task.dataset_info, or these')
+    epoch = data.num_examples // data.global_batch_size
+    if trainer.train_steps == UNSET:
+      _require(trainer.train_epochs >= 1, 'trainer.train_epochs',
+               trainer.train_epochs,
+               'at least 1, because trainer.train_steps is unset')
+      trainer.train_steps = trainer.train_epochs * epoch
+    if trainer.steps_per_loop == UNSET:
+      trainer.steps_per_loop = min(epoch, trainer.train_steps)
+  for name in intervals:
+    if getattr(trainer, name) == UNSET:
+      setattr(trainer, name, trainer.steps_per_loop)
+  validation = config.task.validation_data
+  if trainer.validation_steps == UNSET and validation.num_examples >= 1:
+    trainer.validation_steps = -(
+        -validation.num_examples // validation.global_batch_size)
+  schedule = trainer.optimizer_config.learning_rate
+  if schedule.type == 'cosine' and schedule.cosine.decay_steps is None:
+    schedule.cosine.decay_steps = trainer.train_steps
 
 
 def validate_task(task: GrwTask):
@@ -219,7 +346,21 @@ def validate_task(task: GrwTask):
     data = getattr(task, split)
     field = f'task.{split}'
     _require(data.num_classes >= 2, f'{field}.num_classes', data.num_classes,
-             'at least 2')
+             'at least 2, or task.dataset_info to take it from')
+    _require(data.resize in RESIZES, f'{field}.resize', data.resize,
+             f'one of {RESIZES}')
+    _require(
+        data.resize != 'square' or (
+            max(data.feature_shape[1:3]) <= data.min_image_size),
+        f'{field}.min_image_size', data.min_image_size,
+        'at least the crop of feature_shape='
+        f'{tuple(data.feature_shape)}, because resize is \'square\'')
+    _require(data.clip_start in CLIP_STARTS, f'{field}.clip_start',
+             data.clip_start, f'one of {CLIP_STARTS}')
+    _require(
+        data.frames_per_second is None or data.frames_per_second > 0,
+        f'{field}.frames_per_second', data.frames_per_second,
+        'a frame rate above 0, or null')
     _require(data.feature_shape[0] >= smoothing.window,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
@@ -237,8 +378,8 @@ def validate_task(task: GrwTask):
 
 def validate_trainer(trainer: cfg.TrainerConfig):
   """Raises ValueError for a trainer that would lose its work or its logs."""
-  for name in ('steps_per_loop', 'summary_interval', 'checkpoint_interval',
-               'validation_interval', 'train_steps'):
+  for name in ('train_steps', 'steps_per_loop', 'summary_interval',
+               'checkpoint_interval', 'validation_interval'):
     value = getattr(trainer, name)
     _require(value >= 1, f'trainer.{name}', value,
              'at least 1 (0 would train, and save or show nothing)')
@@ -291,51 +432,65 @@ def _experiment(model: GrwModel,
                 train_epochs: int,
                 train_batch_size: int,
                 validation_batch_size: int,
-                ) -> GrwExperimentConfig:
+                **learning_rates: float) -> GrwExperimentConfig:
   """An experiment of `train_epochs`, logged and saved once an epoch.
 
-  Restrictions are left to `validate`, which explains itself.
+  Steps are left to `validate`, so that they follow from the epochs and batch
+  sizes that the user has set.
   """
   train_data.global_batch_size = train_batch_size
   validation_data.global_batch_size = validation_batch_size
-  epoch = train_data.num_examples // train_batch_size
   return GrwExperimentConfig(
       runtime=cfg.RuntimeConfig(),
       task=GrwTask(
           model=model, train_data=train_data, validation_data=validation_data),
       trainer=optimization.TrainerConfig(
-          steps_per_loop=epoch,
-          summary_interval=epoch,
-          checkpoint_interval=epoch,
-          validation_interval=epoch,
-          train_steps=train_epochs * epoch,
-          validation_steps=-(-validation_data.num_examples
-                             // validation_batch_size),
+          train_epochs=train_epochs,
+          steps_per_loop=UNSET,
+          summary_interval=UNSET,
+          checkpoint_interval=UNSET,
+          validation_interval=UNSET,
+          train_steps=UNSET,
+          validation_steps=UNSET,
           optimizer_config=optimization.two_rate_optimization(
-              train_epochs * epoch)))
+              None, **learning_rates)))
+
+
+def _a0_data(is_training: bool, **values: Any) -> DataConfig:
+  """Clips for A0-Stream: 50 frames at 5 a second, 172 x 172 out of 200 x 200.
+
+  As the paper: no augmentation, frames made square whatever their aspect ratio,
+  one clip from the video's start in evaluation.  Not from the paper, which does
+  not say: in training a clip starts at a random frame.
+  """
+  return DataConfig(
+      is_training=is_training,
+      drop_remainder=is_training,
+      feature_shape=(50, 172, 172, 3),
+      frames_per_second=5,
+      min_image_size=200,
+      resize='square',
+      clip_start='start',
+      augment=False,
+      **values)
 
 
 def _kinetics(num_classes: int, train_epochs: int, num_train: int,
               num_validation: int) -> GrwExperimentConfig:
-  """MoViNet-A0-Stream on Kinetics: 50 frames at 5 a second, 172 x 172.
+  """MoViNet-A0-Stream on Kinetics.
 
-  Records hold the clips at those 5 frames a second; for records at 25 set
+  Records hold the clips at 5 frames a second; for records at 25 set
   `temporal_stride` to 5.
   """
-  def data(is_training):
-    return DataConfig(
-        name=f'kinetics{num_classes}',
-        num_classes=num_classes,
-        num_examples=num_train if is_training else num_validation,
-        is_training=is_training,
-        drop_remainder=is_training,
-        feature_shape=(50, 172, 172, 3),
-        min_image_size=200,
-        augment=False)
+  def data(split, num_examples):
+    return _a0_data(
+        split == 'train', name=f'kinetics{num_classes}', split=split,
+        num_classes=num_classes, num_examples=num_examples)
 
   return _experiment(
-      GrwModel(dropout_rate=0.0), data(True), data(False), train_epochs,
-      train_batch_size=64, validation_batch_size=64)
+      GrwModel(dropout_rate=0.0), data('train', num_train),
+      data('validation', num_validation), train_epochs, train_batch_size=64,
+      validation_batch_size=64)
 
 
 @exp_factory.register_config_factory('movinet_grw_kinetics600')
@@ -352,6 +507,20 @@ def movinet_grw_kinetics400() -> GrwExperimentConfig:
                    num_validation=17706)
 
 
+@exp_factory.register_config_factory('movinet_grw_own_data')
+def movinet_grw_own_data() -> GrwExperimentConfig:
+  """MoViNet-A0-Stream with GRW on the videos that `task.dataset_info` names.
+
+  Classes, clips, files, steps and labels are the dataset's.  The configs of
+  published rows can be given on top.  Not an experiment of the paper: batch
+  size and epochs suit some thousand clips and one small machine.
+  """
+  return _experiment(
+      GrwModel(dropout_rate=0.0), _a0_data(True, split='train'),
+      _a0_data(False, split='validation'), train_epochs=10, train_batch_size=8,
+      validation_batch_size=8)
+
+
 @exp_factory.register_config_factory('movinet_grw_ucf101')
 def movinet_grw_ucf101() -> GrwExperimentConfig:
   """MoViNet-A0-Stream with GRW on UCF-101, read through TFDS.
@@ -360,18 +529,9 @@ def movinet_grw_ucf101() -> GrwExperimentConfig:
   paper: the smallest real one that needs no data preparation.
   """
   def data(split, num_examples):
-    return DataConfig(
-        name='ucf101',
-        tfds_name='ucf101',
-        tfds_split=split,
-        num_classes=101,
-        num_examples=num_examples,
-        is_training=split == 'train',
-        drop_remainder=split == 'train',
-        feature_shape=(50, 172, 172, 3),
-        temporal_stride=5,
-        min_image_size=200,
-        augment=False)
+    return _a0_data(
+        split == 'train', name='ucf101', tfds_name='ucf101', tfds_split=split,
+        num_classes=101, num_examples=num_examples, temporal_stride=5)
 
   return _experiment(
       GrwModel(dropout_rate=0.0), data('train', 9537), data('test', 3783),
@@ -394,6 +554,8 @@ def movinet_grw_airplanes() -> GrwExperimentConfig:
         is_training=split == 'train',
         drop_remainder=split == 'train',
         feature_shape=(10, 64, 64, 3),
+        # Rendered clips have no rate of their own: they are shown in a second.
+        frames_per_second=10,
         min_image_size=64,
         shuffle_buffer_size=1000,
         augment=False)
@@ -406,9 +568,7 @@ def movinet_grw_airplanes() -> GrwExperimentConfig:
   # The fused batch norm of one replica is a quarter of the step faster on CPU.
   model.norm_activation.use_sync_bn = False
   model.backbone.movinet.stochastic_depth_drop_rate = 0.0
-  config = _experiment(
+  return _experiment(
       model, data('train', 4000), data('validation', 300), train_epochs=3,
-      train_batch_size=16, validation_batch_size=50)
-  config.trainer.optimizer_config = optimization.two_rate_optimization(
-      config.trainer.train_steps, head_lr=2e-3, backbone_lr=2e-3)
-  return config
+      train_batch_size=16, validation_batch_size=50, head_lr=2e-3,
+      backbone_lr=2e-3)

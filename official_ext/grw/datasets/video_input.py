@@ -16,8 +16,9 @@
 
 This is the Model Garden's pipeline (`official.vision.dataloaders.video_input`
 read by `official.core.input_reader`) with what it lacks: augmentation can be
-switched off or seeded, bad records are named or dropped and counted, and a
-label outside the classes is never trained on.
+switched off or seeded, clips can be taken from a video's start and frames made
+square, clips say how many of their frames are repeated, bad records are named
+or dropped and counted, and a label outside the classes is never trained on.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,11 @@ from official_ext.grw.datasets import record_check
 # With on_bad_record 'skip', a feature beside 'image': per clip, how many
 # records were dropped around it.  Its sum over all clips is the number dropped.
 BAD_RECORDS = 'bad_records'
+# In evaluation, a feature beside 'image': what the record calls its video, as
+# zero-padded UTF-8 bytes, since not every device takes strings.
+SOURCE_ID = 'source_id'
+SOURCE_ID_BYTES = 256
+SOURCE_ID_KEY = 'clip/source_id'
 # Where a decoded record comes from, for messages.
 LOCATION = 'location'
 
@@ -82,8 +88,16 @@ class VideoParser(video_input.Parser):
   """Turns a decoded record into a clip and its label.
 
   The same as the Model Garden's parser as long as `augment`, `random_flip` and
-  `random_offset` are true and there is no seed, except that a record without
-  frames or with a label outside the classes fails by name.
+  `random_offset` are true, there is no seed, and `resize` and `clip_start` are
+  the stock ones, except:
+
+  *   A record without frames or with a label outside the classes fails by name.
+  *   Features have `NUM_FRAMES`, int32: how many frames of a clip come before
+      the first repetition.  Of short videos the clip repeats the frames, as in
+      stock, so that most of what follows is a jump or is known already.
+  *   A training clip of a short video begins with the video's first frame.
+      Stock begins anywhere in it, and so repeats sooner.
+  *   In evaluation features have `SOURCE_ID`.
   """
 
   def __init__(self, params: grw_config.DataConfig):
@@ -113,7 +127,16 @@ class VideoParser(video_input.Parser):
     if params.output_audio and params.is_training and not self._is_stock:
       raise ValueError('output_audio=True: expected augment, random_flip and '
                        'random_offset all true and no seed.')
-    super().__init__(params, params.image_field_key, params.label_field_key)
+    # The stock parser gets the frames of the clips alone, and takes all.
+    frames = params.feature_shape[0] * self._num_clips(params.is_training)
+    super().__init__(
+        params.replace(
+            feature_shape=(frames, *params.feature_shape[1:]),
+            temporal_stride=1, random_stride_range=0, num_test_clips=1),
+        params.image_field_key, params.label_field_key)
+
+  def _num_clips(self, is_training: bool) -> int:
+    return 1 if is_training else self._params.num_test_clips
 
   def _checked(self, decoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Fails unless there are frames, and one label among the classes."""
@@ -158,16 +181,54 @@ class VideoParser(video_input.Parser):
     # to the offset.  0 would mean none.
     return None if self._seed is None else 8 * abs(self._seed) + use
 
-  def _sample_clip(self, frames: tf.Tensor) -> tf.Tensor:
-    """Takes [num_frames, ...] out of all frames of a training video."""
+  def _first_frames(self, num_frames: tf.Tensor, is_training: bool,
+                    stride: tf.Tensor) -> tf.Tensor:
+    """Where in a video of so many frames its clips begin, [clips] int32."""
     params = self._params
-    num_frames, stride = params.feature_shape[0], params.temporal_stride
-    if params.augment and params.random_stride_range > 0:
+    if is_training and params.random_offset:
+      last = num_frames - (params.feature_shape[0] - 1) * stride
+      return tf.random.uniform(
+          [1], maxval=tf.maximum(last, 1), dtype=tf.int32,
+          seed=self._random_seed(1))
+    room = tf.maximum(num_frames - params.feature_shape[0] * stride, 0)
+    if (num_clips := self._num_clips(is_training)) > 1:
+      return tf.cast(
+          tf.linspace(0.0, tf.cast(room, tf.float32), num_clips), tf.int32)
+    return tf.reshape(room // 2 if params.clip_start == 'middle' else 0, [1])
+
+  def _sample(self, decoded: dict[str, tf.Tensor], is_training: bool
+              ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Takes clips out of a video.
+
+    Args:
+      decoded: of a record, with all frames.
+      is_training: how to choose the first frame.
+
+    Returns:
+      The record with the frames of the clips alone, [clips · N, ...], made
+      square if so configured, and [clips] int32: how many frames of each come
+      before the first repetition.
+    """
+    params = self._params
+    stride = tf.constant(params.temporal_stride)
+    if is_training and params.augment and params.random_stride_range > 0:
       stride = tf.random.uniform(
           [], tf.maximum(stride - params.random_stride_range, 1),
           stride + params.random_stride_range, tf.int32, self._random_seed(5))
-    return preprocess_ops_3d.sample_sequence(
-        frames, num_frames, params.random_offset, stride, self._random_seed(1))
+    frames = decoded[params.image_field_key]
+    total = tf.shape(frames)[0]
+    first = self._first_frames(total, is_training, stride)
+    steps = stride * tf.range(params.feature_shape[0])
+    indices = tf.reshape(first[:, tf.newaxis] + steps, [-1])
+    # Past its last frame, a video begins again.
+    frames = tf.gather(frames, indices % total)
+    unique = tf.minimum(-(-(total - first) // stride), params.feature_shape[0])
+    if params.resize == 'square' and not (is_training and params.augment):
+      if frames.dtype == tf.string:
+        frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])
+      frames = tf.cast(
+          tf.image.resize(frames, [params.min_image_size] * 2), frames.dtype)
+    return {**decoded, params.image_field_key: frames}, unique
 
   def _augment(self, clip: tf.Tensor) -> tf.Tensor:
     """Crops, mirrors and distorts [frames, height, width, channels]."""
@@ -191,12 +252,15 @@ class VideoParser(video_input.Parser):
 
   def _parse_train_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
     """Parses data for training; see `video_input.Parser`."""
-    decoded = self._checked(decoded_tensors)
+    decoded, unique = self._sample(
+        self._checked(decoded_tensors), is_training=True)
+    repeats = {grw_config.NUM_FRAMES: unique[0]}
     if self._is_stock:
-      return super()._parse_train_data(decoded)
+      features, label = super()._parse_train_data(decoded)
+      return {**features, **repeats}, label
     params = self._params
     num_frames, *_, channels = params.feature_shape
-    clip = self._sample_clip(decoded[params.image_field_key])
+    clip = decoded[params.image_field_key]
     if params.augment:
       if clip.dtype == tf.string:
         clip = preprocess_ops_3d.decode_image(clip, channels)
@@ -213,18 +277,34 @@ class VideoParser(video_input.Parser):
     label = video_input.process_label(
         decoded[params.label_field_key], params.one_hot, params.num_classes,
         tf.dtypes.as_dtype(params.label_dtype))
-    return {'image': tf.cast(clip, params.dtype)}, label
+    return {'image': tf.cast(clip, params.dtype), **repeats}, label
 
   def _parse_eval_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
     """Parses data for evaluation; see `video_input.Parser`."""
-    return super()._parse_eval_data(self._checked(decoded_tensors))
+    params = self._params
+    decoded, unique = self._sample(
+        self._checked(decoded_tensors), is_training=False)
+    features, label = super()._parse_eval_data(decoded)
+    # Stock puts the crops one after the other, each with all clips.
+    unique = (tf.tile(unique, [params.num_test_crops])
+              if params.num_test_clips * params.num_test_crops > 1
+              else unique[0])
+    return {
+        **features,
+        grw_config.NUM_FRAMES: unique,
+        SOURCE_ID: tf.io.decode_raw(
+            decoded[SOURCE_ID_KEY], tf.uint8, fixed_length=SOURCE_ID_BYTES),
+    }, label
 
 
 class RecordDecoder:
   """Parses raw records of `record_check.read_records`; failures name them."""
 
   def __init__(self, params: grw_config.DataConfig):
-    self._context = {params.label_field_key: tf.io.VarLenFeature(tf.int64)}
+    self._context = {
+        params.label_field_key: tf.io.VarLenFeature(tf.int64),
+        SOURCE_ID_KEY: tf.io.FixedLenFeature((), tf.string, default_value=''),
+    }
     self._sequence = {
         # Missing frames are reported, with the record, when they are counted.
         params.image_field_key: tf.io.FixedLenSequenceFeature(
@@ -262,7 +342,9 @@ class TfdsDecoder(video_input.VideoTfdsDecoder):
   def decode(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Returns frames and label by key, and their `LOCATION`."""
     return {
-        **super().decode(features), LOCATION: tf.constant(self._location)
+        **super().decode(features),
+        LOCATION: tf.constant(self._location),
+        SOURCE_ID_KEY: tf.constant(''),
     }
 
 
@@ -440,9 +522,12 @@ def build_video_dataset(
     input_context: this pipeline among several, or None.
 
   Returns:
-    A dataset of (features, labels): 'image' [batch, frames, height, width,
-    channels]; with `on_bad_record` 'skip' also `BAD_RECORDS` [batch], int64,
-    which must not reach the model; labels [batch, classes] if `one_hot`.
+    A dataset of (features, labels).  Features are 'image' [views, frames,
+    height, width, channels] and `NUM_FRAMES` [views], int32, views being the
+    batch, in evaluation times `num_test_clips` and `num_test_crops`.  Not for
+    the model are `SOURCE_ID` [batch, bytes], uint8, in evaluation, and with
+    `on_bad_record` 'skip' `BAD_RECORDS` [batch], int64.  Labels are [batch,
+    classes] if `one_hot`.
 
   Raises:
     ValueError: the config is wrong.
@@ -453,12 +538,18 @@ def build_video_dataset(
   decode_fn = _decoder(params).decode
   parse_fn = VideoParser(params).parse_fn(params.is_training)
   compression = record_check.compression_type(params)
-  postprocess_fn = video_input.PostBatchProcessor(params)
+  merge_views = video_input.PostBatchProcessor(params)
+
+  def postprocess_fn(features, labels):
+    features, labels = merge_views(features, labels)
+    num_frames = tf.reshape(features[grw_config.NUM_FRAMES], [-1])
+    return {**features, grw_config.NUM_FRAMES: num_frames}, labels
+
   if params.mixup_and_cutmix is not None:
     mix = augment.MixupAndCutmix(
         **params.mixup_and_cutmix.as_dict(), num_classes=params.num_classes)
 
-    def postprocess_fn(features, labels):
+    def postprocess_fn(features, labels):  # type: ignore[misc]
       image, labels = mix(features['image'], labels)
       return {**features, 'image': image}, labels
 

@@ -93,16 +93,18 @@ class TrainerConfig(config_definitions.TrainerConfig):
   """The Model Garden's trainer, with the two-rate optimizer to choose.
 
   Attributes:
+    train_epochs: passes over the training data, where `train_steps` is −1.
     optimizer_config: optimizer, schedule, warm-up and moving average.
   """
 
+  train_epochs: int = 0
   optimizer_config: OptimizationConfig = dataclasses.field(
       default_factory=OptimizationConfig
   )
 
 
 def two_rate_optimization(
-    steps: int,
+    steps: int | None,
     head_lr: float = 1e-3,
     backbone_lr: float = 1e-4,
     final_scale: float = 0.01,
@@ -117,7 +119,8 @@ def two_rate_optimization(
   not the paper's: 0.01 is AdamW's usual one.
 
   Args:
-    steps: training steps, warm-up included; the cosines end there.
+    steps: training steps, warm-up included; the cosines end there. None leaves
+      `decay_steps` null, to be set once they are known.
     head_lr: learning rate of everything after the backbone, at the start.
     backbone_lr: learning rate of the backbone, at the start.
     final_scale: last learning rate as a fraction of the first, in [0, 1].
@@ -131,12 +134,13 @@ def two_rate_optimization(
     ValueError: if a value is out of its range.
   """
   for name, value, allowed in (
-      ('steps', steps, steps > 0),
+      ('steps', steps, steps is None or steps > 0),
       ('head_lr', head_lr, head_lr > 0),
       ('backbone_lr', backbone_lr, backbone_lr >= 0),
       ('final_scale', final_scale, 0 <= final_scale <= 1),
       ('weight_decay', weight_decay, weight_decay >= 0),
-      ('warmup_steps', warmup_steps, 0 <= warmup_steps < steps),
+      ('warmup_steps', warmup_steps,
+       0 <= warmup_steps and (steps is None or warmup_steps < steps)),
       ('ema_decay', ema_decay, ema_decay is None or 0 < ema_decay < 1),
   ):
     if not allowed:
