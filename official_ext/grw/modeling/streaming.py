@@ -28,6 +28,7 @@ import tf_keras
 
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import temporal_head
 
 States = dict[str, tf.Tensor]
 
@@ -188,12 +189,10 @@ class StreamingClassifier(tf_keras.Model):
       embeddings: [batch, M, D]; those beyond `num_frames` are ignored.
       num_frames: a scalar of at least 1.
     """
-    mask = tf.range(tf.shape(embeddings)[1])[tf.newaxis] < num_frames
+    counts = tf.repeat(num_frames, tf.shape(embeddings)[0])
     if self._temporal:
-      return self._head(embeddings, mask=mask)
-    weights = tf.cast(mask, tf.float32)[..., tf.newaxis]
-    mean = (tf.reduce_sum(embeddings * weights, axis=1)
-            / tf.cast(num_frames, tf.float32))
+      return self._head(embeddings, num_frames=counts)
+    mean = temporal_head.mean_of_frames(embeddings, counts)
     return tf.reshape(
         self._head(mean[:, tf.newaxis, tf.newaxis, tf.newaxis]),
         [-1, self._num_classes])

@@ -44,6 +44,21 @@ def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
   return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
 
 
+def mean_of_frames(features: tf.Tensor,
+                   num_frames: tf.Tensor | None = None) -> tf.Tensor:
+  """The mean over the first frames: [batch, N, D] → [batch, D].
+
+  Args:
+    features: [batch, N, D].
+    num_frames: [batch] int, at least 1; None takes all N.
+  """
+  if num_frames is None:
+    return tf.reduce_mean(features, axis=1)
+  taken = tf.sequence_mask(num_frames, tf.shape(features)[1], features.dtype)
+  return (tf.reduce_sum(features * taken[..., tf.newaxis], axis=1)
+          / tf.cast(num_frames, features.dtype)[:, tf.newaxis])
+
+
 @tf_keras.utils.register_keras_serializable(package='grw')
 class CachedAttention(tf_keras.layers.MultiHeadAttention):
   """Self-attention that can go on from the keys and values of earlier tokens."""
@@ -125,19 +140,20 @@ class TransformerBlock(tf_keras.layers.Layer):
         self.stochastic_depth_drop_rate)
     super().build(input_shape)
 
-  def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None,
-           training: bool | None = None) -> tf.Tensor:
+  def call(self, inputs: tf.Tensor, training: bool | None = None,
+           attention_mask: tf.Tensor | None = None):
     """[batch, N, D] → [batch, N, D].
 
     Args:
       inputs: [batch, N, D].
-      mask: [batch, N] bool, which frames may be attended to; None for all.
-      training: whether branches may be dropped.
+      training: whether stochastic depth is at work.
+      attention_mask: bool, broadcast to [batch, N, N], which frames the frames
+        of the last but one axis attend to; None is all, or with `causal` all
+        before.
     """
     x = self.norm1(inputs)
     x = self.attention(
-        x, x, use_causal_mask=self.causal,
-        attention_mask=None if mask is None else mask[:, tf.newaxis])
+        x, x, attention_mask=attention_mask, use_causal_mask=self.causal)
     inputs += self.stochastic_depth(x, training=training)
     x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
     return inputs + self.stochastic_depth(x, training=training)
@@ -216,27 +232,26 @@ class TemporalHead(tf_keras.layers.Layer):
         num_classes, kernel_regularizer=self.kernel_regularizer,
         dtype='float32', name='classifier')
 
-  def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None,
-           training: bool | None = None) -> tf.Tensor:
-    """Embeddings to float32 logits [batch, classes].
+  def call(self, inputs: tf.Tensor, training: bool | None = None,
+           num_frames: tf.Tensor | None = None):
+    """[batch, N, D] embeddings → [batch, classes] float32 logits.
 
     Args:
       inputs: [batch, N, D].
-      mask: [batch, N] bool, the frames that count, which must be the first of
-        each clip and at least one; None for all.
-      training: whether dropout and stochastic depth are active.
+      training: whether dropout and stochastic depth are at work.
+      num_frames: [batch] int, how many embeddings of each clip, from the first,
+        take part; the logits are those of them alone.  None takes all.
     """
+    attention_mask = None
+    if num_frames is not None:
+      attention_mask = tf.sequence_mask(
+          num_frames, tf.shape(inputs)[1])[:, tf.newaxis]
     x = self.norm_in(inputs)
     positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])
     x += tf.cast(positions, x.dtype)
     for block in self.blocks:
-      x = block(x, mask=mask, training=training)
-    x = self.norm_out(x)
-    if mask is None:
-      x = tf.reduce_mean(x, axis=1)
-    else:
-      weights = tf.cast(mask, x.dtype)[..., tf.newaxis]
-      x = tf.reduce_sum(x * weights, axis=1) / tf.reduce_sum(weights, axis=1)
+      x = block(x, training=training, attention_mask=attention_mask)
+    x = mean_of_frames(self.norm_out(x), num_frames)
     return self.classifier(self.dropout(x, training=training))
 
   def state_shapes(self, batch: Any, num_frames: int,

@@ -21,12 +21,12 @@ from absl import logging
 import numpy as np
 from official.core import config_definitions as cfg
 from official.vision.modeling import factory_3d
+from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import grw as grw_cfg
-from official_ext.grw.datasets import video_input
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import export_folder
@@ -99,7 +99,14 @@ def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
     return image
   shape = tf.shape(image)
   frames = tf.reshape(image, tf.concat([[-1], shape[2:]], 0))
-  frames = video_input.prepare_frames(frames, data)
+  if data.resize == 'square':
+    frames = tf.cast(
+        tf.image.resize(frames, [data.min_image_size] * 2), tf.uint8)
+  else:
+    frames = preprocess_ops_3d.resize_smallest(frames, data.min_image_size)
+  frames = preprocess_ops_3d.crop_image(frames, *data.feature_shape[1:3])
+  frames = preprocess_ops_3d.normalize_image(
+      frames, data.zero_centering_image)
   return tf.reshape(
       frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
 

@@ -1,0 +1,89 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Runs an exported TFLite stream as clients on devices do."""
+
+from ai_edge_litert import interpreter as litert
+import numpy as np
+
+
+class TfliteStream:
+  """A TFLite file of one signature, fed frame by frame.
+
+  What it does is all that a client has to do: every input but `image` is a
+  state, starts as zeros of its declared shape and type, and is the output of
+  the same name afterwards.
+  """
+
+  def __init__(self, path: str, num_threads: int = 1):
+    """Opens a file.
+
+    Args:
+      path: of the TFLite file.
+      num_threads: of the interpreter.
+
+    Raises:
+      ValueError: the file is no TFLite file, or has not one signature from
+        `image` to `logits`.
+    """
+    try:
+      # Kept: the runner does not keep it alive.
+      self._interpreter = litert.Interpreter(path, num_threads=num_threads)
+      self._run = self._interpreter.get_signature_runner()
+    except (ValueError, RuntimeError) as error:
+      raise ValueError(
+          f'{path} cannot be run as a stream ({error}): expected a TFLite file '
+          'of one signature, as tools/export_tflite.py writes it.') from error
+    inputs = self._run.get_input_details()
+    if 'image' not in inputs or (
+        'logits' not in self._run.get_output_details()):
+      raise ValueError(
+          f'{path} has inputs {sorted(inputs)}: expected image and states, and '
+          'the output logits.')
+    self._image = inputs.pop('image')
+    self._inputs = inputs
+    self.reset()
+
+  @property
+  def image_shape(self) -> tuple[int, ...]:
+    """[1, 1, height, width, 3]."""
+    return tuple(int(size) for size in self._image['shape'])
+
+  def reset(self):
+    """Begins another video."""
+    self._states = {
+        name: np.zeros(detail['shape'], detail['dtype'])
+        for name, detail in self._inputs.items()}
+
+  def step(self, image: np.ndarray) -> np.ndarray:
+    """Takes the next frame.
+
+    Args:
+      image: [height, width, 3] float32 in [0, 1].
+
+    Returns:
+      Logits, [classes] float32.
+
+    Raises:
+      ValueError: the frame has another shape than the model takes.
+    """
+    if image.shape != self.image_shape[2:]:
+      raise ValueError(
+          f'A frame has shape {image.shape}, expected {self.image_shape[2:]}.')
+    outputs = self._run(
+        image=np.asarray(image, np.float32).reshape(self.image_shape),
+        **self._states)
+    logits = outputs.pop('logits')
+    self._states = outputs
+    return logits[0]
