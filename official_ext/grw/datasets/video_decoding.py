@@ -21,7 +21,7 @@ times and never by counting.
 
 from collections.abc import Iterator
 import errno
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 from av.sidedata import sidedata
@@ -195,9 +195,10 @@ def _output_size(frame: av.VideoFrame,
 
 def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
   """Turns and mirrors an image as the file says that it is to be shown."""
-  try:
-    data = frame.side_data[sidedata.Type.DISPLAYMATRIX]
-  except KeyError:
+  # Typed as a dict of other things than it holds.
+  side_data: Any = frame.side_data
+  data = side_data.get(sidedata.Type.DISPLAYMATRIX)
+  if data is None:
     return image
   # [[a, b, u], [c, d, v], [x, y, w]]: (p, q) is shown at (a·p + c·q, b·p + d·q)
   # and an offset.
