@@ -15,7 +15,7 @@
 """Writes trained models as SavedModels that prove themselves."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from absl import logging
 import numpy as np
@@ -35,6 +35,18 @@ from official_ext.grw.serving import export_folder
 MAX_DIFFERENCE = 1e-5
 KINDS = ('clip', 'stream')
 INPUT_TYPES = ('float32', 'uint8')
+
+
+class Written(NamedTuple):
+  """What an export came to.
+
+  Attributes:
+    difference: the largest difference of logits between what was written and
+      the model, relative to the largest logit.
+    states: shape and type of each state, by name; a clip model has none.
+  """
+  difference: float
+  states: dict[str, tf_keras.layers.InputSpec]
 
 
 def build_trained_model(params: cfg.ExperimentConfig,
@@ -73,8 +85,8 @@ def require_agreement(difference: float, largest: float):
         'Nothing was written.')
 
 
-def _save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
-          folder: str, signatures: dict[str, Any]):
+def save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
+         folder: str, signatures: dict[str, Any]):
   """Saves functions with the variables they read, and nothing else.
 
   With Keras models attached, saving and loading take many times longer and the
@@ -113,7 +125,7 @@ def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
 
 def export_clip_model(model: grw_model.GrwClassifier, folder: str,
                       data: grw_cfg.DataConfig, example: np.ndarray,
-                      input_type: str = 'float32') -> float:
+                      input_type: str = 'float32') -> Written:
   """Writes a clip model, and checks what was written against the model.
 
   The SavedModel has the signature `serving_default` from `image` [batch,
@@ -125,13 +137,9 @@ def export_clip_model(model: grw_model.GrwClassifier, folder: str,
     model: of clips of any batch, length and size.
     folder: to write to.
     data: of the evaluation: how uint8 input is prepared.
-    example: uint8 clips [batch, frames, height, width, 3] for the check.
+    example: uint8 clips [batch, N, height, width, 3] for the check.
     input_type: 'float32', in [0, 1] at the model's size, or 'uint8', of any
       size.
-
-  Returns:
-    The largest difference of logits between what was written and the model,
-    relative to the largest logit.
 
   Raises:
     export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
@@ -152,7 +160,7 @@ def export_clip_model(model: grw_model.GrwClassifier, folder: str,
   module = ClipModule()
   for training in (False, True):
     module.__call__.get_concrete_function({'image': spec}, training=training)
-  _save(module, model.variables, folder, {'serving_default': module.serve})
+  save(module, model.variables, folder, {'serving_default': module.serve})
 
   clips = prepared(tf.constant(example), data)
   written = tf.saved_model.load(folder).signatures['serving_default'](
@@ -160,14 +168,15 @@ def export_clip_model(model: grw_model.GrwClassifier, folder: str,
   difference = relative_difference(
       written['logits'], model({'image': clips}, training=False))
   require_agreement(difference, MAX_DIFFERENCE)
-  return difference
+  return Written(difference, {})
 
 
 def export_stream_model(model: grw_model.GrwClassifier, folder: str,
                         data: grw_cfg.DataConfig, example: np.ndarray,
-                        input_type: str = 'float32',
-                        classify_every: int = 1) -> float:
+                        input_type: str = 'float32') -> Written:
   """Writes a streaming model, and checks it against the clip model.
+
+  The check feeds what was written frame by frame.
 
   The SavedModel can be called as `loaded({'image': frames, **states})`, for
   (logits, states).  Its signatures, by keywords: `call` (also
@@ -178,27 +187,20 @@ def export_stream_model(model: grw_model.GrwClassifier, folder: str,
   Args:
     model, folder, data, example, input_type: as for `export_clip_model`; with
       uint8, `init_states` takes only the batch from its `input_shape`.
-    classify_every: see `streaming.StreamingClassifier`.
-
-  Returns:
-    The largest difference of logits between what was written, fed frame by
-    frame, and the clip model, at the frames that the head runs at, relative to
-    the largest logit.
 
   Raises:
     ValueError: the model cannot stream.
     export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
   """
-  stream = streaming.StreamingClassifier(
-      model, data.feature_shape[0], classify_every)
+  stream = streaming.StreamingClassifier(model, data.feature_shape[0])
   image = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
   # What the backbone sees: frames that are resized here have one size.
   size = tuple(data.feature_shape[1:3] if input_type == 'uint8'
                else image.shape[2:4])
+  state_specs = stream.initial_state_specs((None, None, *size, 3))
   specs = {'image': image, **{
       name: tf.TensorSpec(spec.shape, spec.dtype, name)
-      for name, spec in stream.initial_state_specs(
-          (None, None, *size, 3)).items()}}
+      for name, spec in state_specs.items()}}
 
   class StreamModule(tf.train.Checkpoint):
 
@@ -221,7 +223,7 @@ def export_stream_model(model: grw_model.GrwClassifier, folder: str,
       return stream.init_states(input_shape)
 
   module = StreamModule()
-  _save(module, stream.variables, folder,
+  save(module, stream.variables, folder,
         {'serving_default': module.serve, 'call': module.serve,
          'init_states': module.init_states})
 
@@ -230,12 +232,10 @@ def export_stream_model(model: grw_model.GrwClassifier, folder: str,
   given = tf.constant(example) if input_type == 'uint8' else clips
   states = loaded['init_states'](
       input_shape=tf.constant(given.shape[:1] + [1] + given.shape[2:]))
-  frames = min(data.feature_shape[0], given.shape[1])
-  last = max(frames // classify_every * classify_every, 1)
-  for number in range(last):
+  for number in range(clips.shape[1]):
     states = loaded['call'](image=given[:, number:number + 1], **states)
     logits = states.pop('logits')
   difference = relative_difference(
-      logits, model({'image': clips[:, :last]}, training=False))
+      logits, model({'image': clips}, training=False))
   require_agreement(difference, MAX_DIFFERENCE)
-  return difference
+  return Written(difference, state_specs)

@@ -1,0 +1,137 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Exports a trained experiment with all that a client has to know of it."""
+
+from collections.abc import Callable
+import os
+
+import numpy as np
+from official.core import config_definitions as cfg
+
+from official_ext.grw.datasets import airplanes
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.serving import export_folder
+from official_ext.grw.serving import model_card
+from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tflite
+
+
+def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
+  """A rendered video of the model's length: [1, N, S, S, 3] uint8."""
+  data = params.task.validation_data
+  config = airplanes.AirplanesConfig(
+      num_frames=data.feature_shape[0], image_size=data.min_image_size)
+  return airplanes.render_example(config, 'validation', 0)['video'][np.newaxis]
+
+
+def _labels(params: cfg.ExperimentConfig, path: str | None) -> list[str]:
+  num_classes = params.task.validation_data.num_classes
+  path = path or params.task.labels
+  if not path:
+    return [f'class {number}' for number in range(num_classes)]
+  return model_card.read_labels(path, num_classes)
+
+
+def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
+            labels: str | None,
+            write: Callable[[grw_model.GrwClassifier, str], saved_model.Written],
+            **card) -> float:
+  """Builds a model, has it written to a folder, and describes it there."""
+  with export_folder.whole_folder(output_dir) as folder:
+    names = _labels(params, labels)
+    model = saved_model.build_trained_model(params, checkpoint)
+    written = write(model, folder)
+    files = {}
+    for path, _, found in os.walk(folder):
+      for name in found:
+        path_of_file = os.path.join(path, name)
+        files[os.path.relpath(path_of_file, folder)] = os.path.getsize(
+            path_of_file)
+    model_card.write(
+        model_card.describe(
+            params, checkpoint, files=files, states={
+                name: {'shape': list(spec.shape), 'dtype': str(spec.dtype)}
+                for name, spec in written.states.items()}, **card),
+        names, folder)
+  return written.difference
+
+
+def _input(shape, dtype: str) -> dict:
+  return {'shape': [int(size) if size else None for size in shape],
+          'dtype': dtype, 'channels': 'RGB',
+          'range': [0, 255] if dtype == 'uint8' else [0.0, 1.0]}
+
+
+def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
+                       output_dir: str, kind: str = 'clip',
+                       input_type: str = 'float32',
+                       labels: str | None = None) -> float:
+  """Writes a SavedModel, its card and its labels.
+
+  Args:
+    params: the experiment the weights were trained by.
+    checkpoint: see `saved_model.build_trained_model`.
+    output_dir: a folder that is not there yet; it appears complete or not at
+      all.
+    kind: 'clip' or 'stream', see `saved_model.export_clip_model` and
+      `saved_model.export_stream_model`.
+    input_type: 'float32' or 'uint8', see there.
+    labels: file of class names, a line each; by default `task.labels`.
+
+  Returns:
+    The largest difference to the model, relative to the largest logit.
+
+  Raises:
+    ValueError: the checkpoint, the labels or the model do not fit.
+  """
+  write = (saved_model.export_stream_model if kind == 'stream'
+           else saved_model.export_clip_model)
+  data = params.task.validation_data
+  return _export(
+      params, checkpoint, output_dir, labels,
+      lambda model, folder: write(
+          model, folder, data, example_clip(params), input_type),
+      kind=kind, format='saved_model', quantization='float32',
+      classify_every=1, input=_input([None] * 4 + [3], input_type))
+
+
+def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
+                  output_dir: str, quantization: str = 'float32',
+                  classify_every: int | None = None, split_head: bool = False,
+                  labels: str | None = None) -> float:
+  """Writes streaming TFLite files, their card and their labels.
+
+  Args:
+    params, checkpoint, output_dir, labels: as for `export_saved_model`.
+    quantization, split_head: see `tflite.export_stream`.
+    classify_every: see there; None takes `tflite.default_classify_every`.
+
+  Returns:
+    The largest difference to the model, relative to the largest logit.
+
+  Raises:
+    ValueError: the checkpoint, the labels or the model do not fit.
+  """
+  data = params.task.validation_data
+  if classify_every is None:
+    classify_every = tflite.default_classify_every(params.task.model)
+  return _export(
+      params, checkpoint, output_dir, labels,
+      lambda model, folder: tflite.export_stream(
+          model, folder, data, example_clip(params), quantization,
+          classify_every, split_head),
+      kind='stream', format='tflite', quantization=quantization,
+      classify_every=classify_every,
+      input=_input([1, 1, *data.feature_shape[1:]], 'float32'))

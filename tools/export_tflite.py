@@ -1,0 +1,76 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+r"""Writes a trained model as a TFLite file that streams frame by frame.
+
+  python3 tools/export_tflite.py \
+    --experiment=movinet_grw_kinetics600 \
+    --config_file=/tmp/a0s_grw/config.yaml \
+    --checkpoint=/tmp/a0s_grw --output_dir=/tmp/a0s_grw_tflite
+
+The folder holds model.tflite, labels.txt and model_card.json.  The file has one
+signature, from `image` [1, 1, height, width, 3] float32 in [0, 1] and states,
+zero at the start, to `logits` and the states.  What was written is run against
+the model, and the largest difference printed.
+"""
+
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+from official.common import flags as tfm_flags
+from official.core import train_utils
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
+
+from official_ext.grw import registry_imports  # noqa: E402,F401
+from official_ext.grw.serving import export  # noqa: E402
+from official_ext.grw.serving import tflite  # noqa: E402
+
+_CHECKPOINT = flags.DEFINE_string(
+    'checkpoint', None, 'Whatever task.init_checkpoint takes.')
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make.')
+_QUANTIZATION = flags.DEFINE_enum(
+    'quantization', 'float32', [*tflite.MAX_DIFFERENCE, 'int8'],
+    'float16 halves the file; dynamic_int8 makes it a quarter and faster.')
+_CLASSIFY_EVERY = flags.DEFINE_integer(
+    'classify_every', None,
+    'Run the head at each k-th frame and repeat its logits between; by default '
+    'the window of the loss, or 1 for a head that costs little.',
+    lower_bound=1)
+_SPLIT_HEAD = flags.DEFINE_bool(
+    'split_head', False,
+    f'Also write {tflite.SPLIT_FILE}, with signatures encode and classify.')
+_LABELS = flags.DEFINE_string(
+    'labels', None, 'Class names, one a line; by default task.labels.')
+
+
+def main(_):
+  try:
+    params = train_utils.parse_configuration(
+        flags.FLAGS, lock_return=False, print_return=False)
+    difference = export.export_tflite(
+        params, _CHECKPOINT.value, _OUTPUT_DIR.value, _QUANTIZATION.value,
+        _CLASSIFY_EVERY.value, _SPLIT_HEAD.value, _LABELS.value)
+  except (ValueError, KeyError, OSError) as error:
+    sys.exit(f'error: {error}')
+  print(f'written: {_OUTPUT_DIR.value}; largest difference to the model '
+        f'{difference:.1e} of the largest logit')
+
+
+if __name__ == '__main__':
+  tfm_flags.define_flags()
+  flags.mark_flags_as_required(['experiment', 'checkpoint', 'output_dir'])
+  app.run(main)
