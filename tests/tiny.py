@@ -29,6 +29,10 @@ from typing import Any
 import numpy as np
 from official.projects.movinet.modeling import movinet
 import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import grw_model
 
 FRAMES = 6
 SIZE = 16
@@ -119,6 +123,32 @@ def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
           'optimizer_config': {'learning_rate': {'cosine': {
               'decay_steps': steps['train_steps']}}}},
   }
+
+
+def classifier(stream: bool = True, seed: int = 0,
+               **overrides: Any) -> grw_model.GrwClassifier:
+  """A tiny GRW classifier with random weights.
+
+  No weight is at its initial value: the scales of a MoViNet's blocks are zero
+  there, and nothing would pass through time.
+
+  Args:
+    stream: whether the backbone is causal.
+    seed: of the weights.
+    **overrides: of its `GrwModel`.
+  """
+  config = grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('tiny', stream))
+  config.override({'smoothing': {'window': 3, 'endpoint': 'block0_layer0'},
+                   'head': {'num_heads': 4}, 'dropout_rate': 0.5})
+  config.override(overrides)
+  model = grw_model.GrwClassifier(
+      config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]))
+  rng = np.random.default_rng(seed)
+  for variable in model.variables:
+    moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)
+    variable.assign(
+        np.abs(moved) if 'variance' in variable.name else moved)
+  return model
 
 
 def merged(base: dict, changes: dict) -> dict:
