@@ -44,6 +44,21 @@ def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
   return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
 
 
+def mean_of_frames(features: tf.Tensor,
+                   num_frames: tf.Tensor | None = None) -> tf.Tensor:
+  """The mean over the first frames: [batch, N, D] → [batch, D].
+
+  Args:
+    features: [batch, N, D].
+    num_frames: [batch] int, at least 1; None takes all N.
+  """
+  if num_frames is None:
+    return tf.reduce_mean(features, axis=1)
+  taken = tf.sequence_mask(num_frames, tf.shape(features)[1], features.dtype)
+  return (tf.reduce_sum(features * taken[..., tf.newaxis], axis=1)
+          / tf.cast(num_frames, features.dtype)[:, tf.newaxis])
+
+
 @tf_keras.utils.register_keras_serializable(package='grw')
 class TransformerBlock(tf_keras.layers.Layer):
   """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
@@ -92,10 +107,20 @@ class TransformerBlock(tf_keras.layers.Layer):
         self.stochastic_depth_drop_rate)
     super().build(input_shape)
 
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
-    """[batch, N, D] → [batch, N, D]."""
+  def call(self, inputs: tf.Tensor, training: bool | None = None,
+           attention_mask: tf.Tensor | None = None):
+    """[batch, N, D] → [batch, N, D].
+
+    Args:
+      inputs: [batch, N, D].
+      training: whether stochastic depth is at work.
+      attention_mask: bool, broadcast to [batch, N, N], which frames the frames
+        of the last but one axis attend to; None is all, or with `causal` all
+        before.
+    """
     x = self.norm1(inputs)
-    x = self.attention(x, x, use_causal_mask=self.causal)
+    x = self.attention(
+        x, x, attention_mask=attention_mask, use_causal_mask=self.causal)
     inputs += self.stochastic_depth(x, training=training)
     x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
     return inputs + self.stochastic_depth(x, training=training)
@@ -165,14 +190,26 @@ class TemporalHead(tf_keras.layers.Layer):
         num_classes, kernel_regularizer=self.kernel_regularizer,
         dtype='float32', name='classifier')
 
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
-    """[batch, N, D] embeddings → [batch, classes] float32 logits."""
+  def call(self, inputs: tf.Tensor, training: bool | None = None,
+           num_frames: tf.Tensor | None = None):
+    """[batch, N, D] embeddings → [batch, classes] float32 logits.
+
+    Args:
+      inputs: [batch, N, D].
+      training: whether dropout and stochastic depth are at work.
+      num_frames: [batch] int, how many embeddings of each clip, from the first,
+        take part; the logits are those of them alone.  None takes all.
+    """
+    attention_mask = None
+    if num_frames is not None:
+      attention_mask = tf.sequence_mask(
+          num_frames, tf.shape(inputs)[1])[:, tf.newaxis]
     x = self.norm_in(inputs)
     positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])
     x += tf.cast(positions, x.dtype)
     for block in self.blocks:
-      x = block(x, training=training)
-    x = tf.reduce_mean(self.norm_out(x), axis=1)
+      x = block(x, training=training, attention_mask=attention_mask)
+    x = mean_of_frames(self.norm_out(x), num_frames)
     return self.classifier(self.dropout(x, training=training))
 
   def get_config(self) -> dict[str, Any]:
