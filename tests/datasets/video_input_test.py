@@ -192,12 +192,12 @@ def test_square_frames_are_the_whole_frame_and_stock_ones_its_middle(folder):
   # Half of a frame is dark.  Of 24 columns stock keeps the middle 16.
   frames = tf.cast(np.array(clip(0)[2:2 + FRAMES]), tf.float32)
   expected = tf.image.resize(frames, [SIZE, SIZE]) / 255
-  np.testing.assert_allclose(square[0], expected, atol=0.02)
+  np.testing.assert_allclose(square[0], expected, atol=0.05)  # JPEG.
   assert np.abs(square - stock_images).max() > 0.05
   # The centre of larger ones.
   larger = config(folder / 'a.tfrecord', resize='square', min_image_size=20)
   resized = tf.image.resize(frames, [20, 20])[:, 2:-2, 2:-2] / 255
-  np.testing.assert_allclose(read(larger)[0][0], resized, atol=0.02)
+  np.testing.assert_allclose(read(larger)[0][0], resized, atol=0.05)
 
 
 def test_square_frames_are_trained_on_too_unless_augmented(folder):

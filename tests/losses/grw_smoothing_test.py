@@ -204,6 +204,38 @@ def test_a_remainder_of_frames_takes_no_part():
   np.testing.assert_array_equal(cut[1], embeddings[0, 5:10])
 
 
+@pytest.mark.parametrize('window', [4, 8])
+def test_windows_without_weight_are_as_if_they_were_not_there(window):
+  windows = random_windows(6, window, 5)
+  kept = np.array([1, 0, 1, 1, 0, 1], bool)
+  loss, gradient = value_and_gradient(
+      windows, weights=tf.constant(kept, tf.float32))
+  expected, expected_gradient = value_and_gradient(windows[kept])
+  assert loss == pytest.approx(expected, rel=1e-5)
+  np.testing.assert_allclose(gradient[kept], expected_gradient, rtol=1e-4,
+                             atol=1e-6)
+  assert not gradient[~kept].any()
+  terms = grw_smoothing.smoothing_terms(
+      tf.constant(windows, tf.float32),
+      weights=tf.constant(kept, tf.float32))
+  for name, value in grw_smoothing.smoothing_terms(
+      tf.constant(windows[kept], tf.float32))._asdict().items():
+    assert float(getattr(terms, name)) == pytest.approx(
+        float(value), rel=1e-5), name
+
+
+def test_no_window_at_all_costs_nothing_and_has_no_gradient():
+  loss, gradient = value_and_gradient(
+      random_windows(3, 5, 4), weights=tf.zeros([3]))
+  assert loss == 0.0
+  np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
+
+
+def test_windows_are_weighted_by_the_frames_they_hold():
+  weights = grw_smoothing.window_weights(tf.constant([10, 9, 4, 11]), 11, 5)
+  assert weights.numpy().tolist() == [1, 1, 1, 0, 0, 0, 1, 1]
+
+
 def test_clips_shorter_than_a_window_are_refused():
   with pytest.raises(ValueError, match='window of 5 .* 4 embeddings'):
     grw_smoothing.cut_windows(tf.zeros([1, 4, 2]), 5)

@@ -266,3 +266,80 @@ def test_trains_in_bfloat16_with_l2_and_a_float32_loss():
   assert logits.dtype == tf.float32
   assert len(model.losses) > 2
   assert np.isfinite(tf.add_n(model.losses))
+
+
+def repeated(num_frames, batch=2):
+  """Clips that begin again after so many frames, and are cut there."""
+  whole = clips(5, batch=batch)['image']
+  order = np.arange(FRAMES) % num_frames
+  return tf.gather(whole, order, axis=1), whole[:, :num_frames]
+
+
+SHORT = 7
+HEADS = {
+    'temporal': {},
+    'causal': {'head': {'causal': True}},
+    'movinet': {'head': {'type': 'movinet'}},
+    'intermediate': {
+        'smoothing': {'placement': 'intermediate',
+                      'endpoint': 'block1_layer0'},
+        'head': {'type': 'movinet'}},
+}
+
+
+@pytest.mark.parametrize('name', HEADS)
+def test_repeated_frames_take_part_in_neither_logits_nor_loss(name):
+  model = build(frames=None, **HEADS[name])
+  filled, cut = repeated(SHORT)
+  logits = model({'image': filled, 'num_frames': tf.constant([SHORT, SHORT])})
+  terms = model.smoothing.terms
+  assert terms.num_windows == 2  # Of the four, those within seven frames.
+  losses = model.losses
+  expected = model({'image': cut})
+  scale = np.abs(expected).max()
+  np.testing.assert_allclose(logits, expected, atol=1e-5 * scale)
+  np.testing.assert_allclose(losses, model.losses, rtol=1e-4)
+  # Without being told, both are others.
+  assert np.abs(model({'image': filled}) - expected).max() > 1e-3 * scale
+  assert abs(model.losses[0] - losses[0]) > 1e-3 * losses[0]
+
+
+def test_clips_of_one_batch_are_masked_each_by_its_own_length(final):
+  filled, _ = repeated(SHORT)
+  counts = tf.constant([SHORT, FRAMES])
+  together = final({'image': filled, 'num_frames': counts})
+  for clip in range(2):
+    alone = final({'image': filled[clip:clip + 1],
+                   'num_frames': counts[clip:clip + 1]})
+    np.testing.assert_allclose(together[clip], alone[0], atol=1e-5)
+
+
+def test_clips_too_short_for_a_window_cost_nothing(final):
+  filled, _ = repeated(4)
+  features = {'image': filled, 'num_frames': tf.constant([4, 1])}
+  with tf.GradientTape() as tape:
+    logits = final(features, training=True)
+    [smoothing_loss] = final.losses
+    loss = smoothing_loss + tf.reduce_sum(logits)
+  assert smoothing_loss == 0 and final.smoothing.terms.num_windows == 0
+  for value in tape.gradient(loss, final.trainable_variables):
+    assert np.all(np.isfinite(tf.convert_to_tensor(value)))
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_full_clips_are_the_same_whether_told_or_not(final, training):
+  def outcome(features):
+    logits = final(features, training=training)
+    return [logits, *final.losses,
+            *(v for v in final.variables if 'moving' in v.name)]
+
+  before = final.get_weights()
+  told = [tf.identity(value) for value in outcome(
+      {**clips(), 'num_frames': tf.constant([FRAMES, FRAMES])})]
+  changed = np.any([np.any(a != b) for a, b in zip(
+      before, final.get_weights())])
+  final.set_weights(before)
+  for ours, theirs in zip(told, outcome(clips())):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+  final.set_weights(before)
+  assert changed == training

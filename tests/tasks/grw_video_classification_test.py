@@ -26,6 +26,7 @@ import tf_keras
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.losses import grw_smoothing
+from tests import tiny
 
 SIZE, FRAMES, CLASSES, BATCH = 32, 10, 3, 4
 movinet.BLOCK_SPECS.setdefault('grw_task_tiny', (
@@ -131,6 +132,30 @@ def test_bad_records_are_counted_and_kept_from_the_model(trained):
     task.validation_step((counted, labels), model, metrics)
   logged = {m.name: float(m.result()) for m in metrics}
   assert logged['bad_records'] == 3
+
+
+def test_windows_that_straddle_a_jump_are_not_measured(trained, tmp_path):
+  task, model, _, _ = trained
+  frames = tiny.clip(1, 0, frames=7, size=SIZE)
+  with tf.io.TFRecordWriter(str(tmp_path / 'short')) as writer:
+    writer.write(tiny.record(frames, 1))
+  params = task.task_config.validation_data.replace(
+      tfds_name='', input_path=str(tmp_path / 'short'), min_image_size=SIZE)
+  metrics = task.build_metrics(training=False)
+  [(features, labels)] = task.build_inputs(params)
+  task.validation_step((features, labels), model, metrics)
+  measured = {m.name: float(m.result()) for m in metrics}
+
+  embeddings = tf_keras.Model(
+      model.inputs, model.get_layer('grw_smoothing').output)
+  whole = embeddings({'image': features['image']})
+  assert whole.shape[1] == FRAMES == 10
+  smooth = grw_smoothing.smoothing_terms(whole[:, :5])
+  straddling = grw_smoothing.smoothing_terms(whole[:, 5:])
+  assert measured['speed_loss'] == pytest.approx(
+      float(smooth.speed_loss), rel=1e-4)
+  assert float(straddling.speed_loss) != pytest.approx(
+      float(smooth.speed_loss), rel=1e-2)
 
 
 def test_seed_decides_the_initial_weights(trained):

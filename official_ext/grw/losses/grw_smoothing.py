@@ -48,6 +48,7 @@ class SmoothingTerms(NamedTuple):
       other ordering considered.
     mean_acceleration: mean of ‖a_t‖ over windows and frames.
     mean_speed: mean of ‖v_t‖ over windows and frames.
+    num_windows: windows that the means are over; 0 makes them 0.
   """
   smoothing_loss: tf.Tensor
   order_loss: tf.Tensor
@@ -55,6 +56,7 @@ class SmoothingTerms(NamedTuple):
   order_accuracy: tf.Tensor
   mean_acceleration: tf.Tensor
   mean_speed: tf.Tensor
+  num_windows: tf.Tensor
 
 
 def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
@@ -80,6 +82,23 @@ def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
   used = num_frames // window * window
   return tf.reshape(
       embeddings[:, :used], [-1, window, embeddings.shape[-1]])
+
+
+def window_weights(num_frames: tf.Tensor, num_embeddings: tf.Tensor,
+                   window: int) -> tf.Tensor:
+  """1 for windows within the first frames of their clips, 0 for others.
+
+  Args:
+    num_frames: [batch] int, how many embeddings of each clip take part.
+    num_embeddings: N, a scalar.
+    window: T, frames in a window.
+
+  Returns:
+    [batch · ⌊N/T⌋] float32, in the order of `cut_windows`.
+  """
+  ends = window * tf.range(1, num_embeddings // window + 1)
+  inside = ends <= tf.cast(num_frames, ends.dtype)[:, tf.newaxis]
+  return tf.cast(tf.reshape(inside, [-1]), tf.float32)
 
 
 def velocities(windows: tf.Tensor) -> tf.Tensor:
@@ -122,7 +141,8 @@ def smoothing_terms(windows: tf.Tensor,
                     alpha: float = 0.5,
                     sampled: bool = False,
                     num_orderings: int = 1000,
-                    seed: int = 0) -> SmoothingTerms:
+                    seed: int = 0,
+                    weights: tf.Tensor | None = None) -> SmoothingTerms:
   """The GRW-smoothing loss of a batch of windows, and what it consists of.
 
   A window whose frames all coincide costs log (T−1)! and is at a saddle, not
@@ -133,15 +153,27 @@ def smoothing_terms(windows: tf.Tensor,
     windows: [windows, T, D] embeddings of consecutive frames, any float type.
     alpha: α, the weight of the speed term.
     sampled, num_orderings, seed: see `order_energies`.
+    weights: [windows] float32, 1 for windows that take part and 0 for others,
+      for example from `window_weights`; None lets all take part.
   """
+  def mean(values):  # Of [windows] or [windows, frames].
+    if weights is None:
+      return tf.reduce_mean(values)
+    if values.shape.rank == 2:
+      values = tf.reduce_mean(values, axis=1)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(weights * values), num_windows)
+
+  num_windows = (tf.cast(tf.shape(windows)[0], tf.float32) if weights is None
+                 else tf.reduce_sum(weights))
   window = windows.shape[1]
   velocity = velocities(windows)
   gram = velocity_gram(velocity)
   energies = order_energies(gram, window, sampled, num_orderings, seed)
 
-  order_loss = tf.reduce_mean(energies.true - energies.free)
+  order_loss = mean(energies.true - energies.free)
   squared_speed = gram[:, ::window]  # The diagonal of the Gram matrix.
-  speed_loss = tf.reduce_mean(0.5 * tf.reduce_sum(squared_speed, axis=1))
+  speed_loss = mean(0.5 * tf.reduce_sum(squared_speed, axis=1))
 
   # Measures only: no gradient, so the square root at zero does no harm.
   squared_speed = tf.stop_gradient(squared_speed)
@@ -152,11 +184,10 @@ def smoothing_terms(windows: tf.Tensor,
       smoothing_loss=order_loss + alpha * speed_loss,
       order_loss=order_loss,
       speed_loss=speed_loss,
-      order_accuracy=tf.reduce_mean(
-          tf.cast(energies.true < energies.rival, tf.float32)),
-      mean_acceleration=tf.reduce_mean(
-          tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
-      mean_speed=tf.reduce_mean(tf.sqrt(squared_speed)))
+      order_accuracy=mean(tf.cast(energies.true < energies.rival, tf.float32)),
+      mean_acceleration=mean(tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
+      mean_speed=mean(tf.sqrt(squared_speed)),
+      num_windows=num_windows)
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -230,11 +261,21 @@ class GrwSmoothing(tf_keras.layers.Layer):
     """What the last call of this thread computed; read it in the same step."""
     return self._last_call.terms
 
-  def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    """[batch, N, D] embeddings in, the same embeddings out."""
+  def call(self, inputs: tf.Tensor,
+           num_frames: tf.Tensor | None = None) -> tf.Tensor:
+    """[batch, N, D] embeddings in, the same embeddings out.
+
+    Args:
+      inputs: [batch, N, D].
+      num_frames: [batch] int, how many embeddings of each clip, from the first,
+        take part: a window that holds others costs nothing.  None takes all.
+    """
+    weights = None
+    if num_frames is not None:
+      weights = window_weights(num_frames, tf.shape(inputs)[1], self.window)
     terms = smoothing_terms(
         cut_windows(inputs, self.window), self.alpha, self.sampled,
-        self.num_orderings, self.seed)
+        self.num_orderings, self.seed, weights)
     self._last_call.terms = terms
     if self.weight:
       self.add_loss(self.weight * terms.smoothing_loss)

@@ -96,6 +96,119 @@ def _check_window(vectors: tf.Tensor, name: str, window: int,
         'ResNet-3D temporal strides of 1), a smaller window or longer clips.')
 
 
+def _endpoints(backbone: tf_keras.Model, image: tf.Tensor) -> dict[Any, Any]:
+  """The features of clips [batch, N, H, W, 3], by endpoint."""
+  outputs = backbone(
+      {'image': image} if isinstance(backbone.input, Mapping) else image)
+  return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+class _AfterBackbone:
+  """What becomes of a backbone's endpoints: smoothing, embedding and head.
+
+  Not a layer, so that the model's layers, and with them its checkpoints, are
+  the same flat list however they are called.
+  """
+
+  def __init__(self, model_config: grw_cfg.GrwModel, num_classes: int,
+               endpoints: Mapping[Any, tf.Tensor], num_frames: int | None,
+               head_filters: int,
+               regularizer: tf_keras.regularizers.Regularizer | None):
+    """Makes the layers; arguments and errors as of `GrwClassifier`."""
+    config, head = model_config.smoothing, model_config.head
+    self._config = config
+    self._head_type = head.type
+    self._last = 'head' if 'head' in endpoints else max(endpoints)
+    features = _frame_vectors(endpoints[self._last], self._last)
+    self.smoothing = None
+    if config.placement != 'none':
+      self.smoothing = grw_smoothing.GrwSmoothing(
+          window=config.window, alpha=config.alpha, weight=config.weight,
+          sampled=config.sampled, num_orderings=config.num_orderings,
+          seed=config.seed, name='grw_smoothing')
+    if config.placement == 'intermediate':
+      if config.endpoint not in endpoints:
+        raise ValueError(
+            f'task.model.smoothing.endpoint={config.endpoint!r} is not an '
+            f'endpoint of the backbone, which has {sorted(endpoints)}.')
+      _check_window(
+          _frame_vectors(endpoints[config.endpoint], config.endpoint),
+          config.endpoint, config.window, num_frames)
+      # Normalised so that neither a scale nor an offset, both of which the
+      # following layers could undo, makes the loss small.
+      self._norm = tf_keras.layers.BatchNormalization(
+          center=False, scale=False,
+          synchronized=model_config.norm_activation.use_sync_bn,
+          momentum=model_config.norm_activation.norm_momentum,
+          epsilon=model_config.norm_activation.norm_epsilon,
+          dtype='float32', name='grw_norm')
+      self._beside = Beside(name='grw_beside')
+    elif config.placement == 'final':
+      _check_window(features, self._last, config.window, num_frames)
+
+    self._embed = None
+    if config.placement == 'final' or head.type == 'temporal':
+      # The published "normalising affine map".  float32, so that the loss
+      # sees embeddings that no precision policy has rounded.
+      self._embed = tf_keras.layers.Dense(
+          head.embedding_dim or features.shape[-1], dtype='float32',
+          name='grw_embedding')
+    if head.type == 'temporal':
+      self._head = temporal_head.TemporalHead(
+          num_classes=num_classes,
+          num_layers=head.num_layers,
+          num_heads=head.num_heads,
+          mlp_ratio=head.mlp_ratio,
+          causal=head.causal,
+          dropout_rate=model_config.dropout_rate,
+          stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
+          kernel_regularizer=regularizer,
+          name='grw_head')
+    else:
+      self._head = movinet_layers.ClassifierHead(
+          head_filters=head_filters,
+          num_classes=num_classes,
+          dropout_rate=model_config.dropout_rate,
+          kernel_regularizer=regularizer,
+          conv_type='2plus1d',
+          activation=head.movinet_activation,
+          name='grw_classifier_head')
+
+  def __call__(self, endpoints: Mapping[Any, tf.Tensor],
+               num_frames: tf.Tensor | None = None,
+               clip_frames: tf.Tensor | None = None) -> tf.Tensor:
+    """Returns logits, [batch, classes].
+
+    Args:
+      endpoints: of the backbone.
+      num_frames: [batch] int, frames that are not repetitions, or None.
+      clip_frames: N, a scalar; not None unless num_frames is.
+    """
+    def masked(vectors):
+      """The arguments that tell a layer of vectors which take part."""
+      if num_frames is None:
+        return {}
+      # A backbone may keep one vector for several frames.
+      count = num_frames * tf.shape(vectors)[1] // clip_frames
+      return {'num_frames': tf.maximum(count, 1)}
+
+    features = _frame_vectors(endpoints[self._last], self._last)
+    config = self._config
+    if config.placement == 'intermediate':
+      vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
+      normalised = self._norm(vectors) * vectors.shape[-1] ** -0.5
+      features = self._beside(
+          [features, self.smoothing(normalised, **masked(vectors))])
+    if self._embed is not None:
+      features = self._embed(features)
+    if config.placement == 'final':
+      features = self.smoothing(features, **masked(features))
+    if self._head_type == 'temporal':
+      return self._head(features, **masked(features))
+    clip = temporal_head.mean_of_frames(features, **masked(features))
+    return self._head(clip[:, tf.newaxis, tf.newaxis, tf.newaxis, :])
+
+
 @tf_keras.utils.register_keras_serializable(package='grw')
 class GrwClassifier(tf_keras.Model):
   """Clips [batch, N, height, width, 3] to logits [batch, classes].
@@ -103,6 +216,13 @@ class GrwClassifier(tf_keras.Model):
   The input is {'image': clips}, values in [0, 1].  λ · L_smooth is in
   `losses` after a call.  Layers after the backbone have names that begin with
   'grw_', by which the optimiser tells them from the backbone's.
+
+  A call may also give 'num_frames', [batch] int32: how many frames of each
+  clip, from the first, are not repetitions.  Only they take part in the head,
+  and only windows of them in the loss, so that with a streaming backbone, which
+  does not look ahead, the logits are those of the clip cut short.  Other
+  backbones see repeated frames through convolutions and pooling over time, and
+  batch statistics see them in any case, as in stock.
   """
 
   def __init__(self,
@@ -125,7 +245,6 @@ class GrwClassifier(tf_keras.Model):
       ValueError: an endpoint that does not exist, too few feature vectors for
         a window, or embeddings that the attention heads cannot share.
     """
-    smoothing = model_config.smoothing
     # Half, to match tf.nn.l2_loss.
     regularizer = (
         tf_keras.regularizers.l2(l2_weight_decay / 2.0)
@@ -133,83 +252,32 @@ class GrwClassifier(tf_keras.Model):
     backbone = build_backbone(input_specs, model_config, regularizer)
 
     image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
-    outputs = backbone(
-        {'image': image} if isinstance(backbone.input, Mapping) else image)
-    endpoints = outputs[0] if isinstance(outputs, tuple) else outputs
-
-    last = 'head' if 'head' in endpoints else max(endpoints)
-    features = _frame_vectors(endpoints[last], last)
-    smooth = grw_smoothing.GrwSmoothing(
-        window=smoothing.window, alpha=smoothing.alpha,
-        weight=smoothing.weight, sampled=smoothing.sampled,
-        num_orderings=smoothing.num_orderings, seed=smoothing.seed,
-        name='grw_smoothing')
-    if smoothing.placement == 'intermediate':
-      if smoothing.endpoint not in endpoints:
-        raise ValueError(
-            f'task.model.smoothing.endpoint={smoothing.endpoint!r} is not an '
-            f'endpoint of the backbone, which has {sorted(endpoints)}.')
-      vectors = _frame_vectors(
-          endpoints[smoothing.endpoint], smoothing.endpoint)
-      _check_window(
-          vectors, smoothing.endpoint, smoothing.window, input_specs.shape[1])
-      # Normalised so that neither a scale nor an offset, both of which the
-      # following layers could undo, makes the loss small.
-      normalised = tf_keras.layers.BatchNormalization(
-          center=False, scale=False,
-          synchronized=model_config.norm_activation.use_sync_bn,
-          momentum=model_config.norm_activation.norm_momentum,
-          epsilon=model_config.norm_activation.norm_epsilon,
-          dtype='float32', name='grw_norm')(vectors)
-      smoothed = smooth(normalised * vectors.shape[-1] ** -0.5)
-      features = Beside(name='grw_beside')([features, smoothed])
-    elif smoothing.placement == 'final':
-      _check_window(features, last, smoothing.window, input_specs.shape[1])
-
-    head = model_config.head
-    if smoothing.placement == 'final' or head.type == 'temporal':
-      # The published "normalising affine map".  float32, so that the loss
-      # sees embeddings that no precision policy has rounded.
-      features = tf_keras.layers.Dense(
-          head.embedding_dim or features.shape[-1], dtype='float32',
-          name='grw_embedding')(features)
-    if smoothing.placement == 'final':
-      features = smooth(features)
-
-    if head.type == 'temporal':
-      logits = temporal_head.TemporalHead(
-          num_classes=num_classes,
-          num_layers=head.num_layers,
-          num_heads=head.num_heads,
-          mlp_ratio=head.mlp_ratio,
-          causal=head.causal,
-          dropout_rate=model_config.dropout_rate,
-          stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
-          kernel_regularizer=regularizer,
-          name='grw_head')(features)
-    else:
-      clip = tf.reduce_mean(features, axis=1)
-      logits = movinet_layers.ClassifierHead(
-          head_filters=getattr(backbone, 'head_filters', 2048),
-          num_classes=num_classes,
-          dropout_rate=model_config.dropout_rate,
-          kernel_regularizer=regularizer,
-          conv_type='2plus1d',
-          activation=head.movinet_activation,
-          name='grw_classifier_head')(
-              clip[:, tf.newaxis, tf.newaxis, tf.newaxis, :])
+    endpoints = _endpoints(backbone, image)
+    after_backbone = _AfterBackbone(
+        model_config, num_classes, endpoints, input_specs.shape[1],
+        getattr(backbone, 'head_filters', 2048), regularizer)
 
     super().__init__(
-        inputs={'image': image}, outputs=logits, **kwargs)
+        inputs={'image': image}, outputs=after_backbone(endpoints), **kwargs)
     # After super(), so that Keras tracks them.
     self._backbone = backbone
-    self._smoothing = smooth if smoothing.placement != 'none' else None
+    self._after_backbone = after_backbone
+    self._smoothing = after_backbone.smoothing
     self._config = {
         'model_config': model_config.as_dict(),
         'num_classes': num_classes,
         'input_shape': tuple(input_specs.shape),
         'l2_weight_decay': l2_weight_decay,
     }
+
+  def call(self, inputs, training=None, mask=None):
+    """Logits; see the class for what `inputs` may hold."""
+    if grw_cfg.NUM_FRAMES not in inputs:
+      return super().call(inputs, training=training, mask=mask)
+    # Layers know from the context of this call whether they train.
+    return self._after_backbone(
+        _endpoints(self._backbone, inputs['image']),
+        inputs[grw_cfg.NUM_FRAMES], tf.shape(inputs['image'])[1])
 
   @property
   def backbone(self) -> tf_keras.Model:

@@ -46,6 +46,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
   *   Data: augmentation that can be switched off, labels that are checked,
       bad records that are named or counted (`datasets.video_input`).
+  *   Frames repeated to fill a clip take part in neither loss nor head.
   *   Logs: the classification loss, both smoothing terms, the share of windows
       whose true order is the likeliest, mean acceleration over mean speed.
   *   `init_checkpoint`: whatever layout the weights were published in.
@@ -74,7 +75,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       params: grw_cfg.DataConfig,
       input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
-    """Batches of ({'image': [batch, N, height, width, 3]}, labels)."""
+    """Batches of (features, labels); see `video_input.build_video_dataset`."""
     return video_input.build_video_dataset(params, input_context)
 
   def build_losses(self, labels: Any, model_outputs: Any,
@@ -146,10 +147,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
 
 def _split_features(inputs):
-  """What the model takes of a batch: the count of bad records is for us."""
+  """What the model takes of a batch: the rest is for us."""
   features, labels = inputs
-  return {name: value for name, value in features.items()
-          if name != video_input.BAD_RECORDS}, labels
+  return {name: features[name] for name in ('image', grw_cfg.NUM_FRAMES)
+          if name in features}, labels
 
 
 def _measure(metrics, model, inputs, logs):
@@ -167,9 +168,10 @@ def _measure(metrics, model, inputs, logs):
         inputs[0][video_input.BAD_RECORDS])
   if model.smoothing is not None:
     terms = model.smoothing.terms
+    windows = terms.num_windows
     for name in _SMOOTHING_MEANS:
-      metrics[name].update_state(getattr(terms, name), sample_weight=clips)
+      metrics[name].update_state(getattr(terms, name), sample_weight=windows)
     # Weighted by speed, so that the mean over steps is a ratio of means.
     metrics['acceleration_over_speed'].update_state(
         tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
-        sample_weight=clips * terms.mean_speed)
+        sample_weight=windows * terms.mean_speed)
