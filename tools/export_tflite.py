@@ -42,9 +42,9 @@ from official_ext.grw.serving import tflite  # noqa: E402
 _CHECKPOINT = flags.DEFINE_string(
     'checkpoint', None, 'Whatever task.init_checkpoint takes.')
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make.')
-_QUANTIZATION = flags.DEFINE_enum(
-    'quantization', 'float32', [*tflite.MAX_DIFFERENCE, 'int8'],
-    'float16 halves the file; dynamic_int8 makes it a quarter and faster.')
+_QUANTIZATION = flags.DEFINE_string(
+    'quantization', 'float32',
+    'float32; float16, half the size; or dynamic_int8, a quarter and faster.')
 _CLASSIFY_EVERY = flags.DEFINE_integer(
     'classify_every', None,
     'Run the head at each k-th frame and repeat its logits between; by default '

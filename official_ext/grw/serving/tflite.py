@@ -47,6 +47,16 @@ def default_classify_every(config: grw_cfg.GrwModel) -> int:
   return config.smoothing.window if costly else 1
 
 
+def check_quantization(quantization: str):
+  """Raises ValueError for one that is not offered."""
+  if quantization not in MAX_DIFFERENCE:
+    raise ValueError(
+        f'quantization={quantization!r}: expected one of '
+        f'{list(MAX_DIFFERENCE)}. Full int8 is not offered, as states of '
+        'integers drift along a stream; use dynamic_int8, which is smaller '
+        'and faster than float32.')
+
+
 def _convert(signatures: dict[str, Any], variables: list[tf.Variable],
              path: str, quantization: str):
   """Writes functions as a TFLite file of builtin operations alone."""
@@ -112,11 +122,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
     ValueError: the model cannot stream, or an argument is out of range.
     export_folder.ExportError: a difference is larger than MAX_DIFFERENCE.
   """
-  if quantization not in MAX_DIFFERENCE:
-    raise ValueError(
-        f'quantization={quantization!r}: expected one of '
-        f'{sorted(MAX_DIFFERENCE)}. Full int8 is not among them, because its '
-        'states drift along a stream.')
+  check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
   stream = streaming.StreamingClassifier(model, num_frames, classify_every)
   shape = (1, 1, height, width, 3)

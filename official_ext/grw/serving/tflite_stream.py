@@ -60,6 +60,11 @@ class TfliteStream:
     """[1, 1, height, width, 3]."""
     return tuple(int(size) for size in self._image['shape'])
 
+  @property
+  def inputs(self) -> list[str]:
+    """Names of the image and the states."""
+    return ['image', *self._inputs]
+
   def reset(self):
     """Begins another video."""
     self._states = {

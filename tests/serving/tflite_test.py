@@ -1,0 +1,193 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""TFLite files run in existing clients and answer as the model does."""
+
+import os
+
+from ai_edge_litert import interpreter as litert
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import export_folder
+from official_ext.grw.serving import tflite
+from official_ext.grw.serving import tflite_stream
+from tests import tiny
+
+N, SIZE = tiny.FRAMES, tiny.SIZE
+DATA = grw_cfg.DataConfig(
+    is_training=False, feature_shape=(N, SIZE, SIZE, 3), min_image_size=SIZE,
+    num_classes=tiny.CLASSES)
+
+
+def video(frames=N, seed=0):
+  rng = np.random.default_rng(seed)
+  return rng.integers(0, 256, (1, frames, SIZE, SIZE, 3), np.uint8)
+
+
+def export(model, folder, *args, **kwargs):
+  written = tflite.export_stream(model, str(folder), DATA, video(), *args,
+                                 **kwargs)
+  return written, os.path.join(folder, tflite.MODEL_FILE)
+
+
+@pytest.fixture(name='model', scope='module')
+def model_fixture():
+  return tiny.classifier()
+
+
+@pytest.fixture(name='exported', scope='module')
+def exported_fixture(model, tmp_path_factory):
+  folder = tmp_path_factory.mktemp('tflite')
+  written, path = export(
+      model, folder, classify_every=2, split_head=True)
+  assert written.difference < 1e-5
+  return written, path
+
+
+def test_the_interface_that_clients_of_movinet_expect(exported):
+  """One signature, found without its name; states in and out alike."""
+  written, path = exported
+  interpreter = litert.Interpreter(path)
+  assert list(interpreter.get_signature_list()) == ['serving_default']
+  runner = interpreter.get_signature_runner()
+  inputs, outputs = runner.get_input_details(), runner.get_output_details()
+  assert set(inputs) - {'image'} == set(outputs) - {'logits'}
+  assert set(inputs) - {'image'} == set(written.states)
+  assert inputs['image']['dtype'] == np.float32
+  assert list(inputs['image']['shape']) == [1, 1, SIZE, SIZE, 3]
+  for detail in inputs.values():
+    assert -1 not in detail['shape_signature']
+  for name in written.states:
+    assert list(inputs[name]['shape']) == list(outputs[name]['shape'])
+    assert inputs[name]['dtype'] == outputs[name]['dtype']
+
+
+def test_builtin_operations_alone(exported):
+  path = exported[1]
+  interpreter = litert.Interpreter(path)
+  names = {op['op_name'] for op in interpreter._get_ops_details()}  # pylint: disable=protected-access
+  assert 'CONV_2D' in names
+  assert not [name for name in names if 'Flex' in name or 'CUSTOM' in name]
+
+
+@pytest.mark.parametrize('head', [
+    {}, {'causal': True}, {'type': 'movinet'}])
+def test_streams_end_where_the_clip_model_does(head, tmp_path):
+  model = tiny.classifier(head=head)
+  _, path = export(model, tmp_path)
+  stream = tflite_stream.TfliteStream(path)
+  for seed in (1, 2):
+    frames = video(seed=seed)[0] / np.float32(255)
+    stream.reset()
+    logits = [stream.step(frame) for frame in frames]
+    for count in (3, N):
+      want = model({'image': frames[np.newaxis, :count]})[0]
+      np.testing.assert_allclose(logits[count - 1], want, atol=1e-5)
+
+
+def test_head_runs_each_kth_frame_inside_the_file(model, exported):
+  stream = tflite_stream.TfliteStream(exported[1])
+  frames = video(seed=3)[0] / np.float32(255)
+  logits = [stream.step(frame) for frame in frames]
+  np.testing.assert_array_equal(logits[1], logits[2])
+  assert np.any(logits[2] != logits[3])
+  np.testing.assert_allclose(
+      logits[3], model({'image': frames[np.newaxis, :4]})[0], atol=1e-5)
+
+
+def test_split_file_shares_weights(exported):
+  path = os.path.join(os.path.dirname(exported[1]), tflite.SPLIT_FILE)
+  signatures = litert.Interpreter(path).get_signature_list()
+  assert set(signatures) == {'encode', 'classify'}
+  assert 'embeddings' in signatures['classify']['inputs']
+  assert os.path.getsize(path) < 1.2 * os.path.getsize(exported[1])
+
+
+@pytest.mark.parametrize('quantization', ['float16', 'dynamic_int8'])
+def test_quantised_files_are_smaller_and_agree(
+    quantization, exported, tmp_path):
+  model = tiny.classifier()
+  written, path = export(model, tmp_path, quantization)
+  assert written.difference < tflite.MAX_DIFFERENCE[quantization]
+  assert os.path.getsize(path) < 0.8 * os.path.getsize(exported[1])
+  details = litert.Interpreter(path).get_signature_runner().get_input_details()
+  for name, detail in details.items():
+    assert detail['dtype'] == (
+        np.int32 if 'frame_count' in name else np.float32)
+
+
+def test_full_int8_is_refused_in_one_line(model, tmp_path):
+  with pytest.raises(ValueError, match='int8.*drift') as error:
+    export(model, tmp_path, 'int8')
+  assert '\n' not in str(error.value)
+
+
+def test_a_difference_over_the_bound_is_an_error(model, tmp_path, monkeypatch):
+  monkeypatch.setitem(tflite.MAX_DIFFERENCE, 'float32', -1.0)
+  with pytest.raises(export_folder.ExportError, match='differs'):
+    export(model, tmp_path)
+
+
+def test_a_stream_that_left_the_clip_model_is_an_error(
+    model, tmp_path, monkeypatch):
+  """The file is held against the clip model, not only its own source."""
+  monkeypatch.setattr(
+      streaming.StreamingClassifier, 'classify',
+      lambda self, embeddings, num_frames: tf.reduce_mean(
+          embeddings, axis=1)[:, :tiny.CLASSES])
+  with pytest.raises(export_folder.ExportError, match='differs'):
+    export(model, tmp_path)
+
+
+@pytest.mark.parametrize('config, every', [
+    ({}, 3), ({'head': {'causal': True}}, 1), ({'head': {'type': 'movinet'}}, 1)
+])
+def test_a_costly_head_runs_once_a_window_by_default(config, every):
+  model = grw_cfg.GrwModel()
+  model.override({'smoothing': {'window': 3}, **config})
+  assert tflite.default_classify_every(model) == every
+
+
+def test_memory_is_flat_over_ten_thousand_frames(exported):
+  stream = tflite_stream.TfliteStream(exported[1])
+  frames = video()[0] / np.float32(255)
+  process = psutil.Process()
+
+  def run(count):
+    for number in range(count):
+      logits = stream.step(frames[number % N])
+    return logits
+
+  run(1000)
+  before = process.memory_info().rss
+  logits = run(10_000)
+  assert np.all(np.isfinite(logits))
+  assert process.memory_info().rss - before < 2 ** 20
+
+
+def test_other_files_are_refused(tmp_path):
+  path = tmp_path / 'other.tflite'
+  path.write_bytes(b'no flatbuffer')
+  with pytest.raises(ValueError, match='other.tflite cannot be run'):
+    tflite_stream.TfliteStream(str(path))
+
+
+def test_frames_of_another_size_are_refused(exported):
+  with pytest.raises(ValueError, match=r'\(8, 8, 3\), expected \(16, 16, 3\)'):
+    tflite_stream.TfliteStream(exported[1]).step(np.zeros([8, 8, 3]))
