@@ -57,8 +57,8 @@ def check_quantization(quantization: str):
         'and faster than float32.')
 
 
-def _convert(signatures: dict[str, Any], variables: list[tf.Variable],
-             path: str, quantization: str):
+def convert(signatures: dict[str, Any], variables: list[tf.Variable],
+            path: str, quantization: str):
   """Writes functions as a TFLite file of builtin operations alone."""
   with tempfile.TemporaryDirectory() as folder:
     # Converting functions instead of a SavedModel would lose output names.
@@ -156,13 +156,13 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   expected = _logits(serve, stream.init_states(shape), frames)
   _require_clip_model(model, frames, expected, classify_every)
   path = os.path.join(folder, MODEL_FILE)
-  _convert({'serving_default': serve}, stream.variables, path, quantization)
+  convert({'serving_default': serve}, stream.variables, path, quantization)
   written = tflite_stream.TfliteStream(path)
   differences = [saved_model.relative_difference(
       np.stack([written.step(frame) for frame in frames]), expected)]
   if split_head:
     path = os.path.join(folder, SPLIT_FILE)
-    _convert({'encode': encode, 'classify': classify}, stream.variables, path,
+    convert({'encode': encode, 'classify': classify}, stream.variables, path,
              quantization)
     last = len(frames) // classify_every * classify_every
     differences.append(saved_model.relative_difference(
