@@ -205,9 +205,11 @@ def test_ucf101_trains_and_evaluates_through_tfds(tmp_path, capsys):
     for name in ('tfds_name', 'input_path', 'num_classes'):
       del overrides['task'][data][name]
   params.override(overrides)
+  # Mocked files do not repeat; cached clips do.
   params.override({'runtime': {'distribution_strategy': 'one_device'},
                    'task': {'model': {'norm_activation': {
-                       'use_sync_bn': False}}}})
+                       'use_sync_bn': False}},
+                            'train_data': {'cache': True}}})
   params.validate()
   with tfds.testing.mock_data(
       num_examples=6, policy=tfds.testing.MockPolicy.USE_CODE):
