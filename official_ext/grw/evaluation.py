@@ -22,13 +22,14 @@ import math
 import os
 
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 import tensorflow as tf
 
 TOP_K = 5
 _Z = 1.959964  # 95 % of a normal distribution lie within ±z.
 _SHOWN_PAIRS = 20
-_SHOWN_CHARACTERS = 40
+_SHOWN_CHARACTERS = 36
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,14 +154,15 @@ def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
 def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
   """A picture of the pairs of classes that are taken for each other most."""
   def shortened(label):
-    text = texts[label]
+    text, half = texts[label], _SHOWN_CHARACTERS // 2
+    # Both ends: long texts of similar classes often differ in the last word.
     return (text if len(text) <= _SHOWN_CHARACTERS
-            else f'{text[:_SHOWN_CHARACTERS - 1]}…')
+            else f'{text[:half].rstrip()}…{text[-half:].lstrip()}')
 
   pairs = confused_pairs(predictions)[:_SHOWN_PAIRS]
   clips = np.bincount(predictions.labels, minlength=len(texts))
   figure = matplotlib.figure.Figure(
-      figsize=(10, 1.4 + 0.32 * max(len(pairs), 3)), layout='constrained')
+      figsize=(11, 1.4 + 0.32 * max(len(pairs), 3)), layout='constrained')
   axes = figure.subplots()
   shares = [count / clips[true] for true, _, count in pairs]
   bars = axes.barh(range(len(pairs)), shares, color='tab:red', alpha=0.75)
@@ -172,12 +174,13 @@ def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
       [f'{shortened(true)} → {shortened(said)}'.replace('$', r'\$')
        for true, said, _ in pairs], fontsize=9)
   axes.invert_yaxis()
-  axes.set_xlim(0, 1.15)
-  axes.set_xticks(np.linspace(0, 1, 6), [f'{20 * n} %' for n in range(6)])
+  axes.margins(y=0.01)
+  axes.set_xlim(0, 1.3 * max(shares, default=1))  # Room for the counts.
+  axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
   axes.set_xlabel('share of the true class’s clips')
   axes.spines[['top', 'right']].set_visible(False)
   wrong = int((~predictions.is_among(1)).sum())
-  axes.set_title(
+  figure.suptitle(
       f'Most frequent confusions, true → predicted ({wrong} of '
       f'{len(predictions.labels)} clips are wrong)', fontsize=11)
   if not pairs:
