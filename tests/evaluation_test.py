@@ -94,7 +94,7 @@ def test_a_picture_is_drawn_also_where_nothing_was_confused(first):
   content = evaluation.confusions_png(
       predictions([0, 0, 1, 2], first), [*TEXTS[:3], '$' + 'long ' * 30 + '$'])
   image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-  assert min(image.shape[:2]) > 100
+  assert image is not None and min(image.shape[:2]) > 100
   # Bars are red.
   red = (image[..., 2].astype(int) - image[..., 0] > 80).mean()
   assert (red > 0.01) == (first[0] == 1)
@@ -158,7 +158,7 @@ def test_eval_prints_and_writes_what_it_found(
   assert [row[:2] for row in clips] == [
       [f'clips/{n} é.mp4', text] for n, text in enumerate(
           ['still', 'right', 'down é', 'still', 'right'])]
-  for _, label, *likeliest in clips:
+  for _, _, *likeliest in clips:
     shares = [float(share) for share in likeliest[1::2]]
     assert sum(shares) == pytest.approx(1, abs=1e-4)
     assert shares == sorted(shares, reverse=True)

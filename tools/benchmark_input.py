@@ -139,7 +139,8 @@ def main(_):
     print(f'{benchmark.machine()}; TensorFlow {tf.__version__}; '
           f'tf_keras {tf_keras.__version__}')
     print(f'{_VIDEOS.value} videos of {frames} frames, {_WIDTH} x {_HEIGHT}, '
-          f'{size / 1024:.0f} KiB a frame; batches of {_BATCH.value}', flush=True)
+          f'{size / 1024:.0f} KiB a frame; batches of {_BATCH.value}',
+          flush=True)
 
     batches = iter(task.build_inputs(data))
     memory, done = [], 0

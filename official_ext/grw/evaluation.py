@@ -54,15 +54,15 @@ class Predictions:
 
     Args:
       batches: arrays 'labels', 'classes' and 'probabilities' as above, and
-        'sources', [batch, bytes] uint8, zero-padded UTF-8.
+        'sources', [batch, bytes] int, zero-padded UTF-8.
     """
     batches = list(batches)
     joined = {name: np.concatenate([batch[name] for batch in batches])
               for name in batches[0]}
     # An id that was cut may end within a character.
-    joined['sources'] = [bytes(row).rstrip(b'\0').decode(errors='replace')
-                         for row in joined['sources']]
-    return cls(**joined)
+    sources = [row.tobytes().rstrip(b'\0').decode(errors='replace')
+               for row in joined.pop('sources').astype(np.uint8)]
+    return cls(sources=sources, **joined)
 
   def is_among(self, k: int) -> np.ndarray:
     """[n] bool: whether the true label is among the k likeliest."""

@@ -285,7 +285,8 @@ class Trainer(base_trainer.Trainer):
           'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
           'classes': top.indices,
           'probabilities': top.values,
-          'sources': features[video_input.SOURCE_ID],
+          # Bytes cannot be gathered.
+          'sources': tf.cast(features[video_input.SOURCE_ID], tf.int32),
       }
 
     outputs = self.strategy.run(step, args=(next(iterator),))

@@ -17,7 +17,6 @@
 import json
 import pathlib
 
-from official.core import exp_factory
 from official.core import train_utils
 import pytest
 

@@ -432,7 +432,7 @@ def _experiment(model: GrwModel,
                 train_epochs: int,
                 train_batch_size: int,
                 validation_batch_size: int,
-                **learning_rates: float) -> GrwExperimentConfig:
+                **learning_rates: Any) -> GrwExperimentConfig:
   """An experiment of `train_epochs`, logged and saved once an epoch.
 
   Steps are left to `validate`, so that they follow from the epochs and batch

@@ -550,7 +550,7 @@ def build_video_dataset(
     mix = augment.MixupAndCutmix(
         **params.mixup_and_cutmix.as_dict(), num_classes=params.num_classes)
 
-    def postprocess_fn(features, labels):  # type: ignore[misc]
+    def postprocess_fn(features, labels):
       image, labels = mix(features['image'], labels)
       return {**features, 'image': image}, labels
 
