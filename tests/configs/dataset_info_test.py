@@ -59,6 +59,7 @@ def test_nothing_but_the_path_need_be_typed(path):
     assert (data.num_classes, data.num_examples) == (5, count)
     assert data.frames_per_second == 5
   assert task.labels == str(folder / 'labels.txt')
+  assert task.init_checkpoint_modules == 'backbone'
   # Batches of 8, ten epochs.
   assert (trainer.train_steps, trainer.validation_steps) == (50, 3)
   for name in ('steps_per_loop', 'summary_interval', 'checkpoint_interval',
