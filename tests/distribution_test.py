@@ -90,6 +90,19 @@ def test_a_replica_without_clips_changes_no_measure(replicas):
     assert two[name] == pytest.approx(one[name], rel=1e-5), name
 
 
+def test_every_clip_is_predicted_once_and_in_its_place(replicas):
+  one, two = replicas
+  assert one['predictions/labels'].tolist() == [0, 1, 2, 0, 1]
+  assert len(np.unique(one['predictions/probabilities'][:, 0])) == 5
+  names = [name for name in one.files if name.startswith('predictions/')]
+  assert len(names) == 4
+  for name in names:
+    if name == 'predictions/probabilities':
+      np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
+    else:
+      assert two[name].tolist() == one[name].tolist(), name
+
+
 def start(arguments, log, environment):
   with open(log, 'a', encoding='utf-8') as file:
     return subprocess.Popen(

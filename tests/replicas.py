@@ -17,11 +17,15 @@
   python -m tests.replicas 2 results.npz
 
 writes what the step computed, for both placements of the smoothing, and what
-evaluation measured of a last batch that leaves the second replica none.  A
+evaluation measured of a last batch that leaves the second replica none, and
+what it kept of the clips.  A
 process holds one strategy: the collectives of a second one in it fail.
 """
 
+import dataclasses
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 from official.core import exp_factory
@@ -29,7 +33,9 @@ from official.core import task_factory
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw import evaluation
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw import runner
 from official_ext.grw.losses import grw_smoothing
 from tests import tiny
 
@@ -141,6 +147,25 @@ def evaluate_last_batch(strategy, task, model, results):
     results[f'last_batch/{metric.name}'] = metric.result().numpy()
 
 
+def keep_predictions(strategy, folder, results):
+  """Adds to `results` what a whole evaluation kept of five records."""
+  params = exp_factory.get_exp_config('movinet_grw_airplanes')
+  params.override(tiny.overrides(
+      'unused', tiny.write_records(folder / 'five', [0, 1, 2, 0, 1])))
+  params.task.seed = 1
+  params.validate()
+  with strategy.scope():
+    task = task_factory.get_task(params.task)
+  trainer = runner.ExperimentRunner(
+      strategy, task, 'continuous_eval', params, str(folder)).trainer
+  trainer.keeps_predictions = True
+  # Batches of four: the last one leaves the second replica none.
+  trainer.evaluate(tf.constant(-1))
+  for field in dataclasses.fields(evaluation.Predictions):
+    results[f'predictions/{field.name}'] = np.array(
+        getattr(trainer.predictions, field.name))
+
+
 def main(replicas, path):
   device = tf.config.list_physical_devices('CPU')[0]
   tf.config.set_logical_device_configuration(
@@ -151,6 +176,8 @@ def main(replicas, path):
   for name in PLACEMENTS:
     task, model = run_step(strategy, name, results)
   evaluate_last_batch(strategy, task, model, results)
+  with tempfile.TemporaryDirectory() as folder:
+    keep_predictions(strategy, pathlib.Path(folder), results)
   np.savez(path, **results)  # type: ignore[arg-type]
 
 

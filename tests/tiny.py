@@ -73,10 +73,14 @@ def clip(label: int, seed: int, frames: int = FRAMES,
   return np.clip(images, 0, 255).astype(np.uint8)
 
 
-def record(frames: Iterable[np.ndarray], label: int) -> bytes:
+def record(frames: Iterable[np.ndarray], label: int,
+           source: str = '') -> bytes:
   """A serialized SequenceExample as the Model Garden reads it."""
   example = tf.train.SequenceExample()
   example.context.feature['clip/label/index'].int64_list.value.append(label)
+  if source:
+    example.context.feature['clip/source_id'].bytes_list.value.append(
+        source.encode())
   images = example.feature_lists.feature_list['image/encoded']
   for frame in frames:
     images.feature.add().bytes_list.value.append(
@@ -89,7 +93,8 @@ def write_records(path: str | os.PathLike, labels: Sequence[int],
   """Writes one clip a label into a TFRecord file; returns its path."""
   with tf.io.TFRecordWriter(str(path)) as writer:
     for number, label in enumerate(labels):
-      writer.write(record(clip(label, 1000 * seed + number), label))
+      writer.write(record(clip(label, 1000 * seed + number), label,
+                          source=f'clips/{number} é.mp4'))
   return str(path)
 
 

@@ -34,6 +34,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
+from official_ext.grw.configs import grw  # noqa: E402
 
 LIMIT = 1.01
 _REPEATS = flags.DEFINE_integer(
@@ -57,12 +58,14 @@ def train_step(weight: float):
   optimizer = task.create_optimizer(config.trainer.optimizer_config)
   metrics = task.build_metrics()
   clips = tf.random.stateless_uniform([_BATCH.value, *shape], [0, 1])
+  features = {'image': clips, grw.NUM_FRAMES: tf.fill(
+      [_BATCH.value], _FRAMES.value)}
   labels = tf.one_hot(tf.range(_BATCH.value), 600)
 
   @tf.function
   def step():
     return task.train_step(
-        ({'image': clips}, labels), model, optimizer, metrics)['loss']
+        (features, labels), model, optimizer, metrics)['loss']
 
   return lambda: step().numpy()
 

@@ -68,6 +68,13 @@ def peak_memory_mib() -> float:
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident_memory_mib() -> float:
+  """Resident memory of this process now, in MiB; Linux only."""
+  with open('/proc/self/statm') as file:
+    pages = int(file.read().split()[1])
+  return pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
+
+
 def markdown_table(header: Sequence[str],
                    rows: Sequence[Sequence[str]]) -> str:
   """A Markdown table; all columns but the first are numbers."""

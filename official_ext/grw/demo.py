@@ -315,7 +315,7 @@ def measure(model_dir: pathlib.Path,
   @tf.function
   def step(features, labels):
     task.validation_step((features, labels), model, metrics)
-    return embedder(features, training=False)
+    return embedder({'image': features['image']}, training=False)
 
   embeddings, classes = [], []
   for features, labels in task.build_inputs(params.task.validation_data):

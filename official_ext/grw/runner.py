@@ -38,12 +38,17 @@ import orbit
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw import evaluation
+from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
 from official_ext.grw.losses import loss_term
+from official_ext.grw.tasks import grw_video_classification
 
 MODES = ('train', 'eval', 'train_and_eval', 'train_and_post_eval',
          'continuous_eval')
+
+REPORT_FOLDER = 'evaluation'
 
 _CHECKPOINT_INDEX = re.compile(r'(ckpt-(\d+))\.index')
 _SHOWN_VARIABLES = 3
@@ -220,10 +225,19 @@ def _listed(values: Mapping[str, float]) -> str:
 
 
 class Trainer(base_trainer.Trainer):
-  """The stock trainer, which explains bad input and notes where terms fail."""
+  """The stock trainer, which explains bad input and notes where terms fail.
 
+  Attributes:
+    keeps_predictions: an evaluation keeps the likeliest classes of each clip,
+      for `predictions`; to be set before the first.
+    first_step: of the current loop.
+    failed_terms: the step at which each term of the loss failed, if it did.
+  """
+
+  keeps_predictions: bool = False
   first_step: int = 0
   failed_terms: dict[str, int]
+  _batches: list[dict[str, np.ndarray]]
 
   def train(self, num_steps: tf.Tensor) -> orbit.runner.Output | None:
     """Trains for some steps; input errors name the file and the record."""
@@ -248,15 +262,54 @@ class Trainer(base_trainer.Trainer):
     with video_input.explained_errors(self.config.task.validation_data):
       return super().evaluate(num_steps)
 
-  def eval_step(self, iterator: Any):
-    """Evaluates a batch; its loss counts by its clips, as its measures do."""
+  def eval_step(self, iterator: Any) -> dict[str, tf.Tensor] | None:
+    """Evaluates a batch; its loss counts by its clips, as its measures do.
+
+    Returns:
+      With `keeps_predictions`, a batch of `evaluation.Predictions`.
+    """
     def step(inputs):
       logs = self.task.validation_step(
           inputs, model=self.model, metrics=self.validation_metrics)
+      features, labels = inputs
       self.validation_loss.update_state(
-          logs[self.task.loss], sample_weight=tf.shape(inputs[1])[0])
+          logs[self.task.loss], sample_weight=tf.shape(labels)[0])
+      if not self.keeps_predictions:
+        return None
+      probabilities = logs[grw_video_classification.PROBABILITIES]
+      top = tf.math.top_k(
+          probabilities, min(evaluation.TOP_K, probabilities.shape[-1]))
+      if self.config.task.validation_data.one_hot:
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+      return {
+          'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
+          'classes': top.indices,
+          'probabilities': top.values,
+          # Bytes cannot be gathered.
+          'sources': tf.cast(features[video_input.SOURCE_ID], tf.int32),
+      }
 
-    self.strategy.run(step, args=(next(iterator),))
+    outputs = self.strategy.run(step, args=(next(iterator),))
+    if not self.keeps_predictions:
+      return None
+    return {name: self.strategy.gather(value, axis=0)
+            for name, value in outputs.items()}
+
+  def eval_begin(self):
+    """Resets what is measured and kept."""
+    super().eval_begin()
+    self._batches = []
+
+  def eval_reduce(self, state: Any = None, step_outputs: Any = None):
+    """Keeps the predictions of a batch, if there are to be any."""
+    if step_outputs is not None:
+      self._batches.append(
+          {name: value.numpy() for name, value in step_outputs.items()})
+
+  @property
+  def predictions(self) -> evaluation.Predictions:
+    """What the last evaluation kept, with `keeps_predictions`."""
+    return evaluation.Predictions.from_batches(self._batches)
 
   def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
     """Returns the logs of an evaluation.
@@ -387,9 +440,15 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         raise CheckpointError(
             f'There is no checkpoint in {model_dir} to evaluate. Train into '
             'this folder first, or set task.init_checkpoint to the weights.')
+    # Wrong ones must not wait for the end of the evaluation.
+    self._label_texts: list[str] = []
+    if mode == 'eval' and not (params.task.validation_data.is_multilabel
+                               or params.trainer.eval_tf_while_loop):
+      self._label_texts = label_files.label_texts(params.task)
     self._worker_dir: tempfile.TemporaryDirectory | None = None
     super().__init__(distribution_strategy, task, mode, params, model_dir,
                      **kwargs)
+    self.trainer.keeps_predictions = bool(self._label_texts)
     self._require_common_step()
 
   def _build_trainer(self, task: Any, train: bool, evaluate: bool) -> Trainer:
@@ -450,6 +509,11 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     takes 11 s for A0 and misses 3D depthwise convolutions; and that it returns
     the logs of whichever evaluation came last.
 
+    Mode 'eval' also prints top-1 and top-5 with 95 % intervals, and writes
+    tables and a picture into `REPORT_FOLDER` of the model folder; not for data
+    with several labels a clip, nor with `eval_tf_while_loop`, which keeps
+    nothing of its steps.
+
     Returns:
       The model, and the logs of the last evaluation, if there was one.
     """
@@ -472,6 +536,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           self.controller.train(steps=trainer.train_steps)
         if self._mode in ('eval', 'train_and_post_eval') or self._run_post_eval:
           logs = self.controller.evaluate(steps=trainer.validation_steps)
+          if self._label_texts:
+            self._report()
     finally:
       self.checkpoint_manager.sync()
       if self._worker_dir:
@@ -479,3 +545,12 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     logging.info('Parameters of the model: %s.',
                  f'{self.trainer.model.count_params():,}')
     return self.trainer.model, logs or {}
+
+  def _report(self):
+    """Prints the accuracies; the chief writes tables and a picture."""
+    predictions = self.trainer.predictions
+    print(evaluation.summary(predictions), flush=True)
+    if self.strategy.extended.should_checkpoint:
+      folder = os.path.join(self.model_dir, REPORT_FOLDER)
+      evaluation.write_report(predictions, self._label_texts, folder)
+      print(f'written: {folder}', flush=True)

@@ -276,7 +276,7 @@ def repeated(num_frames, batch=2):
 
 
 SHORT = 7
-HEADS = {
+HEADS: dict[str, dict] = {
     'temporal': {},
     'causal': {'head': {'causal': True}},
     'movinet': {'head': {'type': 'movinet'}},
@@ -292,7 +292,7 @@ def test_repeated_frames_take_part_in_neither_logits_nor_loss(name):
   model = build(frames=None, **HEADS[name])
   filled, cut = repeated(SHORT)
   logits = model({'image': filled, 'num_frames': tf.constant([SHORT, SHORT])})
-  terms = model.smoothing.terms
+  terms = model.get_layer('grw_smoothing').terms
   assert terms.num_windows == 2  # Of the four, those within seven frames.
   losses = model.losses
   expected = model({'image': cut})

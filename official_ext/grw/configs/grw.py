@@ -432,7 +432,7 @@ def _experiment(model: GrwModel,
                 train_epochs: int,
                 train_batch_size: int,
                 validation_batch_size: int,
-                **learning_rates: float) -> GrwExperimentConfig:
+                **learning_rates: Any) -> GrwExperimentConfig:
   """An experiment of `train_epochs`, logged and saved once an epoch.
 
   Steps are left to `validate`, so that they follow from the epochs and batch
@@ -512,13 +512,16 @@ def movinet_grw_own_data() -> GrwExperimentConfig:
   """MoViNet-A0-Stream with GRW on the videos that `task.dataset_info` names.
 
   Classes, clips, files, steps and labels are the dataset's.  The configs of
-  published rows can be given on top.  Not an experiment of the paper: batch
+  published rows can be given on top.  Of `task.init_checkpoint` the backbone
+  is taken, as the classes are others.  Not an experiment of the paper: batch
   size and epochs suit some thousand clips and one small machine.
   """
-  return _experiment(
+  config = _experiment(
       GrwModel(dropout_rate=0.0), _a0_data(True, split='train'),
       _a0_data(False, split='validation'), train_epochs=10, train_batch_size=8,
       validation_batch_size=8)
+  config.task.init_checkpoint_modules = 'backbone'
+  return config
 
 
 @exp_factory.register_config_factory('movinet_grw_ucf101')

@@ -191,7 +191,8 @@ class VideoParser(video_input.Parser):
           [1], maxval=tf.maximum(last, 1), dtype=tf.int32,
           seed=self._random_seed(1))
     room = tf.maximum(num_frames - params.feature_shape[0] * stride, 0)
-    if (num_clips := self._num_clips(is_training)) > 1:
+    num_clips = self._num_clips(is_training)
+    if num_clips > 1:
       return tf.cast(
           tf.linspace(0.0, tf.cast(room, tf.float32), num_clips), tf.int32)
     return tf.reshape(room // 2 if params.clip_start == 'middle' else 0, [1])
@@ -549,7 +550,7 @@ def build_video_dataset(
     mix = augment.MixupAndCutmix(
         **params.mixup_and_cutmix.as_dict(), num_classes=params.num_classes)
 
-    def postprocess_fn(features, labels):  # type: ignore[misc]
+    def postprocess_fn(features, labels):
       image, labels = mix(features['image'], labels)
       return {**features, 'image': image}, labels
 

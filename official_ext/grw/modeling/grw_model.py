@@ -120,12 +120,10 @@ class _AfterBackbone:
     self._head_type = head.type
     self._last = 'head' if 'head' in endpoints else max(endpoints)
     features = _frame_vectors(endpoints[self._last], self._last)
-    self.smoothing = None
-    if config.placement != 'none':
-      self.smoothing = grw_smoothing.GrwSmoothing(
-          window=config.window, alpha=config.alpha, weight=config.weight,
-          sampled=config.sampled, num_orderings=config.num_orderings,
-          seed=config.seed, name='grw_smoothing')
+    self.smooth = grw_smoothing.GrwSmoothing(
+        window=config.window, alpha=config.alpha, weight=config.weight,
+        sampled=config.sampled, num_orderings=config.num_orderings,
+        seed=config.seed, name='grw_smoothing')
     if config.placement == 'intermediate':
       if config.endpoint not in endpoints:
         raise ValueError(
@@ -198,11 +196,11 @@ class _AfterBackbone:
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
       normalised = self._norm(vectors) * vectors.shape[-1] ** -0.5
       features = self._beside(
-          [features, self.smoothing(normalised, **masked(vectors))])
+          [features, self.smooth(normalised, **masked(vectors))])
     if self._embed is not None:
       features = self._embed(features)
     if config.placement == 'final':
-      features = self.smoothing(features, **masked(features))
+      features = self.smooth(features, **masked(features))
     if self._head_type == 'temporal':
       return self._head(features, **masked(features))
     clip = temporal_head.mean_of_frames(features, **masked(features))
@@ -262,7 +260,8 @@ class GrwClassifier(tf_keras.Model):
     # After super(), so that Keras tracks them.
     self._backbone = backbone
     self._after_backbone = after_backbone
-    self._smoothing = after_backbone.smoothing
+    self._smoothing = (after_backbone.smooth
+                       if model_config.smoothing.placement != 'none' else None)
     self._config = {
         'model_config': model_config.as_dict(),
         'num_classes': num_classes,

@@ -27,6 +27,8 @@ from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import video_input
 from official_ext.grw.losses import loss_term
 
+# Of a validation step, beside the loss.
+PROBABILITIES = 'probabilities'
 # Measured in every step beside the accuracies, under the names of
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
@@ -124,14 +126,15 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     measures nothing.
 
     Returns:
-      The loss alone, 0 where there were no clips.
+      The loss alone, 0 where there were no clips, and `PROBABILITIES` [batch,
+      classes], means over the views of a clip.
     """
     features, labels = _split_features(inputs)
-    if (tf.distribute.get_strategy().num_replicas_in_sync == 1
-        or self.task_config.eval_input_partition_dims):
-      logs = super().validation_step((features, labels), model, metrics)
-      _measure(metrics, model, inputs, logs)
-      return {self.loss: logs[self.loss]}
+    strategy = tf.distribute.get_strategy()
+    partition = self.task_config.eval_input_partition_dims
+    if partition:
+      features['image'] = strategy.experimental_split_to_logical_devices(
+          features['image'], partition)
 
     def evaluate():
       # Not the stock step, which reads metrics: replicas would have to meet,
@@ -140,10 +143,14 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       losses = self.build_losses(labels, outputs, model.losses)
       self.process_metrics(metrics or [], labels, outputs)
       _measure(metrics, model, inputs, losses)
-      return {self.loss: losses[self.loss]}
+      return {self.loss: losses[self.loss], PROBABILITIES: outputs}
 
+    if strategy.num_replicas_in_sync == 1 or partition:
+      return evaluate()
+    nothing = tf.zeros([0, self.task_config.validation_data.num_classes])
     return tf.cond(
-        tf.shape(labels)[0] > 0, evaluate, lambda: {self.loss: 0.0})
+        tf.shape(labels)[0] > 0, evaluate,
+        lambda: {self.loss: 0.0, PROBABILITIES: nothing})
 
 
 def _split_features(inputs):

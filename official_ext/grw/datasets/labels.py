@@ -1,0 +1,56 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The texts of a task's labels."""
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from official_ext.grw.configs import grw as grw_config
+from official_ext.grw.datasets import airplanes  # pylint: disable=unused-import  # Registers. # noqa: F401
+
+
+def label_texts(task: grw_config.GrwTask) -> list[str]:
+  """Returns the text of each label, in the order of the labels.
+
+  Args:
+    task: texts come from its `labels`; without it from the TFDS dataset of
+      `validation_data`; without either they are the numbers.
+
+  Raises:
+    ValueError: there are not as many as classes, or `labels` cannot be read.
+  """
+  data = task.validation_data
+  if task.labels:
+    try:
+      with tf.io.gfile.GFile(task.labels) as file:
+        texts = file.read().splitlines()
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+      raise ValueError(
+          f'task.labels={task.labels!r} cannot be read '
+          f'({str(error).partition(chr(10))[0]}): expected a text file with '
+          'one label a line.') from error
+    source = f'task.labels={task.labels!r}'
+  elif data.tfds_name:
+    info = tfds.builder(
+        data.tfds_name, data_dir=data.tfds_data_dir or None).info
+    texts = info.features['label'].names
+    source = f'task.validation_data.tfds_name={data.tfds_name!r}'
+  else:
+    return [str(label) for label in range(data.num_classes)]
+  if len(texts) != data.num_classes:
+    raise ValueError(
+        f'{source} has {len(texts)} labels: expected the {data.num_classes} of '
+        'task.validation_data.num_classes.')
+  return texts
