@@ -36,6 +36,7 @@ from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
 from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import saved_model
 from tests.checkpoints import torch_writer
 from tools import import_checkpoint
@@ -162,7 +163,9 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
       pytest.approx(float(golden['grw_loss']), rel=TOLERANCE))
 
   path = tmp_path / 'exported'
-  saved_model.export_clip_model(model, str(path), video)
+  saved_model.export_clip_model(
+      model, str(path), params.task.validation_data,
+      tf.image.convert_image_dtype(video, tf.uint8).numpy())
   loaded = tf.saved_model.load(str(path))
   scale = np.abs(golden['logits']).max()
   for logits in (
@@ -170,6 +173,13 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
       loaded({'image': video})):
     np.testing.assert_allclose(
         logits, golden['logits'], atol=TOLERANCE * scale)
+
+  stream = streaming.StreamingClassifier(model, video.shape[1])
+  states = stream.init_states(video.shape)
+  for number in range(video.shape[1]):
+    logits, states = stream({**states, 'image': video[:, number:number + 1]})
+  np.testing.assert_allclose(
+      logits, golden['logits'], atol=TOLERANCE * scale)
 
 
 def test_the_output_folder_is_whole_and_says_how_to_go_on(imported_a0):

@@ -27,15 +27,17 @@ import tf_keras
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
+from official_ext.grw.modeling import temporal_head
 from tests import tiny
 
 N = tiny.FRAMES
 SIZE = tiny.SIZE
-HEADS = {
+HEADS: dict[str, dict] = {
     'final, bidirectional': {},
     'final, causal': {'head': {'causal': True}},
     'intermediate, movinet': {
-        'smoothing': {'placement': 'intermediate'}, 'head': {'type': 'movinet'}},
+        'smoothing': {'placement': 'intermediate'},
+        'head': {'type': 'movinet'}},
     'intermediate, bidirectional': {
         'smoothing': {'placement': 'intermediate'}},
     'none, movinet': {
@@ -76,7 +78,7 @@ def causal_logits(head, embeddings):
   """The causal head on a whole video at once, by band-limited attention."""
   frames = embeddings.shape[1]
   order = np.arange(frames)
-  positions = streaming.temporal_head.frame_positions(N, embeddings.shape[-1])
+  positions = temporal_head.frame_positions(N, embeddings.shape[-1])
   x = head.norm_in(embeddings) + tf.gather(positions, order % N)
   band = (order[np.newaxis] > order[:, np.newaxis] - N)[np.newaxis]
   for block in head.blocks:

@@ -84,7 +84,7 @@ def test_exported_graph_holds_no_copy_of_the_weights(clip):
 @pytest.mark.parametrize('load', [
     tf.saved_model.load, tf_keras.models.load_model])
 def test_clip_model_trains_on(model, clip, load):
-  """Twenty steps of gradient descent teach it two clips, batch norms included."""
+  """Twenty steps teach it two clips; its batch norms move."""
   loaded = load(str(clip))
   variables = loaded.trainable_variables
   assert len(variables) == len(model.trainable_variables)

@@ -231,7 +231,7 @@ class StreamingClassifier(tf_keras.Model):
           {_PREFIX + name: state for name, state in of_head.items()})
       return logits, states
 
-    recent = last_frames(
+    recent = temporal_head.last_frames(
         tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames)
     states[_EMBEDDINGS] = recent[:, 1:]
 
@@ -267,11 +267,6 @@ class StreamingClassifier(tf_keras.Model):
             f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
             f'{tuple(spec.shape)} for images of shape '
             f'{tuple(inputs["image"].shape)}; start anew with init_states.')
-
-
-def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
-  """The last `count` of [batch, M, D]; all of them without a copy."""
-  return frames if frames.shape[1] == count else frames[:, -count:]
 
 
 def check_streamable(config: grw_cfg.GrwModel):

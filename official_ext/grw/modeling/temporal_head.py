@@ -59,9 +59,14 @@ def mean_of_frames(features: tf.Tensor,
           / tf.cast(num_frames, features.dtype)[:, tf.newaxis])
 
 
+def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
+  """The last `count` of [batch, M, D]; all of them without a copy."""
+  return frames if frames.shape[1] == count else frames[:, -count:]
+
+
 @tf_keras.utils.register_keras_serializable(package='grw')
 class CachedAttention(tf_keras.layers.MultiHeadAttention):
-  """Self-attention that can go on from the keys and values of earlier tokens."""
+  """Self-attention that can go on from keys and values of earlier tokens."""
 
   def step(self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor,
            mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -312,7 +317,7 @@ class TemporalHead(tf_keras.layers.Layer):
     after['tokens'] = tokens[:, -past:]
     # Tokens of frames that have not been are zero.
     count = tf.minimum(frame_count + new, past + 1)
-    mean = (tf.reduce_sum(tokens[:, -(past + 1):], axis=1)
+    mean = (tf.reduce_sum(last_frames(tokens, past + 1), axis=1)
             / tf.cast(count, tf.float32))
     return self.classifier(mean), after
 

@@ -47,7 +47,8 @@ def _labels(params: cfg.ExperimentConfig, path: str | None) -> list[str]:
 
 def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             labels: str | None,
-            write: Callable[[grw_model.GrwClassifier, str], saved_model.Written],
+            write: Callable[
+                [grw_model.GrwClassifier, str], saved_model.Written],
             **card) -> float:
   """Builds a model, has it written to a folder, and describes it there."""
   with export_folder.whole_folder(output_dir) as folder:

@@ -29,7 +29,6 @@ import tensorflow as tf
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
-from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite_stream
 
