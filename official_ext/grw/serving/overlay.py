@@ -22,6 +22,7 @@ import numpy as np
 # The font that comes with OpenCV 5: Latin, Greek, Cyrillic, Chinese, Japanese,
 # Korean, Hebrew and Arabic letters, whatever is installed.
 _FONT = 'sans'
+_WEIGHT = 500  # Of 400 to 900; thinner letters drown in a video.
 _INK = (255, 255, 255)
 _BAR = np.array((30, 144, 255), np.float32)
 _PANEL = np.array((16, 18, 24), np.float32)
@@ -37,17 +38,29 @@ def _blend(region: np.ndarray, color: np.ndarray, opacity: float):
   region[...] = (region * (1 - opacity) + color * opacity).astype(np.uint8)
 
 
-def _text_width(text: str, size: int, font: cv2.FontFace) -> int:
-  return cv2.getTextSize((0, 0), text, (0, 0), font, size)[2]
+def _text_width(text: str, size: int) -> int:
+  return cv2.getTextSize(
+      (0, 0), text, (0, 0), cv2.FontFace(_FONT), size, _WEIGHT)[2]
 
 
-def _shortened(text: str, width: int, size: int, font: cv2.FontFace) -> str:
-  """The text, or as much of its start as fits, with an ellipsis."""
-  if _text_width(text, size, font) <= width:
-    return text
-  while text and _text_width(text + '…', size, font) > width:
-    text = text[:-1]
-  return text + '…'
+def draw_text(image: np.ndarray, text: str, corner: tuple[int, int], size: int,
+              width: int, color: Sequence[int] = _INK):
+  """Draws a line of text into a picture, in place.
+
+  Args:
+    image: [height, width, 3] uint8 RGB.
+    text: in any of many scripts; where it does not fit, it ends in an ellipsis.
+    corner: x and y of its upper left corner.
+    size: in pixels.
+    width: in pixels, where it has to fit.
+    color: RGB.
+  """
+  if _text_width(text, size) > width:
+    while text and _text_width(text + '…', size) > width:
+      text = text[:-1]
+    text += '…'
+  cv2.putText(image, text, (corner[0], corner[1] + round(1.2 * size)), color,
+              cv2.FontFace(_FONT), size, _WEIGHT)
 
 
 def draw_panel(image: np.ndarray, heading: str,
@@ -62,7 +75,6 @@ def draw_panel(image: np.ndarray, heading: str,
     rows: labels and probabilities, a bar each.
   """
   height, width = image.shape[:2]
-  font = cv2.FontFace(_FONT)
   size = max(round(height * _TEXT_HEIGHT), _LEAST_TEXT)
   line, margin = round(1.7 * size), round(0.5 * size)
   rows = rows[:max(int((height * _PANEL_HEIGHT) // line) - 1, 1)]
@@ -70,17 +82,15 @@ def draw_panel(image: np.ndarray, heading: str,
   top = max(height - line * (len(rows) + 1) - margin, 0)
   _blend(image[top:, :panel_width], _PANEL, _PANEL_OPACITY)
 
-  def write(text: str, x: int, y: int):
-    cv2.putText(image, text, (x, y + round(1.2 * size)), _INK, font, size)
-
   inner = panel_width - 2 * margin
-  write(_shortened(heading, inner, size, font), margin, top)
+  draw_text(image, heading, (margin, top), size, inner)
   for number, (label, probability) in enumerate(rows, 1):
     y = top + number * line
-    end = margin + round(inner * probability)
-    _blend(image[y + 1:y + line - 1, margin:end], _BAR, _BAR_OPACITY)
+    _blend(image[y + 1:y + line - 1,
+                 margin:margin + round(inner * probability)],
+           _BAR, _BAR_OPACITY)
     percent = f'{probability:.0%}'
-    at = panel_width - margin - _text_width(percent, size, font) - margin // 2
-    label = _shortened(label, at - 2 * margin, size, font)
-    write(label, margin + margin // 2, y)
-    write(percent, at, y)
+    x = margin + margin // 2
+    end = panel_width - x - _text_width(percent, size)
+    draw_text(image, label, (x, y), size, end - margin - x)
+    draw_text(image, percent, (end, y), size, panel_width)

@@ -24,7 +24,11 @@ import tempfile
 from typing import NamedTuple
 
 import av
+import cv2
+from matplotlib.backends import backend_agg
+import matplotlib.colors
 import matplotlib.figure
+import matplotlib.image
 import matplotlib.ticker
 import numpy as np
 from scipy import special
@@ -41,6 +45,7 @@ TABLE_FILE = 'predictions.csv'
 
 # Curves with fewer points show them.
 _MARKED_POINTS = 40
+_LEGEND_LINE = 30  # Pixels.
 
 
 class Prediction(NamedTuple):
@@ -63,13 +68,11 @@ def top_classes(values: np.ndarray, count: int) -> list[int]:
 
 def table(prediction: Prediction, labels: list[str], top: int) -> str:
   """The most probable classes, a line each."""
-  classes = top_classes(prediction.probabilities, top)
-  width = max(len(labels[number]) for number in classes)
   lines = [f'After {prediction.num_frames} frames, at '
            f'{prediction.seconds:.2f} s:']
-  lines += [f'{place:3}  {labels[number]:{width}}  '
-            f'{prediction.probabilities[number]:6.1%}'
-            for place, number in enumerate(classes, 1)]
+  lines += [f'{place:3} {prediction.probabilities[number]:7.1%}  '
+            f'{labels[number]}' for place, number in enumerate(
+                top_classes(prediction.probabilities, top), 1)]
   return '\n'.join(lines)
 
 
@@ -179,11 +182,14 @@ def draw_chart(path: str, seconds: np.ndarray, probabilities: np.ndarray,
     probabilities: [T, K].
     labels: of the K classes.
   """
-  figure = matplotlib.figure.Figure(figsize=(10, 5), layout='constrained')
+  figure = matplotlib.figure.Figure(
+      figsize=(10, 4.5), dpi=130, layout='constrained')
+  canvas = backend_agg.FigureCanvasAgg(figure)
   axes = figure.subplots()
   marker = 'o' if len(seconds) < _MARKED_POINTS else None
-  lines = [axes.plot(seconds, values, marker=marker, markersize=4)[0]
-           for values in probabilities.T]
+  # An answer holds until the next.
+  lines = [axes.step(seconds, values, where='post', marker=marker,
+                     markersize=4)[0] for values in probabilities.T]
   axes.set_xlabel('seconds')
   axes.set_ylabel('probability')
   axes.set_ylim(0, 1.02)
@@ -191,13 +197,22 @@ def draw_chart(path: str, seconds: np.ndarray, probabilities: np.ndarray,
   axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
   axes.grid(alpha=0.3)
   axes.spines[['top', 'right']].set_visible(False)
-  legend = figure.legend(
-      lines, labels, loc='outside lower center', ncols=2, frameon=False)
-  for text, label in zip(legend.get_texts(), labels):
-    # Labels are no formulas, whatever dollars and underscores they hold.
-    text.set_parse_math(False)
-    text.set_text(label)
-  figure.savefig(path, dpi=130, format='png')
+  canvas.draw()
+  chart = np.asarray(canvas.buffer_rgba())[..., :3]
+
+  # Matplotlib's legend lacks the letters of many languages, and reads dollars
+  # as formulas.
+  legend = np.full(
+      (_LEGEND_LINE * (len(labels) + 1), chart.shape[1], 3), 255, np.uint8)
+  for number, (line, label) in enumerate(zip(lines, labels)):
+    y = _LEGEND_LINE // 2 + number * _LEGEND_LINE
+    color = [round(255 * part)
+             for part in matplotlib.colors.to_rgb(line.get_color())]
+    middle = y + _LEGEND_LINE // 2
+    cv2.line(legend, (100, middle), (140, middle), color, 5, cv2.LINE_AA)
+    overlay.draw_text(legend, label, (156, y), round(0.65 * _LEGEND_LINE),
+                      chart.shape[1] - 200, (30, 30, 30))
+  matplotlib.image.imsave(path, np.concatenate([chart, legend]), format='png')
 
 
 def predict(model: exported.ExportedModel,
