@@ -14,8 +14,9 @@
 
 """Video files for tests, whose frames show their own numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import fractions
+import itertools
 import struct
 import typing
 
@@ -104,6 +105,37 @@ def write_video(
         frame.time_base = fractions.Fraction(1, 1000)
       container.mux(stream.encode(frame))
     container.mux(stream.encode())
+  return path
+
+
+def write_frames(path, frames: Iterable[np.ndarray],
+                 rate: int | fractions.Fraction = 25) -> str:
+  """Writes [height, width, 3] uint8 frames, and returns the path as a string.
+
+  Where frames change size, so does the video: a transport stream can.
+  """
+  path = str(path)
+  parts = [list(part) for _, part in itertools.groupby(
+    frames, lambda frame: frame.shape)]
+  content = b''
+  start = 0
+  for part in parts:
+    with av.open('file:' + path, 'w') as container:
+      stream = typing.cast(
+        av.VideoStream, container.add_stream('libx264', rate=rate))
+      stream.height, stream.width = part[0].shape[:2]
+      stream.pix_fmt = 'yuv420p'
+      for number, image in enumerate(part, start):
+        frame = av.VideoFrame.from_ndarray(image, 'rgb24')
+        frame.pts = number
+        frame.time_base = 1 / fractions.Fraction(rate)
+        container.mux(stream.encode(frame))
+      container.mux(stream.encode())
+    start += len(part)
+    with open(path, 'rb') as f:
+      content += f.read()
+  with open(path, 'wb') as f:
+    f.write(content)
   return path
 
 

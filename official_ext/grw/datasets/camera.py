@@ -58,11 +58,12 @@ def read_frames(camera: int | str, frames_per_second: float
           f'camera {camera}', 'cannot be opened: is it connected, free and '
           'readable by you?')
     ticks = 0
-    start = time.monotonic()
+    start = 0.0
     while capture.grab():
+      now = time.monotonic()
       if not ticks:
-        start = time.monotonic()  # Cameras take seconds to warm up.
-      tick = int((time.monotonic() - start) * frames_per_second)
+        start = now  # Cameras take seconds to warm up.
+      tick = int((now - start) * frames_per_second)
       if tick < ticks:
         continue
       _, image = capture.retrieve()
