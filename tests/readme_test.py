@@ -65,7 +65,7 @@ def test_the_camera_client_answers_as_the_prediction_tool(
   assert run.returncode == 0, run.stderr
   opened = exported.open_model(model)
   expected = [
-      opened.labels[int(np.argmax(opened.step(timed.image)))]
+      opened.labels[np.array(opened.step(timed.image)).argmax()]
       for timed in camera.read_frames(video, 1e6)]
   assert run.stdout.splitlines() == expected
   assert expected[0] == 'grün' and expected[-1] == most

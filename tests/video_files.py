@@ -115,28 +115,37 @@ def write_frames(path, frames: Iterable[np.ndarray],
   Where frames change size, so does the video: a transport stream can.
   """
   path = str(path)
-  parts = [list(part) for _, part in itertools.groupby(
-    frames, lambda frame: frame.shape)]
-  content = b''
-  start = 0
-  for part in parts:
-    with av.open('file:' + path, 'w') as container:
-      stream = typing.cast(
-        av.VideoStream, container.add_stream('libx264', rate=rate))
-      stream.height, stream.width = part[0].shape[:2]
-      stream.pix_fmt = 'yuv420p'
-      for number, image in enumerate(part, start):
+  number = 0
+  with av.open('file:' + path, 'w') as container:
+    stream = container.add_stream('libx264', rate=rate)
+    encoder = stream.codec_context
+    for shape, part in itertools.groupby(frames, lambda image: image.shape):
+      if number:
+        encoder = av.CodecContext.create('libx264', 'w')
+      encoder.height, encoder.width, _ = shape
+      encoder.pix_fmt = 'yuv420p'
+      encoder.time_base = 1 / fractions.Fraction(rate)
+      packets = []
+      for image in part:
         frame = av.VideoFrame.from_ndarray(image, 'rgb24')
         frame.pts = number
-        frame.time_base = 1 / fractions.Fraction(rate)
-        container.mux(stream.encode(frame))
-      container.mux(stream.encode())
-    start += len(part)
-    with open(path, 'rb') as f:
-      content += f.read()
-  with open(path, 'wb') as f:
-    f.write(content)
+        frame.time_base = encoder.time_base
+        packets += encoder.encode(frame)
+        number += 1
+      for packet in packets + encoder.encode(None):
+        packet.stream = stream
+        container.mux(packet)
   return path
+
+
+def write_headers(path) -> str:
+  """Writes a video of no frames, and returns the path as a string."""
+  with av.open('file:' + str(path), 'w') as container:
+    stream = container.add_stream('mpeg4', rate=25)
+    stream.width = stream.height = 16
+    stream.pix_fmt = 'yuv420p'
+    container.start_encoding()
+  return str(path)
 
 
 def set_orientation(path: str, orientation: str):

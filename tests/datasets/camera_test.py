@@ -50,8 +50,8 @@ def test_a_missing_camera_is_one_error(capfd):
 
 
 def test_a_camera_without_frames_is_an_error(tmp_path):
-  path = video_files.write_video(tmp_path / 'a.avi', 0)
-  with pytest.raises(video_decoding.VideoError, match='a.avi'):
+  path = video_files.write_headers(tmp_path / 'a.avi')
+  with pytest.raises(video_decoding.VideoError, match='a.avi: '):
     next(camera.read_frames(path, 5))
 
 

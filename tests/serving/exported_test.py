@@ -126,8 +126,16 @@ def clip_logits(model, start, end):
   return model({'image': clips}, training=False)[0].numpy()
 
 
-STREAMS = [('stream', 'tflite', 'float32'), ('stream', 'saved_model', 'float32'),
+STREAMS = [('stream', 'tflite', 'float32'),
+           ('stream', 'saved_model', 'float32'),
            ('stream', 'saved_model', 'uint8')]
+
+
+def stream_logits(opened, frames):
+  """[frames, classes]."""
+  answers = [opened.step(frame) for frame in frames]
+  assert all(answer is not None for answer in answers)
+  return np.array(answers)
 
 
 @pytest.mark.parametrize('key', STREAMS)
@@ -138,7 +146,7 @@ def test_after_n_frames_a_stream_answers_as_the_clip_model(
   expected = clip_logits(model, 0, FRAMES)
   for _ in range(2):  # Anew after a reset.
     opened.reset()
-    answers = [opened.step(frame) for frame in VIDEO[:FRAMES]]
+    answers = stream_logits(opened, VIDEO[:FRAMES])
     np.testing.assert_allclose(
         answers[-1], expected, atol=1e-5 * np.abs(expected).max())
   assert np.abs(answers[0] - answers[-1]).max() > 1e-3
@@ -148,8 +156,7 @@ def test_after_n_frames_a_stream_answers_as_the_clip_model(
 def test_all_streams_agree_far_beyond_n_frames(folders):
   answers = []
   for key in STREAMS:
-    opened = exported.open_model(folders[key])
-    answers.append(np.stack([opened.step(frame) for frame in VIDEO]))
+    answers.append(stream_logits(exported.open_model(folders[key]), VIDEO))
   scale = np.abs(answers[0]).max()
   np.testing.assert_allclose(answers[1], answers[0], atol=1e-5 * scale)
   np.testing.assert_allclose(answers[2], answers[0], atol=1e-5 * scale)
@@ -165,17 +172,19 @@ def test_a_clip_model_answers_each_n_frames_and_at_the_end(
   assert given == [FRAMES - 1, 2 * FRAMES - 1]
   for number in given:
     np.testing.assert_allclose(
-        answers[number], clip_logits(model, number + 1 - FRAMES, number + 1),
-        rtol=1e-4, atol=1e-5)
+        np.array(answers[number]),
+        clip_logits(model, number + 1 - FRAMES, number + 1), rtol=1e-4,
+        atol=1e-5)
   np.testing.assert_allclose(
-      opened.finish(), clip_logits(model, FRAMES + 2, 2 * FRAMES + 2),
-      rtol=1e-4, atol=1e-5)
+      np.array(opened.finish()),
+      clip_logits(model, FRAMES + 2, 2 * FRAMES + 2), rtol=1e-4, atol=1e-5)
   assert opened.finish() is None
   opened.reset()
   for frame in VIDEO[:FRAMES - 2]:
     opened.step(frame)
   np.testing.assert_allclose(
-      opened.finish(), clip_logits(model, 0, FRAMES - 2), rtol=1e-4, atol=1e-5)
+      np.array(opened.finish()), clip_logits(model, 0, FRAMES - 2), rtol=1e-4,
+      atol=1e-5)
 
 
 @pytest.mark.parametrize('resize', ['square', 'keep_aspect'])
@@ -203,7 +212,7 @@ def test_frames_are_prepared_as_in_evaluation(
 def test_a_tflite_file_brings_its_folder_along(folders):
   folder = folders['stream', 'tflite', 'float32']
   opened = exported.open_model(os.path.join(folder, tflite_stream.MODEL_FILE))
-  assert opened.step(VIDEO[0]).shape == (tiny.CLASSES,)
+  assert stream_logits(opened, VIDEO[:1]).shape == (1, tiny.CLASSES)
 
 
 @pytest.mark.parametrize('frame', [
@@ -239,6 +248,8 @@ def changed(tmp_path, folder, labels=LABELS, **fields):
     ({'resize': {'mode': 'square', 'size': 20, 'crop': [18, 20]}},
      r'takes frames of \(16, 16\), and its card says \(18, 20\)'),
     ({'format': 'saved_model'}, 'is no SavedModel'),
+    ({'resize': {'mode': 'square', 'size': 20}}, 'expected mode, size and crop'),
+    ({'input': {'dtype': 'float32'}}, 'range .least, greatest'),
 ])
 def test_a_model_that_is_not_as_its_card_says_is_refused(
     tmp_path, folders, fields, message):

@@ -30,7 +30,8 @@ def drawn(text, width=200):
   return image
 
 
-@pytest.mark.parametrize('text', ['滑雪', 'スキー', '스키', 'лыжи', 'müßig', 'σκι'])
+@pytest.mark.parametrize(
+    'text', ['滑雪', 'スキー', '스키', 'лыжи', 'müßig', 'σκι'])
 def test_letters_of_many_scripts_are_drawn_and_not_replaced(text):
   assert np.any(drawn(text) != drawn('?' * len(text)))
   # Each by its own shape, not all by one box.

@@ -66,7 +66,9 @@ def read_frames(camera: int | str, frames_per_second: float
       tick = int((now - start) * frames_per_second)
       if tick < ticks:
         continue
-      _, image = capture.retrieve()
+      whole, image = capture.retrieve()
+      if not whole:
+        break
       yield video_decoding.TimedFrame(
           tick / frames_per_second, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
       ticks = tick + 1

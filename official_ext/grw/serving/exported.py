@@ -91,12 +91,12 @@ class ExportedModel:
 
   def __init__(
       self, card: model_card.ModelCard, labels: list[str],
+      data: grw_cfg.DataConfig,
       runner: (tflite_stream.TfliteStream | _SavedModelStream
                | _SavedModelClips)):
     self.card = card
     self.labels = labels
     self._runner = runner
-    data = _evaluation_data(card)
 
     # Any size, so that a video of another size is not another trace.
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
@@ -165,12 +165,19 @@ class ExportedModel:
     return logits
 
 
-def _evaluation_data(card: model_card.ModelCard) -> grw_cfg.DataConfig:
+def _evaluation_data(card: model_card.ModelCard,
+                     folder: str) -> grw_cfg.DataConfig:
   """How frames were prepared in evaluation."""
-  return grw_cfg.DataConfig(
-      resize=card.resize['mode'], min_image_size=card.resize['size'],
-      feature_shape=(card.num_frames, *card.size, 3),
-      zero_centering_image=min(card.input['range']) < 0)
+  try:
+    return grw_cfg.DataConfig(
+        resize=card.resize['mode'], min_image_size=card.resize['size'],
+        feature_shape=(card.num_frames, *card.size, 3),
+        zero_centering_image=min(card.input['range']) < 0)
+  except (IndexError, KeyError, TypeError) as error:
+    raise ValueError(
+        f'{os.path.join(folder, model_card.CARD_FILE)} has resize='
+        f'{card.resize} and input={card.input}: expected mode, size and crop '
+        '[height, width], and range [least, greatest].') from error
 
 
 def open_model(path: str, num_threads: int = 1) -> ExportedModel:
@@ -188,13 +195,14 @@ def open_model(path: str, num_threads: int = 1) -> ExportedModel:
   if os.path.isfile(path):
     folder, file = os.path.dirname(path), path
   card, labels = model_card.read(folder)
+  data = _evaluation_data(card, folder)
   if card.format == 'tflite' and card.kind == 'stream':
     stream = tflite_stream.TfliteStream(file, num_threads)
     if stream.image_shape[2:4] != card.size:
       raise ValueError(
-          f'{file} takes frames of {stream.image_shape[2:4]}, and its card says '
-          f'{card.size}: export it again.')
-    return ExportedModel(card, labels, stream)
+          f'{file} takes frames of {stream.image_shape[2:4]}, and its card '
+          f'says {card.size}: export it again.')
+    return ExportedModel(card, labels, data, stream)
   if card.format == 'saved_model' and card.kind in saved_model.KINDS:
     try:
       loaded = tf.saved_model.load(folder)
@@ -204,7 +212,7 @@ def open_model(path: str, num_threads: int = 1) -> ExportedModel:
           f'{folder} is no SavedModel ({reason}): expected the folder that '
           'tools/export_saved_model.py wrote.') from error
     return ExportedModel(
-        card, labels, _SavedModelStream(loaded, card.size)
+        card, labels, data, _SavedModelStream(loaded, card.size)
         if card.kind == 'stream' else
         _SavedModelClips(loaded, card.num_frames))
   raise ValueError(
