@@ -248,7 +248,8 @@ def changed(tmp_path, folder, labels=LABELS, **fields):
     ({'resize': {'mode': 'square', 'size': 20, 'crop': [18, 20]}},
      r'takes frames of \(16, 16\), and its card says \(18, 20\)'),
     ({'format': 'saved_model'}, 'is no SavedModel'),
-    ({'resize': {'mode': 'square', 'size': 20}}, 'expected mode, size and crop'),
+    ({'resize': {'mode': 'square', 'size': 20}},
+     'expected mode, size and crop'),
     ({'input': {'dtype': 'float32'}}, 'range .least, greatest'),
 ])
 def test_a_model_that_is_not_as_its_card_says_is_refused(

@@ -93,7 +93,8 @@ def test_interrupted_it_writes_what_there_is(model, video, tmp_path):
       command(f'--model={model}', f'--video={video}', '--fps=4000',
               f'--output_dir={out}'),
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-    while process.poll() is None and not any(tmp_path.glob('out*/*.csv')):
+    while process.poll() is None and not any(
+        path.stat().st_size for path in tmp_path.glob('out*/*.csv')):
       time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()
