@@ -14,8 +14,9 @@
 
 """Video files for tests, whose frames show their own numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import fractions
+import itertools
 import struct
 import typing
 
@@ -105,6 +106,46 @@ def write_video(
       container.mux(stream.encode(frame))
     container.mux(stream.encode())
   return path
+
+
+def write_frames(path, frames: Iterable[np.ndarray],
+                 rate: int | fractions.Fraction = 25) -> str:
+  """Writes [height, width, 3] uint8 frames, and returns the path as a string.
+
+  Where frames change size, so does the video: a transport stream can.
+  """
+  path = str(path)
+  number = 0
+  with av.open('file:' + path, 'w') as container:
+    stream = container.add_stream('libx264', rate=rate)
+    encoder = stream.codec_context
+    for shape, part in itertools.groupby(frames, lambda image: image.shape):
+      if number:
+        encoder = av.CodecContext.create('libx264', 'w')
+      encoder.height, encoder.width, _ = shape
+      encoder.pix_fmt = 'yuv420p'
+      encoder.time_base = 1 / fractions.Fraction(rate)
+      packets = []
+      for image in part:
+        frame = av.VideoFrame.from_ndarray(image, 'rgb24')
+        frame.pts = number
+        frame.time_base = encoder.time_base
+        packets += encoder.encode(frame)
+        number += 1
+      for packet in packets + encoder.encode(None):
+        packet.stream = stream
+        container.mux(packet)
+  return path
+
+
+def write_headers(path) -> str:
+  """Writes a video of no frames, and returns the path as a string."""
+  with av.open('file:' + str(path), 'w') as container:
+    stream = container.add_stream('mpeg4', rate=25)
+    stream.width = stream.height = 16
+    stream.pix_fmt = 'yuv420p'
+    container.start_encoding()
+  return str(path)
 
 
 def set_orientation(path: str, orientation: str):

@@ -17,6 +17,9 @@
 from ai_edge_litert import interpreter as litert
 import numpy as np
 
+# In the folder that tools/export_tflite.py writes.
+MODEL_FILE = 'model.tflite'
+
 
 class TfliteStream:
   """A TFLite file of one signature, fed frame by frame.
