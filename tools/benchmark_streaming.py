@@ -189,7 +189,7 @@ def candidates(config, folder: str) -> list[Candidate]:
   causal = grw_files(config, folder, True, ['float32', 'dynamic_int8'])
 
   def model_file(path):
-    return os.path.join(path, tflite.MODEL_FILE)
+    return os.path.join(path, tflite_stream.MODEL_FILE)
 
   return [
       Candidate(f'stock MoViNet-{model_id}-Stream, float32',

@@ -17,7 +17,6 @@
 import dataclasses
 import json
 import os
-import tempfile
 
 import numpy as np
 from official.core import exp_factory
@@ -27,10 +26,10 @@ import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import exported
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tflite
 from official_ext.grw.serving import tflite_stream
 from tests import tiny
 from tests.serving import color_model
@@ -73,28 +72,6 @@ def model_fixture():
   return model
 
 
-def write_tflite(model, folder):
-  stream = streaming.StreamingClassifier(model, FRAMES)
-  shape = (1, 1, tiny.SIZE, tiny.SIZE, 3)
-  specs = {'image': tf.TensorSpec(shape, tf.float32, 'image'), **{
-      name: tf.TensorSpec(spec.shape, spec.dtype, name)
-      for name, spec in stream.initial_state_specs(shape).items()}}
-  module = tf.train.Checkpoint()
-  module.variables = list(stream.variables)
-
-  @tf.function(input_signature=[specs])
-  def serve(inputs):
-    logits, states = stream(inputs)
-    return {**states, 'logits': logits}
-
-  with tempfile.TemporaryDirectory() as saved:
-    tf.saved_model.save(module, saved, signatures={'serving_default': serve})
-    content = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
-  os.makedirs(folder)
-  with open(os.path.join(folder, tflite_stream.MODEL_FILE), 'wb') as file:
-    file.write(content)
-
-
 @pytest.fixture(name='folders', scope='module')
 def folders_fixture(model, tmp_path_factory):
   """A folder of each format, kind and input type."""
@@ -108,7 +85,8 @@ def folders_fixture(model, tmp_path_factory):
       ('clip', 'saved_model', 'uint8')):
     folder = str(root / f'{kind}_{file_format}_{dtype}')
     if file_format == 'tflite':
-      write_tflite(model, folder)
+      os.makedirs(folder)
+      tflite.export_stream(model, folder, data, VIDEO[np.newaxis, :FRAMES])
     else:
       export = (saved_model.export_stream_model if kind == 'stream'
                 else saved_model.export_clip_model)

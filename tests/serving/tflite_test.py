@@ -43,7 +43,7 @@ def video(frames=N, seed=0):
 def export(model, folder, *args, **kwargs):
   written = tflite.export_stream(model, str(folder), DATA, video(), *args,
                                  **kwargs)
-  return written, os.path.join(folder, tflite.MODEL_FILE)
+  return written, os.path.join(folder, tflite_stream.MODEL_FILE)
 
 
 @pytest.fixture(name='model', scope='module')

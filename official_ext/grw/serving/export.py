@@ -20,6 +20,7 @@ import os
 import numpy as np
 from official.core import config_definitions as cfg
 
+from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
@@ -70,10 +71,11 @@ def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
   return written.difference
 
 
-def _input(shape, dtype: str) -> dict:
+def _input(data: grw_cfg.DataConfig, shape, dtype: str) -> dict:
+  least = -1.0 if data.zero_centering_image else 0.0
   return {'shape': [int(size) if size else None for size in shape],
           'dtype': dtype, 'channels': 'RGB',
-          'range': [0, 255] if dtype == 'uint8' else [0.0, 1.0]}
+          'range': [0, 255] if dtype == 'uint8' else [least, 1.0]}
 
 
 def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
@@ -108,7 +110,7 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
       lambda model, folder: write(
           model, folder, data, example_clip(params), input_type),
       kind=kind, format='saved_model', quantization='float32',
-      classify_every=1, input=_input([None] * 4 + [3], input_type))
+      classify_every=1, input=_input(data, [None] * 4 + [3], input_type))
 
 
 def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
@@ -140,4 +142,4 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
           classify_every, split_head),
       kind='stream', format='tflite', quantization=quantization,
       classify_every=classify_every,
-      input=_input([1, 1, *data.feature_shape[1:]], 'float32'))
+      input=_input(data, [1, 1, *data.feature_shape[1:]], 'float32'))

@@ -32,7 +32,6 @@ from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite_stream
 
-MODEL_FILE = 'model.tflite'
 SPLIT_FILE = 'model_split.tflite'
 
 # By quantization, the largest difference of logits to the model, relative to
@@ -94,7 +93,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
                   split_head: bool = False) -> saved_model.Written:
   """Writes streaming TFLite files, and checks them against the model.
 
-  `MODEL_FILE` has one signature, from `image` [1, 1, height, width, 3] float32
+  `tflite_stream.MODEL_FILE` has one signature, from `image` [1, 1, height, width, 3] float32
   in [0, 1] and the states to `logits` [1, classes] and the states, all of
   static shape, as clients of MoViNet's own TFLite files expect it.
 
@@ -115,7 +114,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
 
   Returns:
     The largest difference over the frames of the example and both files, and
-    the states of `MODEL_FILE`.
+    the states of `tflite_stream.MODEL_FILE`.
 
   Raises:
     ValueError: the model cannot stream, or an argument is out of range.
@@ -154,7 +153,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   frames = saved_model.prepared(tf.constant(example), data)[0].numpy()
   expected = _logits(serve, stream.init_states(shape), frames)
   _require_clip_model(model, frames, expected, classify_every)
-  path = os.path.join(folder, MODEL_FILE)
+  path = os.path.join(folder, tflite_stream.MODEL_FILE)
   convert({'serving_default': serve}, stream.variables, path, quantization)
   written = tflite_stream.TfliteStream(path)
   differences = [saved_model.relative_difference(
