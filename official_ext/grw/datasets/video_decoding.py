@@ -273,8 +273,14 @@ def read_frames(path: str,
     for seconds, frame in timed:
       if frame is not converted:
         size = size or _output_size(frame, short_side)
-        scaled = scaler.reformat(
-            frame, *size, format='rgb24', interpolation=_AREA, threads=1)
+        try:
+          scaled = scaler.reformat(
+              frame, *size, format='rgb24', interpolation=_AREA, threads=1)
+        except av.error.FFmpegError as error:
+          raise VideoError(
+              path, f'cannot convert {frame.format.name} of {frame.width} x '
+              f'{frame.height} to RGB of {size[0]} x {size[1]}: '
+              f'{error.strerror}') from error
         image = _upright(scaled.to_ndarray(), frame)
         converted = frame
       yield TimedFrame(seconds, image)
