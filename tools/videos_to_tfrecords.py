@@ -27,6 +27,7 @@ flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
 DataflowRunner and theirs; both folders must then be mounted on all workers.
 """
 
+import logging
 import pathlib
 import sys
 
@@ -35,7 +36,11 @@ from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
+# Beam warns on import of clouds that are not installed.
+logging.disable(logging.WARNING)
 from official_ext.grw.datasets import video_conversion  # noqa: E402
+
+logging.disable(logging.NOTSET)
 from official_ext.grw.datasets import video_records  # noqa: E402
 from official_ext.grw.datasets import video_sources  # noqa: E402
 
@@ -77,6 +82,8 @@ def main(argv):
   except (video_sources.SourceError,
           video_conversion.ConversionError) as error:
     sys.exit(f'error: {error}')
+  except KeyboardInterrupt:
+    sys.exit('error: interrupted; run the same command again to go on.')
   counts = ', '.join(f'{split["num_examples"]} {name}'
                      for name, split in dataset['splits'].items())
   print(f'written: {_OUTPUT_DIR.value}: {counts} clips of '

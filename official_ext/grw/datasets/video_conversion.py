@@ -24,16 +24,18 @@ grow with their number.  Whatever has a report is finished; the rest is what a
 next run does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import csv
 import glob
 import io
 import json
+import logging
 import math
 import os
 import pathlib
 import re
+import signal
 import sys
 import threading
 import time
@@ -41,6 +43,8 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options import pipeline_options
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.transforms import environments
 
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
@@ -51,6 +55,8 @@ FAILURES = 'failures.csv'
 # What was asked for, beside the reports, from the start.
 _SETTINGS = 'reports/settings.json'
 _PROGRESS = '.progress'
+# The name of an environment variable.
+_PYTHON = 'PYTHON_OF_BEAM_WORKERS'
 # About 100 MB of 10 s at 5 frames/s, and a few minutes of one core.
 _CLIPS_PER_SHARD = 128
 # Fewer would leave cores without work.
@@ -132,7 +138,6 @@ class _Progress:
     self._total = finished + sum(len(shard.clips) for shard in shards)
     self._finished = finished
     self._start = time.monotonic()
-    self._end = threading.Event()
 
   def print(self):
     """Prints a line to standard error."""
@@ -151,83 +156,104 @@ class _Progress:
       line += f', {left / rate / 60:.0f} min left'
     print(line, file=sys.stderr, flush=True)
 
-  @contextlib.contextmanager
-  def printed(self) -> Iterator[None]:
-    """Prints a line now and then, and one at the end."""
-    def run():
-      while not self._end.wait(_SECONDS_BETWEEN_LINES):
-        self.print()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-      yield
-    finally:
-      self._end.set()
-      thread.join()
-      self.print()
-
 
 def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
   """Beam's options; all cores of this machine unless they say otherwise."""
+  if not any(argument.startswith('--runner') for argument in arguments):
+    # The errors raised here say it better.
+    for name in ('apache_beam', 'grpc'):
+      logging.getLogger(name).setLevel(logging.CRITICAL)
   options = pipeline_options.PipelineOptions(list(arguments))
   known = options.get_all_options(drop_default=True)
   every = options.get_all_options(
       drop_default=True, retain_unknown_options=True)
-  runner = options.view_as(pipeline_options.StandardOptions)
-  if runner.runner is not None:
-    return options
-  unknown = sorted(every.keys() - known.keys())
-  if unknown:
-    raise ConversionError(f'--{unknown[0]} is a flag neither of this tool nor '
-                          'of Apache Beam on one machine.')
-  # DirectRunner chooses among several, some of which use one core.
-  runner.runner = 'FnApiRunner'
-  direct = options.view_as(pipeline_options.DirectOptions)
-  if 'direct_num_workers' not in known:
-    direct.direct_num_workers = len(os.sched_getaffinity(0))
-  if 'direct_running_mode' not in known:
-    direct.direct_running_mode = (
-        'multi_processing' if direct.direct_num_workers != 1 else 'in_memory')
-  worker = options.view_as(pipeline_options.WorkerOptions)
-  if 'default_sdk_harness_log_level' not in known:
-    worker.default_sdk_harness_log_level = 'CRITICAL'
+  if options.view_as(pipeline_options.StandardOptions).runner is None:
+    unknown = sorted(every.keys() - known.keys())
+    if unknown:
+      raise ConversionError(f'--{unknown[0]} is a flag neither of this tool nor '
+                            'of Apache Beam on one machine.')
+    if 'direct_num_workers' not in known:
+      options.view_as(pipeline_options.DirectOptions).direct_num_workers = len(
+          os.sched_getaffinity(0))
   return options
 
 
+def _local_runner(num_workers: int) -> fn_runner.FnApiRunner:
+  """Runs a process a worker on this machine; for one worker, this process.
+
+  Beam's own names for it will not do.  DirectRunner downloads a program before
+  it falls back to this.  direct_running_mode=multi_processing breaks on a
+  Python in a folder with spaces, its workers log to standard error how they
+  are (their errors come another way), and it waits for ever for a worker that
+  was killed.
+  """
+  if num_workers == 1:
+    return fn_runner.FnApiRunner()
+  return fn_runner.FnApiRunner(
+      environments.SubprocessSDKEnvironment.from_command_string(
+          f'"${_PYTHON}" -m apache_beam.runners.worker.sdk_worker_main '
+          '2>/dev/null || [ $? -le 128 ] || kill -USR1 $PPID'))
+
+
 @contextlib.contextmanager
-def _importable_by_workers() -> Iterator[None]:
-  """Lets new processes import this package as this process does."""
+def _local_workers(on_death: Callable[[], None]) -> Iterator[None]:
+  """Lets workers start as this process did, and tells if one is killed."""
   root = str(pathlib.Path(__file__).absolute().parents[3])
-  before = os.environ.get('PYTHONPATH')
-  os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (root, before)))
+  before = dict(os.environ)
+  os.environ[_PYTHON] = sys.executable
+  os.environ['PYTHONPATH'] = os.pathsep.join(
+      filter(None, (root, before.get('PYTHONPATH'))))
+  handler = signal.signal(signal.SIGUSR1, lambda *_: on_death())
   try:
     yield
   finally:
-    if before is None:
-      del os.environ['PYTHONPATH']
-    else:
-      os.environ['PYTHONPATH'] = before
+    signal.signal(signal.SIGUSR1, handler)
+    os.environ.clear()
+    os.environ.update(before)
 
 
-def _run(shards: Sequence[video_records.Shard], output_dir: str,
-         labels: Sequence[str], settings: video_records.EncodingSettings,
-         options: pipeline_options.PipelineOptions):
+def _run(shards: Sequence[video_records.Shard], write_shard: _WriteShard,
+         options: pipeline_options.PipelineOptions, progress: _Progress):
   """Writes the shards with Beam."""
-  try:
-    with _importable_by_workers():
-      with beam.Pipeline(options=options) as pipeline:
+  runner: fn_runner.FnApiRunner | None = None
+  ended = threading.Event()
+  errors: list[str] = []
+
+  def on_death():
+    errors.append('a worker process was killed, maybe for want of memory; what '
+                  'is finished is kept: run the same command again, perhaps '
+                  'with a smaller --direct_num_workers.')
+    ended.set()
+
+  def run():
+    try:
+      with beam.Pipeline(runner, options) as pipeline:
         _ = (pipeline
              | 'Shards' >> beam.Create(list(shards))
              # Without it, one worker would do what was created in one place.
              | 'Spread' >> beam.Reshuffle()
-             | 'Write' >> beam.ParDo(_WriteShard(output_dir, labels, settings)))
-  except Exception as error:  # pylint: disable=broad-exception-caught
-    # Beam gives the error of a worker as the text of a traceback.
-    found = _SHARD_ERROR.search(str(error))
-    if found is None:
-      raise
-    raise ConversionError(found.group(1)) from error
+             | 'Write' >> beam.ParDo(write_shard))
+    except Exception as error:  # pylint: disable=broad-exception-caught
+      # Beam gives the error of a worker as the text of a traceback.
+      text = str(error).strip() or repr(error)
+      found = _SHARD_ERROR.search(text)
+      errors.append(found.group(1) if found else
+                    f'Apache Beam failed: {text.splitlines()[-1]}')
+    ended.set()
+
+  with contextlib.ExitStack() as stack:
+    if options.view_as(pipeline_options.StandardOptions).runner is None:
+      runner = _local_runner(options.view_as(
+          pipeline_options.DirectOptions).direct_num_workers)
+      stack.enter_context(_local_workers(on_death))
+    # Not in this thread, which could not be interrupted: Beam waits for its
+    # workers to end whatever happens, and for a killed one for ever.
+    threading.Thread(target=run, daemon=True).start()
+    while not ended.wait(_SECONDS_BETWEEN_LINES):
+      progress.print()
+  progress.print()
+  if errors:
+    raise ConversionError(errors[0])
 
 
 def _asked_for(sources: video_sources.Sources,
@@ -401,8 +427,8 @@ def convert(sources: video_sources.Sources,
     ]
     if missing:
       finished = len(sources.clips) - sum(len(s.clips) for s in missing)
-      with _Progress(output_dir, missing, finished).printed():
-        _run(missing, output_dir, sources.labels, settings, options)
+      _run(missing, _WriteShard(output_dir, sources.labels, settings), options,
+           _Progress(output_dir, missing, finished))
     dataset = _write_summary(sources, output_dir, asked_for, shards)
   except OSError as error:
     raise ConversionError(f'cannot write {error.filename or output_dir}: '
