@@ -20,10 +20,10 @@ r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
   python3 tools/videos_to_tfrecords.py --csv=train.csv --csv=validate.csv \
     --input_dir=clips --output_dir=records
 
-`input_dir` holds <split>/<class>/<video> with splits train, validation (or val,
-valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  All cores
-of the machine work.  An interrupted run goes on when it is started again.  The
-flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
+`input_dir` holds <split>/<class>/<video> with splits train, validation (or
+val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  All
+cores of the machine work.  An interrupted run goes on when it is started again.
+The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
 DataflowRunner and theirs; both folders must then be mounted on all workers.
 """
 

@@ -62,7 +62,8 @@ _CLIPS_PER_SHARD = 128
 # Fewer would leave cores without work.
 _MIN_SHARDS = 16
 _SECONDS_BETWEEN_LINES = 10.0
-_SHARD_ERROR = re.compile(r'ConversionError: (.*?)(?: \[while running |\\n|\n|$)')
+_SHARD_ERROR = re.compile(
+    r'ConversionError: (.*?)(?: \[while running |\\n|\n|$)')
 
 
 class ConversionError(ValueError):
@@ -159,27 +160,30 @@ class _Progress:
 
 def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
   """Beam's options; all cores of this machine unless they say otherwise."""
-  if not any(argument.startswith('--runner') for argument in arguments):
+  def has(flag):
+    return any(argument.startswith(flag) for argument in arguments)
+
+  local = not has('--runner')
+  if local:
     # The errors raised here say it better.
     for name in ('apache_beam', 'grpc'):
       logging.getLogger(name).setLevel(logging.CRITICAL)
   options = pipeline_options.PipelineOptions(list(arguments))
-  known = options.get_all_options(drop_default=True)
-  every = options.get_all_options(
-      drop_default=True, retain_unknown_options=True)
-  if options.view_as(pipeline_options.StandardOptions).runner is None:
-    unknown = sorted(every.keys() - known.keys())
+  if local:
+    unknown = sorted(
+        options.get_all_options(retain_unknown_options=True).keys() -
+        options.get_all_options().keys())
     if unknown:
-      raise ConversionError(f'--{unknown[0]} is a flag neither of this tool nor '
-                            'of Apache Beam on one machine.')
-    if 'direct_num_workers' not in known:
+      raise ConversionError(f'--{unknown[0]} is a flag neither of this tool '
+                            'nor of Apache Beam on one machine.')
+    if not has('--direct_num_workers'):
       options.view_as(pipeline_options.DirectOptions).direct_num_workers = len(
           os.sched_getaffinity(0))
   return options
 
 
-def _local_runner(num_workers: int) -> fn_runner.FnApiRunner:
-  """Runs a process a worker on this machine; for one worker, this process.
+def _process_runner() -> fn_runner.FnApiRunner:
+  """Runs a process a worker on this machine; to be used in `_processes`.
 
   Beam's own names for it will not do.  DirectRunner downloads a program before
   it falls back to this.  direct_running_mode=multi_processing breaks on a
@@ -187,8 +191,6 @@ def _local_runner(num_workers: int) -> fn_runner.FnApiRunner:
   are (their errors come another way), and it waits for ever for a worker that
   was killed.
   """
-  if num_workers == 1:
-    return fn_runner.FnApiRunner()
   return fn_runner.FnApiRunner(
       environments.SubprocessSDKEnvironment.from_command_string(
           f'"${_PYTHON}" -m apache_beam.runners.worker.sdk_worker_main '
@@ -196,20 +198,25 @@ def _local_runner(num_workers: int) -> fn_runner.FnApiRunner:
 
 
 @contextlib.contextmanager
-def _local_workers(on_death: Callable[[], None]) -> Iterator[None]:
+def _processes(on_death: Callable[[], None]) -> Iterator[None]:
   """Lets workers start as this process did, and tells if one is killed."""
   root = str(pathlib.Path(__file__).absolute().parents[3])
-  before = dict(os.environ)
-  os.environ[_PYTHON] = sys.executable
-  os.environ['PYTHONPATH'] = os.pathsep.join(
-      filter(None, (root, before.get('PYTHONPATH'))))
+  variables = {
+      _PYTHON: sys.executable,
+      'PYTHONPATH': os.pathsep.join(
+          filter(None, (root, os.environ.get('PYTHONPATH')))),
+  }
+  before = {name: os.environ.get(name) for name in variables}
+  os.environ.update(variables)
   handler = signal.signal(signal.SIGUSR1, lambda *_: on_death())
   try:
     yield
   finally:
     signal.signal(signal.SIGUSR1, handler)
-    os.environ.clear()
-    os.environ.update(before)
+    for name, value in before.items():
+      del os.environ[name]
+      if value is not None:
+        os.environ[name] = value
 
 
 def _run(shards: Sequence[video_records.Shard], write_shard: _WriteShard,
@@ -243,9 +250,12 @@ def _run(shards: Sequence[video_records.Shard], write_shard: _WriteShard,
 
   with contextlib.ExitStack() as stack:
     if options.view_as(pipeline_options.StandardOptions).runner is None:
-      runner = _local_runner(options.view_as(
-          pipeline_options.DirectOptions).direct_num_workers)
-      stack.enter_context(_local_workers(on_death))
+      direct = options.view_as(pipeline_options.DirectOptions)
+      if direct.direct_num_workers == 1:
+        runner = fn_runner.FnApiRunner()
+      else:
+        runner = _process_runner()
+        stack.enter_context(_processes(on_death))
     # Not in this thread, which could not be interrupted: Beam waits for its
     # workers to end whatever happens, and for a killed one for ever.
     threading.Thread(target=run, daemon=True).start()

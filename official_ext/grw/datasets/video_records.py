@@ -158,14 +158,13 @@ def write_record(file: BinaryIO, record: bytes):
 
 
 def _jpeg(image: np.ndarray, quality: int, path: str) -> bytes:
-  try:
-    _, encoded = cv2.imencode(
-        '.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-        (cv2.IMWRITE_JPEG_QUALITY, quality))
-  except cv2.error as error:
+  encodes, encoded = cv2.imencode(
+      '.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+      (cv2.IMWRITE_JPEG_QUALITY, quality))
+  if not encodes:
     height, width = image.shape[:2]
     raise video_decoding.VideoError(
-        path, f'no JPEG holds a frame of {width} x {height}') from error
+        path, f'no JPEG holds a frame of {width} x {height}')
   return encoded.tobytes()
 
 
@@ -199,7 +198,8 @@ def encode_clip(clip: video_sources.Clip, label_index: int,
     num_bytes += len(jpeg)
     if num_bytes > _MAX_RECORD_BYTES:
       raise video_decoding.VideoError(
-          clip.path, f'does not fit a record of 2 GiB: {seconds:.0f} s and more')
+          clip.path,
+          f'{seconds:.0f} s of it and more do not fit a record of 2 GiB')
     images.append(jpeg)
     timestamps.append(round(seconds * 1e6))
   assert shown is not None

@@ -139,15 +139,15 @@ def _split_folders(input_dir: str) -> Iterator[tuple[str, str]]:
     split = SPLITS.get(entry.name)
     if split is None:
       raise SourceError(
-          f'{input_dir}: expected folders named {", ".join(SPLITS)}, which hold '
-          f'a folder per class, not {entry.name!r}.')
+          f'{input_dir}: expected folders named {", ".join(SPLITS)}, which '
+          f'hold a folder per class, not {entry.name!r}.')
     if split in folders:
       raise SourceError(f'{folders[split]} and {entry.path} are both the '
                         f'{split} split; keep one.')
     folders[split] = entry.path
   if not folders:
-    raise SourceError(f'{input_dir} is empty: expected {_TRAIN}/<class>/<video> '
-                      'in it.')
+    raise SourceError(f'{input_dir} is empty: expected '
+                      f'{_TRAIN}/<class>/<video> in it.')
   yield from folders.items()
 
 
@@ -223,8 +223,8 @@ def _rows(path: str) -> Iterator[tuple[str, str, str, int, int]]:
         try:
           times = int(float(start)), int(float(end))
         except (ValueError, OverflowError) as error:
-          raise SourceError(f'{where}: time_start {start!r} and time_end {end!r}'
-                            ', expected seconds.') from error
+          raise SourceError(f'{where}: time_start {start!r} and time_end '
+                            f'{end!r}, expected seconds.') from error
         yield SPLITS[name], label, youtube_id, *times
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'cannot read {path}: {error}.') from error
