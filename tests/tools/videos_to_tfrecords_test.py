@@ -27,14 +27,14 @@ from tests import video_files
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'videos_to_tfrecords.py'
-MANY = 60
+MANY = 40
 
 
 @pytest.fixture(scope='module')
 def many(tmp_path_factory):
   """A folder of enough videos to be interrupted."""
   folder = tmp_path_factory.mktemp('many')
-  video = video_files.write_video(folder / 'a.mp4', 75, size=(640, 480))
+  video = video_files.write_video(folder / 'a.mp4', 50, size=(320, 240))
   for label in ('a', 'b'):
     (folder / 'videos' / 'train' / label).mkdir(parents=True)
     for i in range(MANY // 2):
@@ -47,7 +47,8 @@ def start(videos, output, *flags):
   # show that nothing need be installed.
   return subprocess.Popen(
     [sys.executable, str(TOOL), f'--input_dir={videos}',
-     f'--output_dir={output}', '--fps=25', '--num_shards=20', *flags],
+     f'--output_dir={output}', '--fps=25', '--short_side=240',
+     '--num_shards=20', *flags],
     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     start_new_session=True, cwd=videos.parent,
     env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'})
@@ -98,7 +99,7 @@ def test_what_was_interrupted_is_finished_by_the_same_command(
     many, reference, tmp_path, interruption):
   output = tmp_path / 'records'
   process = start(many, output, '--direct_num_workers=2')
-  wait_for(lambda: len(list(output.glob('reports/train-*.json'))) >= 3)
+  wait_for(lambda: len(list(output.glob('reports/train-*.json'))) >= 1)
   if interruption == 'kill':
     os.kill(process.pid, signal.SIGKILL)
   elif interruption == 'ctrl-c':
@@ -117,7 +118,7 @@ def test_what_was_interrupted_is_finished_by_the_same_command(
   time.sleep(1)
   finished = {path.name.removesuffix('.json')
               for path in output.glob('reports/train-*.json')}
-  assert 3 <= len(finished) < 20
+  assert 1 <= len(finished) < 20
   times = {name: (output / name).stat().st_mtime_ns for name in finished}
   code, _, errors = run(many, output, '--direct_num_workers=1')
   assert code == 0, errors
