@@ -132,13 +132,13 @@ def main(_):
   with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
     # Hard links are made to it, which other file systems do not allow.
-    video = folder / f'video{pathlib.Path(_VIDEO.value or ".mp4").suffix}'
+    video = folder / f'video{pathlib.Path(_VIDEO.value or "a.mp4").suffix}'
     if _VIDEO.value:
       shutil.copyfile(_VIDEO.value, video)
     else:
       make_video(video, 250)
     with av.open(str(video)) as container:
-      rate = float(container.streams.video[0].average_rate)
+      rate = float(container.streams.video[0].average_rate or 25)
 
     cores = os.sched_getaffinity(0)
     sources = link_clips(video, folder / 'few', _CLIPS.value)
