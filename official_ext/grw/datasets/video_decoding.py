@@ -37,12 +37,11 @@ _LARGEST_ROUNDING = 1e-3
 # frame, or be rounded.
 _DURATION_TOLERANCE_SECONDS = 0.1
 _DURATION_TOLERANCE_FRAMES = 2
-# swscale averages areas and converts colors in one pass, which is twice as fast
-# as to convert whole frames and let OpenCV average them, and closer to an
-# average taken in floating point (51 dB for 39 dB of a 720p frame at 256): the
-# rest of the flags turns its shortcuts off.  When enlarging, AREA is bilinear.
+# swscale averages areas and converts colors in one pass, faster than to convert
+# whole frames and let OpenCV average them, and closer to an average taken in
+# floating point.  The other flags give every processor the same pixels.  When
+# enlarging, AREA is bilinear.
 _AREA = (reformatter.Interpolation.AREA | reformatter.Interpolation.ACCURATE_RND
-         | reformatter.Interpolation.FULL_CHR_H_INT
          | reformatter.Interpolation.BITEXACT)
 
 
@@ -117,29 +116,32 @@ def _decode(container: av.container.InputContainer,
   """Decodes all frames; see `read_frames`."""
   interval = 1 / float(stream.average_rate) if stream.average_rate else 0.0
   promised = _promised_seconds(container, stream)
+  # Fractions, which PyAV multiplies with, take a tenth of the time of decoding.
+  ticks = {s.index: float(s.time_base or 0) for s in container.streams}
+  tick = ticks[stream.index]
   first: float | None = None
   start = seen = 0.0
   count = 0
   try:
     # All streams: a container promises the duration of the longest.
     for packet in container.demux():
-      if packet.pts is not None and packet.time_base:
-        seen = max(seen, float(
-            (packet.pts + (packet.duration or 0)) * packet.time_base))
+      if packet.pts is not None:
+        seen = max(seen, (packet.pts + (packet.duration or 0)) *
+                   ticks.get(packet.stream.index, 0.0))
       if packet.stream.index != stream.index:
         continue
       if packet.is_corrupt and strict:
         raise VideoError(path, f'truncated or corrupt after {count} frames')
       for frame in stream.decode(packet):
-        time = frame.time
+        time = None if frame.pts is None else frame.pts * tick
         if first is None:
           first = time or 0.0
         else:
           previous, start = start, max(
               start, time - first if time is not None else start + interval)
           interval = start - previous or interval
-        if frame.duration and frame.time_base:
-          interval = float(frame.duration * frame.time_base)
+        if frame.duration:
+          interval = frame.duration * tick
         count += 1
         yield _DecodedFrame(start, start + interval, frame)
   except av.error.FFmpegError as error:
@@ -273,8 +275,14 @@ def read_frames(path: str,
     for seconds, frame in timed:
       if frame is not converted:
         size = size or _output_size(frame, short_side)
-        scaled = scaler.reformat(
-            frame, *size, format='rgb24', interpolation=_AREA, threads=1)
+        try:
+          scaled = scaler.reformat(
+              frame, *size, format='rgb24', interpolation=_AREA, threads=1)
+        except av.error.FFmpegError as error:
+          raise VideoError(
+              path, f'cannot convert {frame.format.name} of {frame.width} x '
+              f'{frame.height} to RGB of {size[0]} x {size[1]}: '
+              f'{error.strerror}') from error
         image = _upright(scaled.to_ndarray(), frame)
         converted = frame
       yield TimedFrame(seconds, image)
