@@ -173,13 +173,19 @@ def write_yaml(path: str | os.PathLike, values: dict) -> str:
   return str(path)
 
 
+def program(path: str, *flags: str) -> list[str]:
+  """The command line of a program, with the tiny MoViNet registered."""
+  return [sys.executable, str(pathlib.Path(__file__).with_name('run_tiny.py')),
+          path, *flags]
+
+
 def command(config_file: str | os.PathLike, model_dir: str | os.PathLike,
             mode: str = 'train_and_eval', *flags: str) -> list[str]:
   """The driver's command line, with the tiny MoViNet registered."""
-  return [
-      sys.executable, str(pathlib.Path(__file__).with_name('tiny_train.py')),
-      '--experiment=movinet_grw_airplanes', f'--mode={mode}',
-      f'--config_file={config_file}', f'--model_dir={model_dir}', *flags]
+  return program(
+      'official_ext/grw/train.py', '--experiment=movinet_grw_airplanes',
+      f'--mode={mode}', f'--config_file={config_file}',
+      f'--model_dir={model_dir}', *flags)
 
 
 def scalars(folder: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:

@@ -12,7 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Runs the driver as a command, with the tiny MoViNet registered."""
+"""Runs a program of the project with the tiny MoViNet registered.
+
+  python3 tests/run_tiny.py official_ext/grw/train.py --mode=...
+"""
 
 import pathlib
 import runpy
@@ -24,6 +27,6 @@ if __name__ == '__main__':
   sys.path.insert(0, str(ROOT))
   from tests import tiny  # noqa: F401  # Registers the block specification.
 
-  # The driver replaces the first entry with the root, as for a script.
-  runpy.run_path(
-      str(ROOT / 'official_ext' / 'grw' / 'train.py'), run_name='__main__')
+  del sys.argv[0]
+  # A program replaces the first entry with the root, as for a script.
+  runpy.run_path(str(ROOT / sys.argv[0]), run_name='__main__')

@@ -1,0 +1,108 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""From a folder of videos to a TFLite file that names them: five commands."""
+
+import csv
+import json
+import subprocess
+
+from official.projects.movinet.modeling import movinet
+from official.projects.movinet.modeling import movinet_model
+import pytest
+import tensorflow as tf
+
+from tests import tiny
+from tests import video_files
+
+SIZE = 32
+CLASSES = ('still', 'rechts – schnell', 'down')
+CLIPS = {'train': 4, 'val': 2}
+
+
+def run(program, *flags):
+  result = subprocess.run(
+      tiny.program(program, *flags), capture_output=True, text=True,
+      check=False)
+  assert result.returncode == 0, result.stderr[-3000:]
+  return result.stdout + result.stderr
+
+
+@pytest.fixture(name='folder', scope='module')
+def folder_fixture(tmp_path_factory):
+  """Videos in folders by class, and a published checkpoint, as downloaded."""
+  folder = tmp_path_factory.mktemp('own')
+  for split, count in CLIPS.items():
+    for label, name in enumerate(CLASSES):
+      place = folder / 'videos' / split / name
+      place.mkdir(parents=True)
+      for number in range(count):
+        frames = tiny.clip(label, seed=100 * len(split) + 10 * label + number,
+                           frames=tiny.FRAMES, size=48)
+        video_files.write_frames(
+            place / f'{split} {number}.mp4', frames, rate=5)
+  published = movinet_model.MovinetClassifier(
+      movinet.Movinet('tiny', causal=True, conv_type='3d_2plus1d',
+                      se_type='2plus3d', activation='hard_swish',
+                      gating_activation='hard_sigmoid', use_sync_bn=False),
+      num_classes=600)
+  tf.train.Checkpoint(model=published).save(
+      str(folder / 'published' / 'ckpt'))
+  tiny.write_yaml(folder / 'tiny.yaml', {'task': {
+      'model': {'backbone': {'movinet': {'model_id': 'tiny'}},
+                'smoothing': {'window': 3},
+                'head': {'num_layers': 1, 'num_heads': 2}},
+      **{f'{split}_data': {
+          'feature_shape': [tiny.FRAMES, SIZE, SIZE, 3], 'min_image_size': SIZE,
+          'global_batch_size': 4} for split in ('train', 'validation')}}})
+  return folder
+
+
+def test_five_commands(folder):
+  converted = run(
+      'tools/videos_to_tfrecords.py', f'--input_dir={folder}/videos',
+      f'--output_dir={folder}/records', '--short_side=48')
+  info = json.loads((folder / 'records' / 'dataset.json').read_text())
+  assert info['splits']['train']['num_examples'] == 12, converted
+  assert info['num_classes'] == 3
+
+  experiment = '--experiment=movinet_grw_own_data'
+  trained = run(
+      'official_ext/grw/train.py', experiment, '--mode=train_and_eval',
+      f'--config_file={folder}/tiny.yaml', f'--model_dir={folder}/model',
+      f'--params_override=task.dataset_info={folder}/records/dataset.json,'
+      f'task.init_checkpoint={folder}/published')
+  assert 'backbone' in trained
+
+  as_trained = f'--config_file={folder}/model/params.yaml'
+  evaluated = run(
+      'official_ext/grw/train.py', experiment, '--mode=eval', as_trained,
+      f'--model_dir={folder}/model')
+  assert 'top-1' in evaluated and '95 % interval' in evaluated
+  with open(folder / 'model' / 'evaluation' / 'predictions.csv',
+            encoding='utf-8') as file:
+    predictions = list(csv.DictReader(file))
+  assert len(predictions) == 6
+
+  run('tools/export_tflite.py', experiment, as_trained,
+      f'--checkpoint={folder}/model', f'--output_dir={folder}/tflite')
+  assert (folder / 'tflite' / 'labels.txt').read_text(
+      encoding='utf-8').splitlines() == sorted(CLASSES)
+
+  predicted = run(
+      'tools/predict_video.py', f'--model={folder}/tflite',
+      f'--video={folder}/videos/val/down/val 0.mp4',
+      f'--output_dir={folder}/predicted')
+  assert any(name in predicted for name in CLASSES)
+  assert (folder / 'predicted' / 'annotated.mp4').exists()
