@@ -93,9 +93,9 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
                   split_head: bool = False) -> saved_model.Written:
   """Writes streaming TFLite files, and checks them against the model.
 
-  `tflite_stream.MODEL_FILE` has one signature, from `image` [1, 1, height, width, 3] float32
-  in [0, 1] and the states to `logits` [1, classes] and the states, all of
-  static shape, as clients of MoViNet's own TFLite files expect it.
+  `tflite_stream.MODEL_FILE` has one signature, from `image` [1, 1, height,
+  width, 3] float32 in [0, 1] and the states to `logits` [1, classes] and the
+  states, all of static shape, as clients of MoViNet's own TFLite files expect.
 
   With `split_head`, `SPLIT_FILE` has two that share weights: `encode`, from
   image and the backbone's states to `embedding` [1, D] and the states, and
