@@ -195,16 +195,27 @@ def _output_size(frame: av.VideoFrame,
   return max(round(width * scale), 1), max(round(height * scale), 1)
 
 
-def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-  """Turns and mirrors an image as the file says that it is to be shown."""
+def _orientation(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
+  """The a, b, c, d of how a frame is to be shown; None: as it is.
+
+  They are of the display matrix [[a, b, u], [c, d, v], [x, y, w]]: (p, q) is
+  shown at (a·p + c·q, b·p + d·q) and an offset.
+  """
   # Typed as a dict of other things than it holds.
   side_data: Any = frame.side_data
   data = side_data.get(sidedata.Type.DISPLAYMATRIX)
   if data is None:
-    return image
-  # [[a, b, u], [c, d, v], [x, y, w]]: (p, q) is shown at (a·p + c·q, b·p + d·q)
-  # and an offset.
+    return None
   a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
+  return a, b, c, d
+
+
+def _upright(image: np.ndarray,
+             orientation: tuple[int, int, int, int] | None) -> np.ndarray:
+  """Turns and mirrors an image as the file says that it is to be shown."""
+  if orientation is None:
+    return image
+  a, b, c, d = orientation
   if abs(b) + abs(c) > abs(a) + abs(d):
     image = image.transpose(1, 0, 2)
     a, d = c, b
@@ -227,7 +238,7 @@ def read_frames(path: str,
   out.  A video of one frame gives at least one.
 
   Frames are turned and mirrored as the file says they are to be shown.  Pixels
-  are taken as square.  All frames have the size of the first.
+  are taken as square.  All frames have the size and orientation of the first.
 
   Args:
     path: of the file.
@@ -269,12 +280,17 @@ def read_frames(path: str,
       rounding = min(float(stream.time_base or 0), _LARGEST_ROUNDING)
       timed = _resample(decoded, frames_per_second, rounding)
     size: tuple[int, int] | None = None
+    orientation: tuple[int, int, int, int] | None = None
     scaler = reformatter.VideoReformatter()
     converted: av.VideoFrame | None = None
     image = np.empty((0, 0, 3), np.uint8)
     for seconds, frame in timed:
       if frame is not converted:
-        size = size or _output_size(frame, short_side)
+        if size is None:
+          size = _output_size(frame, short_side)
+          # Not of each frame: it and its side data refer to each other, so that
+          # it would stay in memory until it is collected.
+          orientation = _orientation(frame)
         try:
           scaled = scaler.reformat(
               frame, *size, format='rgb24', interpolation=_AREA, threads=1)
@@ -283,6 +299,6 @@ def read_frames(path: str,
               path, f'cannot convert {frame.format.name} of {frame.width} x '
               f'{frame.height} to RGB of {size[0]} x {size[1]}: '
               f'{error.strerror}') from error
-        image = _upright(scaled.to_ndarray(), frame)
+        image = _upright(scaled.to_ndarray(), orientation)
         converted = frame
       yield TimedFrame(seconds, image)
