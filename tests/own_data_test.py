@@ -93,7 +93,9 @@ def test_five_commands(folder):
   with open(folder / 'model' / 'evaluation' / 'predictions.csv',
             encoding='utf-8') as file:
     predictions = list(csv.DictReader(file))
-  assert len(predictions) == 6
+  assert {row['clip'] for row in predictions} == {
+      f'{name}/val {number}.mp4' for name in CLASSES for number in range(2)}
+  assert all(row['clip'].startswith(row['label']) for row in predictions)
 
   run('tools/export_tflite.py', experiment, as_trained,
       f'--checkpoint={folder}/model', f'--output_dir={folder}/tflite')

@@ -79,7 +79,7 @@ def record(frames: Iterable[np.ndarray], label: int,
   example = tf.train.SequenceExample()
   example.context.feature['clip/label/index'].int64_list.value.append(label)
   if source:
-    example.context.feature['clip/source_id'].bytes_list.value.append(
+    example.context.feature['clip/media_id'].bytes_list.value.append(
         source.encode())
   images = example.feature_lists.feature_list['image/encoded']
   for frame in frames:

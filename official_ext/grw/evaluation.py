@@ -175,7 +175,9 @@ def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
        for true, said, _ in pairs], fontsize=9)
   axes.invert_yaxis()
   axes.margins(y=0.01)
-  axes.set_xlim(0, 1.3 * max(shares, default=1))  # Room for the counts.
+  largest = max(shares, default=1)
+  axes.set_xlim(0, 1.3 * largest)  # Room for the counts.
+  axes.set_xticks([tick for tick in axes.get_xticks() if tick <= largest])
   axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
   axes.set_xlabel('share of the true class’s clips')
   axes.spines[['top', 'right']].set_visible(False)

@@ -225,7 +225,7 @@ def test_square_frames_are_trained_on_too_unless_augmented(folder):
 def test_records_name_their_source(tmp_path):
   name = 'train/Kätzchen/größe.mp4'
   example = tf.train.SequenceExample.FromString(encode(clip(0)))
-  example.context.feature['clip/source_id'].bytes_list.value.append(
+  example.context.feature['clip/media_id'].bytes_list.value.append(
     name.encode())
   write(tmp_path / 'a', [example.SerializeToString(), encode(clip(1))])
   (features, _), = video_input.build_video_dataset(config(tmp_path / 'a'))

@@ -42,7 +42,7 @@ BAD_RECORDS = 'bad_records'
 # zero-padded UTF-8 bytes, since not every device takes strings.
 SOURCE_ID = 'source_id'
 SOURCE_ID_BYTES = 256
-SOURCE_ID_KEY = 'clip/source_id'
+SOURCE_ID_KEY = 'clip/media_id'
 # Where a decoded record comes from, for messages.
 LOCATION = 'location'
 
