@@ -328,7 +328,10 @@ def new_target(file: str, root: pathlib.Path, owners: dict[str, str]) -> Target:
     )
   if file.startswith('tools/'):
     return Target(rule='py_binary', name=path.stem, srcs=(file,), main=file)
-  if str(path.parent) in ('official_ext/grw', 'tests'):
+  if file.startswith('tests/'):  # A module that tests share.
+    name = '_'.join(path.with_suffix('').parts)
+    return Target(rule='py_library', name=name, srcs=(file,))
+  if str(path.parent) == 'official_ext/grw':
     # A module that is no part of a package is a library of its own; the plain
     # name is the tool's, where there is one.
     tool = (root / 'tools' / path.name).exists()
@@ -354,6 +357,11 @@ def as_text(target: Target) -> str:
   return '\n'.join([
     f'{target.rule}(',
     f'    name = "{target.name}",',
+    *(
+      ['    testonly = True,']
+      if target.rule == 'py_library' and target.srcs[0].startswith('tests/')
+      else []
+    ),
     *listed('srcs', (f'"{src}"' for src in target.srcs)),
     *listed('args', (f'"{arg}"' for arg in target.args)),
     *([f'    main = "{target.main}",'] if target.main else []),
@@ -682,6 +690,16 @@ def test_a_new_file_of_a_package_is_named_with_its_line(project):
   assert problem.endswith(
     "srcs of 'losses':\n        \"official_ext/grw/losses/order.py\","
   )
+
+
+def test_a_module_that_tests_share_is_a_library_of_tests(project):
+  _write(project, 'tests/losses/windows.py', 'import numpy\n')
+  (problem,) = build_problems(project)
+  text = problem.split('\n', 1)[1]
+  assert 'name = "tests_losses_windows",\n    testonly = True,' in text
+  with (project / 'BUILD').open('a') as build:
+    build.write(text)
+  assert build_problems(project) == []
 
 
 def test_a_new_test_is_named_with_a_target_that_mends_it(project):

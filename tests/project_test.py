@@ -45,7 +45,10 @@ MACHINE_STRINGS = (
 
 def text_files() -> list[pathlib.Path]:
   """Returns the text files of the project, tool caches left out."""
-  files = [path for path in ROOT.iterdir() if path.is_file()]
+  # In a worktree, .git is a file that says where the repository is.
+  files = [
+    path for path in ROOT.iterdir() if path.is_file() and path.name != '.git'
+  ]
   for folder in SOURCE_FOLDERS:
     files += [path for path in (ROOT / folder).rglob('*') if path.is_file()]
   binary = {'.npz', '.npy', '.png', '.jpg', '.gif', '.mp4', '.pyc', '.tfrecord'}

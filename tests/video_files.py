@@ -29,13 +29,13 @@ _FIXED_POINT = 1 << 16
 
 # As [[a, b], [c, d]] in MP4's 'tkhd': (p, q) goes to (a·p + c·q, b·p + d·q).
 ORIENTATIONS = {
-  'as it is': ((1, 0), (0, 1)),
-  'quarter turn clockwise': ((0, 1), (-1, 0)),
-  'half turn': ((-1, 0), (0, -1)),
-  'quarter turn counterclockwise': ((0, -1), (1, 0)),
-  'mirrored': ((-1, 0), (0, 1)),
-  'mirrored upside down': ((1, 0), (0, -1)),
-  'transposed': ((0, 1), (1, 0)),
+    'as it is': ((1, 0), (0, 1)),
+    'quarter turn clockwise': ((0, 1), (-1, 0)),
+    'half turn': ((-1, 0), (0, -1)),
+    'quarter turn counterclockwise': ((0, -1), (1, 0)),
+    'mirrored': ((-1, 0), (0, 1)),
+    'mirrored upside down': ((1, 0), (0, -1)),
+    'transposed': ((0, 1), (1, 0)),
 }
 
 
@@ -80,10 +80,10 @@ def write_video(
   """
   path = str(path)
   codec = codec or {'avi': 'mpeg4', 'webm': 'libvpx'}.get(
-    path.rsplit('.')[-1], 'libx264')
+      path.rsplit('.')[-1], 'libx264')
   with av.open('file:' + path, 'w', options=options or {}) as container:
     stream = typing.cast(
-      av.VideoStream, container.add_stream(codec, rate=rate))
+        av.VideoStream, container.add_stream(codec, rate=rate))
     stream.width, stream.height = size
     odd = size[0] % 2 or size[1] % 2
     stream.pix_fmt = 'yuv444p' if odd and codec == 'libx264' else 'yuv420p'
@@ -93,8 +93,8 @@ def write_video(
     if audio:
       sound = container.add_stream('aac', rate=8000, layout='mono')
       silence = av.AudioFrame.from_ndarray(
-        np.zeros((1, int(8000 * num_frames / rate)), np.float32), 'fltp',
-        'mono')
+          np.zeros((1, int(8000 * num_frames / rate)), np.float32), 'fltp',
+          'mono')
       silence.sample_rate = 8000
       silence.pts = 0
       container.mux([*sound.encode(silence), *sound.encode()])
@@ -156,7 +156,7 @@ def set_orientation(path: str, orientation: str):
   # Version 0: 40 bytes of other fields between the name and the matrix.
   start = data.index(b'tkhd') + 44
   matrix = struct.pack('>9i', *(value * _FIXED_POINT for value in (
-    a, b, 0, c, d, 0, 0, 0)), 1 << 30)
+      a, b, 0, c, d, 0, 0, 0)), 1 << 30)
   with open(path, 'wb') as f:
     f.write(data[:start] + matrix + data[start + len(matrix):])
 

@@ -17,7 +17,6 @@
 import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
-from official.projects.movinet.modeling import movinet
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -29,17 +28,11 @@ from official_ext.grw.losses import grw_smoothing
 from tests import tiny
 
 SIZE, FRAMES, CLASSES, BATCH = 32, 10, 3, 4
-movinet.BLOCK_SPECS.setdefault('grw_task_tiny', (
-    movinet.StemSpec(filters=8, kernel_size=movinet.K13, strides=movinet.S12),
-    movinet.MovinetBlockSpec(
-        base_filters=8, expand_filters=(16,), kernel_sizes=(movinet.K33,),
-        strides=(movinet.S12,)),
-    movinet.HeadSpec(project_filters=16, head_filters=16)))
 
 
 def make_task(**model_overrides):
   config = exp_factory.get_exp_config('movinet_grw_airplanes').task
-  config.model.backbone = grw_cfg.movinet_backbone('grw_task_tiny', stream=True)
+  config.model.backbone = grw_cfg.movinet_backbone('tiny', stream=True)
   config.model.backbone.movinet.stochastic_depth_drop_rate = 0.0
   config.model.override(model_overrides)
   for data in (config.train_data, config.validation_data):

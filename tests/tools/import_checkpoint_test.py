@@ -36,7 +36,7 @@ import yaml
 from official_ext.grw import train
 from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
-from tests import tiny
+from tests import tiny  # noqa: F401  # Registers the block specification.
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
 from tools import import_checkpoint
@@ -256,7 +256,3 @@ def test_an_unregistered_model_id_is_an_error(published, tmp_path, monkeypatch):
   with pytest.raises(ValueError, match='register its specification'):
     import_checkpoint.import_checkpoint(
         str(tmp_path / 'published'), str(tmp_path / 'imported'))
-
-
-def test_tiny_is_registered():
-  assert 'tiny' in movinet.BLOCK_SPECS and tiny.CLASSES == 3
