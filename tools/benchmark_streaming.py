@@ -265,13 +265,12 @@ def main(_):
          'memory, MiB', f'MiB from frame 1,000 to {_MEMORY_FRAMES.value:,}'],
         rows))
     frames = rendered_video(size, _AGREEMENT_FRAMES.value)
-    for head in ('head each', 'causal head'):
-      float32, *_, int8 = [
-          candidate.path for candidate in found if head in candidate.name]
-      weights = ('trained' if _CHECKPOINT.value and (
-          config.task.model.head.causal == (head == 'causal head'))
-                 else 'random')
-      print(f'\nfloat32 and dynamic int8, {head}, {weights} weights:\n'
+    for causal, head in enumerate(['GRW, head each', 'GRW, causal head']):
+      float32, *_, int8 = [candidate.path for candidate in found
+                           if candidate.name.startswith(head)]
+      trained = _CHECKPOINT.value and config.task.model.head.causal == causal
+      print(f'\n{head}… frame, {"trained" if trained else "random"} weights, '
+            'dynamic int8 against float32:\n'
             + agreement(float32, int8, frames))
 
 
