@@ -53,9 +53,9 @@ _VIDEO = flags.DEFINE_string(
     'video', None, 'Video to convert; by default one of 10 s, 340 x 256 at 25 '
     'frames/s in H.264, is made.')
 _CLIPS = flags.DEFINE_integer(
-    'clips', 40, 'Copies of it against the bare loop.', lower_bound=1)
+    'clips', 120, 'Copies of it against the bare loop.', lower_bound=1)
 _CLIPS_OF_TWO = flags.DEFINE_integer(
-    'clips_of_two', 400, 'Copies of it for one process against two.',
+    'clips_of_two', 600, 'Copies of it for one process against two.',
     lower_bound=2)
 _REPEATS = flags.DEFINE_integer('repeats', 3, 'Of each time.', lower_bound=1)
 _MEMORY_CLIPS = flags.DEFINE_list(

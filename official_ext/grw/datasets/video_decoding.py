@@ -41,8 +41,9 @@ _DURATION_TOLERANCE_FRAMES = 2
 # whole frames and let OpenCV average them, and closer to an average taken in
 # floating point.  The other flags give every processor the same pixels.  When
 # enlarging, AREA is bilinear.
-_AREA = (reformatter.Interpolation.AREA | reformatter.Interpolation.ACCURATE_RND
-         | reformatter.Interpolation.BITEXACT)
+_AREA = (int(reformatter.Interpolation.AREA)
+         | 0x40000  # SWS_ACCURATE_RND, which older PyAV does not name.
+         | 0x80000)  # SWS_BITEXACT.
 
 
 class VideoError(ValueError):
