@@ -38,16 +38,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.serving import export  # noqa: E402
+from official_ext.grw.serving import saved_model  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
     'checkpoint', None, 'Whatever task.init_checkpoint takes.')
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir', None, 'Folder to make for the SavedModel.')
 _KIND = flags.DEFINE_enum(
-    'kind', 'clip', ['clip', 'stream'],
+    'kind', 'clip', saved_model.KINDS,
     'Whole clips at once, or frames as they come, with states.')
 _INPUT_TYPE = flags.DEFINE_enum(
-    'input_type', 'float32', ['float32', 'uint8'],
+    'input_type', 'float32', saved_model.INPUT_TYPES,
     'float32 in [0, 1] at the size of the model, or uint8 of any size.')
 _LABELS = flags.DEFINE_string(
     'labels', None, 'Class names, one a line; by default task.labels.')
