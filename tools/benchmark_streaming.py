@@ -246,7 +246,9 @@ def main(_):
   print(f'{benchmark.machine()}; TensorFlow {tf.__version__}; frames of '
         f'{size} x {size}, streams of {num_frames}')
   with tempfile.TemporaryDirectory() as folder:
+    print('converting…', file=sys.stderr, flush=True)
     found = candidates(config, folder)
+    print('timing…', file=sys.stderr, flush=True)
     video = rendered_video(size, num_frames)[:, np.newaxis, np.newaxis]
     seconds = [benchmark.medians(
         [candidate.stream(video, threads) for candidate in found],
