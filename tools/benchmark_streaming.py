@@ -69,6 +69,9 @@ _AGREEMENT_FRAMES = flags.DEFINE_integer(
 _MEMORY_FRAMES = flags.DEFINE_integer(
     'memory_frames', 10_000, 'Frames to watch memory over.', lower_bound=1000)
 
+BIDIRECTIONAL = 'GRW, head'
+CAUSAL = 'GRW, causal head each frame'
+
 # Alone in its process: imports LiteRT and NumPy, and prints MiB at its peak
 # above them, and how much frames 1,000 to the last added.
 _MEMORY = '''
@@ -156,7 +159,7 @@ def grw_files(config, folder: str, causal: bool,
               quantizations: list[str]) -> dict[str, str]:
   """Folders of the GRW model, by quantization."""
   config = config.replace(task={'model': {'head': {'causal': causal}}})
-  if _CHECKPOINT.value and causal == config.task.model.head.causal:
+  if _CHECKPOINT.value:
     model = saved_model.build_trained_model(config, _CHECKPOINT.value)
   else:
     tf_keras.utils.set_random_seed(0)
@@ -184,23 +187,25 @@ def candidates(config, folder: str) -> list[Candidate]:
   """Converts all that is compared; the first is the reference."""
   model_id = config.task.model.backbone.movinet.model_id.upper()
   window = config.task.model.smoothing.window
-  both = grw_files(
-      config, folder, False, ['float32', 'float16', 'dynamic_int8'])
-  causal = grw_files(config, folder, True, ['float32', 'dynamic_int8'])
-
-  def model_file(path):
-    return os.path.join(path, tflite_stream.MODEL_FILE)
-
-  return [
-      Candidate(f'stock MoViNet-{model_id}-Stream, float32',
-                stock_file(config, folder)),
-      Candidate('GRW, encode alone, float32',
-                os.path.join(both['float32'], tflite.SPLIT_FILE), 'encode'),
-      *[Candidate(f'GRW, head each {window}th frame, {name}', model_file(path))
-        for name, path in both.items()],
-      *[Candidate(f'GRW, causal head each frame, {name}', model_file(path))
-        for name, path in causal.items()],
-  ]
+  found = [Candidate(f'stock MoViNet-{model_id}-Stream, float32',
+                     stock_file(config, folder))]
+  # Weights are of one kind of head.
+  heads = ([config.task.model.head.causal] if _CHECKPOINT.value
+           else [False, True])
+  for causal in heads:
+    paths = grw_files(config, folder, causal, (
+        ['float32', 'dynamic_int8'] if causal else
+        ['float32', 'float16', 'dynamic_int8']))
+    if not causal:
+      found.append(Candidate(
+          'GRW, encode alone, float32',
+          os.path.join(paths['float32'], tflite.SPLIT_FILE), 'encode'))
+    name = CAUSAL if causal else f'{BIDIRECTIONAL} each {window}th frame'
+    found += [
+        Candidate(f'{name}, {quantization}',
+                  os.path.join(path, tflite_stream.MODEL_FILE))
+        for quantization, path in paths.items()]
+  return found
 
 
 def memory(path: str) -> tuple[float, float]:
@@ -267,13 +272,13 @@ def main(_):
          'memory, MiB', f'MiB from frame 1,000 to {_MEMORY_FRAMES.value:,}'],
         rows))
     frames = rendered_video(size, _AGREEMENT_FRAMES.value)
-    for causal, head in enumerate(['GRW, head each', 'GRW, causal head']):
-      float32, *_, int8 = [candidate.path for candidate in found
-                           if candidate.name.startswith(head)]
-      trained = _CHECKPOINT.value and config.task.model.head.causal == causal
-      print(f'\n{head}… frame, {"trained" if trained else "random"} weights, '
-            'dynamic int8 against float32:\n'
-            + agreement(float32, int8, frames))
+    for head in (BIDIRECTIONAL, CAUSAL):
+      paths = [candidate.path for candidate in found
+               if candidate.name.startswith(head)]
+      if paths:
+        weights = 'trained' if _CHECKPOINT.value else 'random'
+        print(f'\n{head}, {weights} weights, dynamic int8 against float32:\n'
+              + agreement(paths[0], paths[-1], frames))
 
 
 if __name__ == '__main__':
