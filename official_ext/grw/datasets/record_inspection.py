@@ -29,6 +29,7 @@ import tensorflow as tf
 from official_ext.grw.configs import grw as grw_config
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
+from official_ext.grw.datasets import video_records
 
 _INCHES_PER_FRAME = 1.2
 _DPI = 100
@@ -209,10 +210,5 @@ def contact_sheet(samples: Sequence[bytes], labels: Sequence[str], path: str,
             expand_animations=False).numpy())
       except (tf.errors.OpError, IndexError):
         continue
-  unfinished = f'{path}.unfinished-{os.getpid()}'
-  try:
-    sheet.savefig(unfinished, format='png')
-    os.replace(unfinished, path)
-  finally:
-    if os.path.exists(unfinished):
-      os.remove(unfinished)
+  with video_records.written_whole(path) as file:
+    sheet.savefig(file, format='png')
