@@ -280,6 +280,7 @@ HEADS: dict[str, dict] = {
     'temporal': {},
     'causal': {'head': {'causal': True}},
     'movinet': {'head': {'type': 'movinet'}},
+    'linear': {'head': {'type': 'linear'}},
     'intermediate': {
         'smoothing': {'placement': 'intermediate',
                       'endpoint': 'block1_layer0'},

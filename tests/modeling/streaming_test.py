@@ -24,6 +24,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import backbones
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
@@ -42,6 +43,7 @@ HEADS: dict[str, dict] = {
         'smoothing': {'placement': 'intermediate'}},
     'none, movinet': {
         'smoothing': {'placement': 'none'}, 'head': {'type': 'movinet'}},
+    'final, linear': {'head': {'type': 'linear'}},
     'positions in the backbone': {
         'backbone': {'movinet': {'use_positional_encoding': True}}},
 }
@@ -68,7 +70,8 @@ def embeddings_of(name):
   """Clips to what the classifier's head is given."""
   model = classifier(name)
   head = [layer for layer in model.layers
-          if layer.name in ('grw_head', 'grw_classifier_head')][0]
+          if layer.name in ('grw_head', 'grw_classifier_head',
+                            'grw_linear_head')][0]
   encoder = tf_keras.Model(model.input, head.input)
   return head, tf.function(encoder, input_signature=[
       {'image': tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)}])
@@ -105,7 +108,7 @@ def expected(name, clips):
     if head.causal:
       return causal_logits(head, embeddings)
     return head(embeddings[:, -N:])
-  # The head of MoViNet takes the mean over frames, of which each one's own part
+  # The other heads take the mean over frames, of which each one's own part
   # is the difference of two means.
   sums = [n * encode({'image': clips[:, :n]})
           for n in (clips.shape[1] - N, clips.shape[1])]
@@ -225,12 +228,12 @@ def test_wrong_states_are_named(change, message):
 @pytest.mark.parametrize('config, message', [
     (grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('a0', stream=False)),
      'MoViNet-A0 Base.*not causal'),
-    (grw_cfg.GrwModel(backbone=grw_cfg.movinet.Backbone3D(type='resnet_3d')),
+    (grw_cfg.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
      'resnet_3d.*not causal'),
 ])
 def test_a_backbone_that_looks_ahead_is_refused(config, message):
   with pytest.raises(ValueError, match=message):
-    streaming.check_streamable(config)
+    backbones.with_states(config.backbone)
 
 
 @pytest.mark.parametrize('name, frames, every, message', [

@@ -31,11 +31,12 @@ from official.projects.movinet.configs import movinet
 from official.vision.configs import common
 from official.vision.configs import video_classification
 
+from official_ext.grw.configs import backbones
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.optimization import config as optimization
 
 PLACEMENTS = ('final', 'intermediate', 'none')
-HEADS = ('temporal', 'movinet')
+HEADS = ('temporal', 'movinet', 'linear')
 RESIZES = ('keep_aspect', 'square')
 CLIP_STARTS = ('middle', 'start')
 MIN_WINDOW = 3
@@ -85,7 +86,8 @@ class Head(hyperparams.Config):
 
   Attributes:
     type: 'temporal', the published GRW head: a small transformer over frames;
-      or 'movinet', the stock classifier head on the mean over frames.
+      'movinet', the stock classifier head on the mean over frames; or 'linear',
+      a dense layer on that mean, as most other video models have.
     embedding_dim: D, the width of the embeddings; 0 takes the backbone's.
     num_layers: transformer blocks.
     num_heads: attention heads; must divide D.
@@ -117,7 +119,7 @@ class GrwModel(video_classification.VideoClassificationModel):
     norm_activation: batch norm of the backbone.
   """
   model_type: str = 'grw'
-  backbone: movinet.Backbone3D = dataclasses.field(
+  backbone: backbones.Backbone3D = dataclasses.field(
       default_factory=lambda: movinet_backbone('a0', stream=True))
   norm_activation: common.NormActivation = dataclasses.field(
       default_factory=lambda: common.NormActivation(  # pylint: disable=g-long-lambda
@@ -403,7 +405,7 @@ def validate_trainer(trainer: cfg.TrainerConfig):
     optimizer.two_rate_adamw.validate()
 
 
-def movinet_backbone(model_id: str, stream: bool) -> movinet.Backbone3D:
+def movinet_backbone(model_id: str, stream: bool) -> backbones.Backbone3D:
   """A MoViNet as published, with one feature vector a frame at its end.
 
   Args:
@@ -423,7 +425,7 @@ def movinet_backbone(model_id: str, stream: bool) -> movinet.Backbone3D:
       activation='hard_swish' if stream else 'swish',
       gating_activation='grw>hard_sigmoid' if stream else 'sigmoid',
       average_pooling_type='2d')
-  return movinet.Backbone3D(type='movinet', movinet=config)
+  return backbones.Backbone3D(type='movinet', movinet=config)
 
 
 def _experiment(model: GrwModel,

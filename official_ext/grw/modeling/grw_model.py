@@ -76,6 +76,43 @@ class Beside(tf_keras.layers.Layer):
     return tf.identity(inputs[0])
 
 
+@tf_keras.utils.register_keras_serializable(package='grw')
+class LinearHead(tf_keras.layers.Layer):
+  """The mean vector of a clip, [batch, 1, 1, 1, C], to [batch, classes].
+
+  It stands where MoViNet's ClassifierHead may, and takes what that takes.
+  """
+
+  def __init__(self, num_classes: int, dropout_rate: float = 0.0,
+               kernel_regularizer: Any = None, **kwargs):
+    """Initialises the head.
+
+    Args:
+      num_classes: width of the float32 logits.
+      dropout_rate: before the dense layer, in [0, 1).
+      kernel_regularizer: of the dense layer.
+      **kwargs: of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.dropout = tf_keras.layers.Dropout(dropout_rate)
+    self.classifier = tf_keras.layers.Dense(
+        num_classes, kernel_regularizer=kernel_regularizer, dtype='float32',
+        name='classifier')
+
+  def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    clip = self.dropout(inputs[:, 0, 0, 0], training=training)
+    return self.classifier(clip)
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+        **super().get_config(),
+        'num_classes': self.classifier.units,
+        'dropout_rate': self.dropout.rate,
+        'kernel_regularizer': tf_keras.regularizers.serialize(
+            self.classifier.kernel_regularizer),
+    }
+
+
 def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
   """[batch, N, H, W, C] features to their spatial mean [batch, N, C]."""
   if features.shape.rank != 5:
@@ -83,6 +120,11 @@ def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
         f'Endpoint {name!r} has shape {features.shape}; GRW-smoothing needs '
         '[batch, frames, height, width, channels].')
   return tf.reduce_mean(features, axis=[2, 3])
+
+
+def last_endpoint(endpoints: Mapping[Any, Any]) -> Any:
+  """The name of the features that a classifier reads, as in stock."""
+  return 'head' if 'head' in endpoints else max(endpoints)
 
 
 def _check_window(vectors: tf.Tensor, name: str, window: int,
@@ -118,7 +160,7 @@ class _AfterBackbone:
     config, head = model_config.smoothing, model_config.head
     self._config = config
     self._head_type = head.type
-    self._last = 'head' if 'head' in endpoints else max(endpoints)
+    self._last = last_endpoint(endpoints)
     features = _frame_vectors(endpoints[self._last], self._last)
     self.smooth = grw_smoothing.GrwSmoothing(
         window=config.window, alpha=config.alpha, weight=config.weight,
@@ -162,6 +204,10 @@ class _AfterBackbone:
           stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
           kernel_regularizer=regularizer,
           name='grw_head')
+    elif head.type == 'linear':
+      self._head = LinearHead(
+          num_classes, model_config.dropout_rate, regularizer,
+          name='grw_linear_head')
     else:
       self._head = movinet_layers.ClassifierHead(
           head_filters=head_filters,

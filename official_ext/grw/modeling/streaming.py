@@ -26,6 +26,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import backbones
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import temporal_head
@@ -38,6 +39,8 @@ _EMBEDDINGS = 'state_grw_embeddings'
 _LOGITS = 'state_grw_logits'
 # Inputs that a backbone with one feature vector a frame declares and ignores.
 _UNUSED = 'state_head_pool_'
+_HEAD_NAMES = {'temporal': 'grw_head', 'movinet': 'grw_classifier_head',
+               'linear': 'grw_linear_head'}
 
 
 class StreamingClassifier(tf_keras.Model):
@@ -71,7 +74,7 @@ class StreamingClassifier(tf_keras.Model):
     super().__init__(**kwargs)
     config = grw_cfg.GrwModel()
     config.override(classifier.get_config()['model_config'])
-    check_streamable(config)
+    config.backbone = backbones.with_states(config.backbone)
     self._causal_head = config.head.type == 'temporal' and config.head.causal
     if num_frames < 2:
       raise ValueError(f'num_frames={num_frames}: expected at least 2.')
@@ -82,8 +85,6 @@ class StreamingClassifier(tf_keras.Model):
           f'classify_every={classify_every}: expected 1 or more.')
     self.num_frames = num_frames
     self.classify_every = classify_every
-    config.backbone.movinet.override(
-        {'use_external_states': True, 'output_states': True})
     self._backbone = grw_model.build_backbone(
         tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config)
     copy_weights(classifier.backbone, self._backbone)
@@ -91,10 +92,10 @@ class StreamingClassifier(tf_keras.Model):
     self._embedding = (classifier.get_layer('grw_embedding')
                        if 'grw_embedding' in names else None)
     self._temporal = config.head.type == 'temporal'
-    self._head = classifier.get_layer(
-        'grw_head' if self._temporal else 'grw_classifier_head')
+    self._head = classifier.get_layer(_HEAD_NAMES[config.head.type])
+    self._last = grw_model.last_endpoint(self._backbone.output_shape[0])
     features = (self._embedding.output_shape if self._embedding is not None
-                else classifier.backbone.output_shape[0]['head'])
+                else self._backbone.output_shape[0][self._last])
     self._dim = features[-1]
     self._num_classes = classifier.output_shape[-1]
 
@@ -175,7 +176,7 @@ class StreamingClassifier(tf_keras.Model):
         for name, spec in specs.items()}
     endpoints, states = self._backbone({**states, 'image': image})
     features = tf.cast(
-        tf.reduce_mean(endpoints['head'], axis=[2, 3]), tf.float32)
+        tf.reduce_mean(endpoints[self._last], axis=[2, 3]), tf.float32)
     if self._embedding is not None:
       features = self._embedding(features)
     return features, {name: state for name, state in states.items()
@@ -267,23 +268,6 @@ class StreamingClassifier(tf_keras.Model):
             f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
             f'{tuple(spec.shape)} for images of shape '
             f'{tuple(inputs["image"].shape)}; start anew with init_states.')
-
-
-def check_streamable(config: grw_cfg.GrwModel):
-  """Raises ValueError for a model that cannot take its video frame by frame."""
-  backbone = config.backbone
-  if backbone.type != 'movinet' or not backbone.movinet.causal:
-    model = (f'MoViNet-{backbone.movinet.model_id.upper()} Base'
-             if backbone.type == 'movinet' else backbone.type)
-    raise ValueError(
-        f'task.model.backbone is {model}, which is not causal and sees frames '
-        'to come: it cannot stream. Export its clip model, or train a stream '
-        'backbone (task.model.backbone.movinet.causal=true).')
-  if backbone.movinet.average_pooling_type != '2d':
-    raise ValueError(
-        'task.model.backbone.movinet.average_pooling_type='
-        f'{backbone.movinet.average_pooling_type!r}: expected \'2d\', one '
-        'feature vector a frame.')
 
 
 def copy_weights(source: tf_keras.Model, target: tf_keras.Model):

@@ -20,10 +20,10 @@ import os
 import numpy as np
 from official.core import config_definitions as cfg
 
+from official_ext.grw.configs import backbones
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
@@ -101,7 +101,7 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   if kind == 'stream':
-    streaming.check_streamable(params.task.model)
+    backbones.with_states(params.task.model.backbone)
   write = (saved_model.export_stream_model if kind == 'stream'
            else saved_model.export_clip_model)
   data = params.task.validation_data
@@ -131,7 +131,7 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   tflite.check_quantization(quantization)
-  streaming.check_streamable(params.task.model)
+  backbones.with_states(params.task.model.backbone)
   data = params.task.validation_data
   if classify_every is None:
     classify_every = tflite.default_classify_every(params.task.model)

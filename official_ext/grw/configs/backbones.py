@@ -1,0 +1,50 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The video backbones that take GRW-smoothing, by configuration."""
+
+import dataclasses
+
+from official.projects.movinet.configs import movinet
+
+
+@dataclasses.dataclass
+class Backbone3D(movinet.Backbone3D):
+  """One of the registered video backbones; the Model Garden's own first."""
+
+
+def with_states(backbone: Backbone3D) -> Backbone3D:
+  """The backbone that takes states and returns them beside its endpoints.
+
+  Built, it has MoViNet's interface: `initial_state_specs(input_shape)`,
+  `init_states(input_shape)` and, called on {'image': frames, **states},
+  (endpoints, states).  Its variables have the names they have without states.
+
+  Raises:
+    ValueError: the backbone cannot take its video frame by frame.
+  """
+  if backbone.type != 'movinet' or not backbone.movinet.causal:
+    model = (f'MoViNet-{backbone.movinet.model_id.upper()} Base'
+             if backbone.type == 'movinet' else backbone.type)
+    raise ValueError(
+        f'task.model.backbone is {model}, which is not causal and sees frames '
+        'to come: it cannot stream. Export its clip model, or train a stream '
+        'backbone (task.model.backbone.movinet.causal=true).')
+  if backbone.movinet.average_pooling_type != '2d':
+    raise ValueError(
+        'task.model.backbone.movinet.average_pooling_type='
+        f'{backbone.movinet.average_pooling_type!r}: expected \'2d\', one '
+        'feature vector a frame.')
+  return backbone.replace(movinet=backbone.movinet.replace(
+      use_external_states=True, output_states=True))
