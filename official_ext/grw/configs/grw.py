@@ -214,6 +214,12 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     super().validate()
     validate_task(self.task)
     validate_trainer(self.trainer)
+    precision = self.runtime.mixed_precision_dtype
+    _require(
+        self.task.num_subclips == 1 or precision in (None, '', 'float32'),
+        'runtime.mixed_precision_dtype', precision,
+        "'float32', as the states of a stream are, because "
+        f'task.num_subclips={self.task.num_subclips}')
 
 
 def _require(condition: bool, field: str, value, expected: str):
