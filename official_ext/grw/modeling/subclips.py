@@ -186,7 +186,8 @@ class SubclipBackbone:
       of_subclip, after = self._run(image, index, states)
       vectors = [array.write(index, vector)
                  for array, vector in zip(vectors, of_subclip)]
-      return index + 1, _with_shapes({**states, **after}, shapes), starts, vectors
+      states = _with_shapes({**states, **after}, shapes)
+      return index + 1, states, starts, vectors
 
     outputs = [self._stream.output[0][name] for name in self._endpoints]
     with self._seeded(seed):
