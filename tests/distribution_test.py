@@ -65,6 +65,10 @@ def test_two_replicas_have_the_gradients_of_one(replicas, step):
   for part in ('skip_project', 'se_expand', 'grw_embedding', 'moving_mean'):
     assert any(part in name and np.abs(one[name]).max() > 1e-5
                for name in names), part
+  if step == 'subclips':
+    # Batch norm of one replica is the fused one, which divides by its own
+    # count less one.
+    names = [name for name in names if 'moving_variance' not in name]
   for name in names:
     np.testing.assert_allclose(
         # The sums over replicas are taken in another order.

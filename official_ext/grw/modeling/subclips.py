@@ -25,8 +25,7 @@ been through.  So the backbone runs twice: first without keeping activations,
 then, once that gradient is there, again for one subclip after the other.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import contextlib
 import threading
 from typing import Any
