@@ -220,7 +220,7 @@ def changed(tmp_path, folder, labels=LABELS, **fields):
 
 
 @pytest.mark.parametrize('fields, message', [
-    ({'labels': LABELS[:2]}, 'has 2 lines, and the model 3 classes'),
+    ({'labels': LABELS[:2]}, "has 2 labels.*model's 3 classes"),
     ({'kind': 'clip'}, "format 'tflite' and kind 'clip'"),
     ({'format': 'onnx'}, "format 'onnx' and kind 'stream'"),
     ({'resize': {'mode': 'square', 'size': 20, 'crop': [18, 20]}},

@@ -19,10 +19,12 @@ import os
 
 import numpy as np
 from official.core import config_definitions as cfg
+import tensorflow as tf
 
 from official_ext.grw.configs import backbones
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
@@ -38,22 +40,18 @@ def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
   return airplanes.render_example(config, 'validation', 0)['video'][np.newaxis]
 
 
-def _labels(params: cfg.ExperimentConfig, path: str | None) -> list[str]:
-  num_classes = params.task.validation_data.num_classes
-  path = path or params.task.labels
-  if not path:
-    return [f'class {number}' for number in range(num_classes)]
-  return model_card.read_labels(path, num_classes)
-
-
+# AutoGraph finds nothing to convert in layers, but takes seconds to look.
+@tf.autograph.experimental.do_not_convert
 def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             labels: str | None,
             write: Callable[
                 [grw_model.GrwClassifier, str], saved_model.Written],
             **card) -> float:
   """Builds a model, has it written to a folder, and describes it there."""
+  num_classes = params.task.validation_data.num_classes
   with export_folder.whole_folder(output_dir) as folder:
-    names = _labels(params, labels)
+    texts = (label_files.read(labels, num_classes, '--labels') if labels
+             else label_files.label_texts(params.task))
     model = saved_model.build_trained_model(params, checkpoint)
     written = write(model, folder)
     files = {}
@@ -67,7 +65,7 @@ def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             params, checkpoint, files=files, states={
                 name: {'shape': list(spec.shape), 'dtype': str(spec.dtype)}
                 for name, spec in written.states.items()}, **card),
-        names, folder)
+        texts, folder)
   return written.difference
 
 
@@ -92,7 +90,8 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
     kind: 'clip' or 'stream', see `saved_model.export_clip_model` and
       `saved_model.export_stream_model`.
     input_type: 'float32' or 'uint8', see there.
-    labels: file of class names, a line each; by default `task.labels`.
+    labels: file of class names, a line each; by default those of the task, see
+      `labels.label_texts`.
 
   Returns:
     The largest difference to the model, relative to the largest logit.

@@ -22,7 +22,7 @@ from typing import Any
 
 from official.core import config_definitions as cfg
 
-from official_ext.grw.serving import export_folder
+from official_ext.grw.datasets import labels
 
 CARD_FILE = 'model_card.json'
 LABELS_FILE = 'labels.txt'
@@ -101,10 +101,10 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
       **fields)
 
 
-def write(card: ModelCard, labels: Sequence[str], folder: str):
+def write(card: ModelCard, label_texts: Sequence[str], folder: str):
   """Writes card and labels into a folder."""
   with open(os.path.join(folder, LABELS_FILE), 'w', encoding='utf-8') as file:
-    file.writelines(f'{label}\n' for label in labels)
+    file.writelines(f'{text}\n' for text in label_texts)
   with open(os.path.join(folder, CARD_FILE), 'w', encoding='utf-8') as file:
     json.dump(dataclasses.asdict(card), file, indent=1)
     file.write('\n')
@@ -125,23 +125,5 @@ def read(folder: str) -> tuple[ModelCard, list[str]]:
         f'{path} is no model card ({error}): expected the folder that '
         'tools/export_tflite.py or tools/export_saved_model.py wrote.'
     ) from error
-  return card, read_labels(os.path.join(folder, card.labels), card.num_classes)
-
-
-def read_labels(path: str, num_classes: int) -> list[str]:
-  """Class names, a line each.
-
-  Raises:
-    ExportError: the file cannot be read or has another number of lines.
-  """
-  try:
-    with open(path, encoding='utf-8') as file:
-      labels = file.read().splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise export_folder.ExportError(
-        f'Labels {path} cannot be read: {error}.') from error
-  if len(labels) != num_classes:
-    raise export_folder.ExportError(
-        f'Labels {path} has {len(labels)} lines, and the model '
-        f'{num_classes} classes: expected one line a class.')
-  return labels
+  return card, labels.read(
+      os.path.join(folder, card.labels), card.num_classes)

@@ -96,7 +96,10 @@ def save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
   module.variables = list(variables)
   module.trainable_variables = [v for v in variables if v.trainable]
   module.regularization_losses = []
-  tf.saved_model.save(module, folder, signatures=signatures)
+  # A function that is not traced here would be traced anew.
+  tf.saved_model.save(module, folder, signatures={
+      name: function.get_concrete_function()
+      for name, function in signatures.items()})
 
 
 def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:

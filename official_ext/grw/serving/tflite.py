@@ -133,12 +133,13 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
 
   states = stream.initial_state_specs(shape)
 
-  @tf.function(input_signature=[specs(states)])
+  @tf.function(input_signature=[specs(states)], autograph=False)
   def serve(inputs):
     logits, states = stream(inputs)
     return {**states, 'logits': logits}
 
-  @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))])
+  @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))],
+               autograph=False)
   def encode(inputs):
     embeddings, states = stream.encode(inputs)
     return {**states, 'embedding': embeddings[:, 0]}
@@ -146,7 +147,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   @tf.function(input_signature=[
       tf.TensorSpec([1, num_frames, stream.embedding_dim], tf.float32,
                     'embeddings'),
-      tf.TensorSpec([1], tf.int32, 'num_frames')])
+      tf.TensorSpec([1], tf.int32, 'num_frames')], autograph=False)
   def classify(embeddings, num_frames):
     return {'logits': stream.classify(embeddings, num_frames[0])}
 
