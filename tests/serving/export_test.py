@@ -85,6 +85,18 @@ def test_a_tflite_folder_tells_a_client_everything(trained, tmp_path):
   np.testing.assert_allclose(logits, want, atol=0.1 * np.abs(want).max())
 
 
+def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
+  params, checkpoint, _ = trained
+  folder = str(tmp_path / 'exported')
+  with pytest.raises(ValueError, match='classify_every.*are of streams'):
+    export.export_tflite(
+        params, checkpoint, folder, classify_every=2, kind='clip')
+  export.export_tflite(params, checkpoint, folder, kind='clip')
+  card, _ = model_card.read(folder)
+  assert (card.kind, card.format, card.states) == ('clip', 'tflite', {})
+  assert card.input['shape'] == [1, tiny.FRAMES, SIZE, SIZE, 3]
+
+
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
 def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
   params, checkpoint, _ = trained

@@ -115,13 +115,16 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
 def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
                   output_dir: str, quantization: str = 'float32',
                   classify_every: int | None = None, split_head: bool = False,
-                  labels: str | None = None) -> float:
-  """Writes streaming TFLite files, their card and their labels.
+                  labels: str | None = None, kind: str = 'stream') -> float:
+  """Writes TFLite files, their card and their labels.
 
   Args:
     params, checkpoint, output_dir, labels: as for `export_saved_model`.
-    quantization, split_head: see `tflite.export_stream`.
-    classify_every: see there; None takes `tflite.default_classify_every`.
+    quantization: see `tflite.export_stream`.
+    classify_every, split_head: of a stream, see there; None takes
+      `tflite.default_classify_every`.
+    kind: 'stream' or 'clip', see `tflite.export_stream` and
+      `tflite.export_clip`.
 
   Returns:
     The largest difference to the model, relative to the largest logit.
@@ -130,15 +133,27 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   tflite.check_quantization(quantization)
-  backbones.with_states(params.task.model.backbone)
   data = params.task.validation_data
-  if classify_every is None:
-    classify_every = tflite.default_classify_every(params.task.model)
+  frames = 1
+  if kind == 'stream':
+    backbones.with_states(params.task.model.backbone)
+    every = classify_every or tflite.default_classify_every(params.task.model)
+
+    def write(model, folder):
+      return tflite.export_stream(
+          model, folder, data, example_clip(params), quantization, every,
+          split_head)
+  else:
+    if classify_every is not None or split_head:
+      raise ValueError('classify_every and split_head are of streams: leave '
+                       "them out for kind='clip', which classifies once.")
+    frames, every = data.feature_shape[0], 1
+
+    def write(model, folder):
+      return tflite.export_clip(
+          model, folder, data, example_clip(params), quantization)
+
   return _export(
-      params, checkpoint, output_dir, labels,
-      lambda model, folder: tflite.export_stream(
-          model, folder, data, example_clip(params), quantization,
-          classify_every, split_head),
-      kind='stream', format='tflite', quantization=quantization,
-      classify_every=classify_every,
-      input=_input(data, [1, 1, *data.feature_shape[1:]], 'float32'))
+      params, checkpoint, output_dir, labels, write, kind=kind,
+      format='tflite', quantization=quantization, classify_every=every,
+      input=_input(data, [1, frames, *data.feature_shape[1:]], 'float32'))

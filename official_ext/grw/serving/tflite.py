@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes trained models as TFLite files that stream, and prove themselves."""
+"""Writes trained models as TFLite files that prove themselves."""
 
 import contextlib
 import io
@@ -29,6 +29,7 @@ import tensorflow as tf
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import frame_operations
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite_stream
 
@@ -169,6 +170,44 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   difference = max(differences)
   saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
   return saved_model.Written(difference, states)
+
+
+def export_clip(model: grw_model.GrwClassifier, folder: str,
+                data: grw_cfg.DataConfig, example: np.ndarray,
+                quantization: str = 'float32') -> saved_model.Written:
+  """Writes a TFLite file of the clip model, and checks it against the model.
+
+  `tflite_stream.MODEL_FILE` has one signature, from `image` [1, N, height,
+  width, 3] float32 in [0, 1] to `logits` [1, classes].
+
+  Args:
+    model: with any backbone; its 3D layers are changed, to compute the same by
+      other operations (`frame_operations`).
+    folder, data, example, quantization: as for `export_stream`.
+
+  Returns:
+    The difference for the example; there are no states.
+
+  Raises:
+    ValueError: the quantization is not offered.
+    export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
+  """
+  check_quantization(quantization)
+  clip = saved_model.prepared(tf.constant(example), data)
+  expected = model({'image': clip}, training=False)
+  frame_operations.use(model)
+
+  @tf.function(input_signature=[
+      tf.TensorSpec(clip.shape, tf.float32, 'image')], autograph=False)
+  def serve(image):
+    return {'logits': model({'image': image}, training=False)}
+
+  path = os.path.join(folder, tflite_stream.MODEL_FILE)
+  convert({'serving_default': serve}, model.variables, path, quantization)
+  written = tflite_stream.TfliteClip(path)(clip[0].numpy())
+  difference = saved_model.relative_difference(written, expected[0])
+  saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
+  return saved_model.Written(difference, {})
 
 
 def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
