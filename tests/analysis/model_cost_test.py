@@ -62,3 +62,8 @@ def test_a_causal_head_takes_each_frame():
   found = counts('a0', True, causal=True)
   assert found.head / 1e6 == pytest.approx(6.1, abs=0.05)
   assert found.classify_every == 1
+
+
+def test_a_process_that_fails_says_why(tmp_path):
+  with pytest.raises(ValueError, match='stream could not be run.*nothing'):
+    model_cost.run_alone('stream', tmp_path / 'nothing.tflite', 1, 6)

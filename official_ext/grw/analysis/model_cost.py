@@ -181,7 +181,7 @@ def measure(model: tf_keras.Model, params: cfg.ExperimentConfig,
         input_signature=[spec])
     saved_model.save(tf.train.Checkpoint(), model.variables, folder,
                      {'serving_default': serve})
-    clip = _run('clip', folder, repeats)
+    clip = run_alone('clip', folder, repeats)
   measured = Measured(clip['milliseconds'], clip['mebibytes'])
   if not isinstance(model, grw_model.GrwClassifier) or (
       not _can_stream(params)):
@@ -190,13 +190,19 @@ def measure(model: tf_keras.Model, params: cfg.ExperimentConfig,
     tflite.export_stream(
         model, folder, data, export.example_clip(params),
         classify_every=tflite.default_classify_every(params.task.model))
-    frame = _run('stream', f'{folder}/{tflite_stream.MODEL_FILE}', repeats,
-                 data.feature_shape[0])
+    frame = run_alone(
+        'stream', f'{folder}/{tflite_stream.MODEL_FILE}', repeats,
+        data.feature_shape[0])
   return measured._replace(frame_milliseconds=frame['milliseconds'],
                            frame_mebibytes=frame['mebibytes'])
 
 
-def _run(*arguments) -> dict[str, float]:
+def run_alone(*arguments) -> dict[str, float]:
+  """Runs `inference_process` with arguments; returns what it prints.
+
+  Raises:
+    ValueError: the process failed.
+  """
   program = str(pathlib.Path(inference_process.__file__))
   process = subprocess.run(
       [sys.executable, program, *map(str, arguments)],

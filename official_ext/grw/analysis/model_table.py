@@ -247,9 +247,8 @@ def comparisons(rows: Sequence[Row]) -> Iterator[Comparison]:
     for entry in published.ROWS:
       if not _is(entry, row.config.params.task):
         continue
-      if plain or (entry.smoothed and smoothed):
-        if entry.smoothed != plain:
-          yield Comparison(row, entry, row.counts.clip, True)
+      if smoothed if entry.smoothed else plain:
+        yield Comparison(row, entry, row.counts.clip, True)
       elif not entry.smoothed:
         yield Comparison(row, entry, row.counts.clip_backbone, False)
 
