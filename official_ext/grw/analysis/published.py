@@ -116,7 +116,6 @@ ROWS = (
     _other('X3D-M', 76.9, 19.4),
     _other('X3D-L', 79.1, 77.5),
     _other('UniFormer-S', 82.8, 167),
-    _other('MViT-B-16x4', 82.1, 353),
     _other('UniFormer-B', 84.0, 389),
     _other('MViTv2-B-32x3', 85.5, 1030),
 )
