@@ -70,7 +70,7 @@ def test_a_model_is_counted_measured_and_written(tmp_path):
   text = (tmp_path / model_table.MARKDOWN_FILE).read_text()
   assert '| tiny | 6 x 16 x 16 |' in text and '## On this machine' in text
   picture = cv2.imread(str(tmp_path / model_table.PICTURE_FILE))
-  assert picture.std() > 10
+  assert picture is not None and picture.std() > 10
   assert not list(tmp_path.glob('*unfinished*'))
 
 

@@ -178,25 +178,25 @@ def make_rows(configs: Sequence[Config], output_dir: str, measured: bool,
     of_counts = _digest(config, 'counts')
     of_measured = _digest(
         config, 'measured', repeats, benchmark.machine(), tf.__version__)
-    row = Row(config, kept.get(of_counts, model_cost.Counts),
-              kept.get(of_measured, model_cost.Measured) if measured else None)
-    if not row.counts or (measured and not row.measured):
+    counts = kept.get(of_counts, model_cost.Counts)
+    measurement = (
+        kept.get(of_measured, model_cost.Measured) if measured else None)
+    if not counts or (measured and not measurement):
       tf_keras.backend.clear_session()  # Or each model keeps its memory.
       try:
         model = model_cost.build(config.params)
-        if not row.counts:
-          row = row._replace(counts=model_cost.count(model, config.params))
-          kept.keep(of_counts, row.counts)
+        if not counts:
+          counts = model_cost.count(model, config.params)
+          kept.keep(of_counts, counts)
       except ValueError as error:
         raise ValueError(f'{config.name}: {error}') from error
-      if measured and not row.measured:
+      if measured and not measurement:
         try:
-          row = row._replace(
-              measured=model_cost.measure(model, config.params, repeats))
-          kept.keep(of_measured, row.measured)
+          measurement = model_cost.measure(model, config.params, repeats)
+          kept.keep(of_measured, measurement)
         except ValueError as error:
           failures[config.name] = str(error)
-    rows.append(row)
+    rows.append(Row(config, counts, measurement))
   return rows, failures
 
 
@@ -400,8 +400,10 @@ def draw(rows: Sequence[Row], path: str):
   """
   figure = matplotlib.figure.Figure(figsize=(9, 6), layout='constrained')
   axes = figure.subplots()
-  entries = [entry for entry in published.ROWS
-             if entry.num_classes == 600 and entry.gflops and entry.top_1]
+  places = {
+      entry.name: (entry.gflops, entry.top_1) for entry in published.ROWS
+      if entry.num_classes == 600 and entry.gflops and entry.top_1}
+  entries = [entry for entry in published.ROWS if entry.name in places]
   styles = {
       'published with GRW-smoothing': ('tab:red', 's'),
       'published without': ('tab:blue', 'o'),
@@ -414,31 +416,31 @@ def draw(rows: Sequence[Row], path: str):
 
   for label, (colour, marker) in styles.items():
     mine = [entry for entry in entries if style(entry) == label]
-    axes.scatter([entry.gflops for entry in mine],
-                 [entry.top_1 for entry in mine], color=colour, marker=marker,
-                 s=28, label=label, zorder=3)
+    x, y = zip(*(places[entry.name] for entry in mine))
+    axes.scatter(
+        x, y, color=colour, marker=marker, s=28, label=label, zorder=3)
     for entry in mine:
       # Base models lie close to their streams.
-      left = bool(entry.backbone) and entry.backbone.get('causal') is False and (
-          not entry.smoothed)
+      left = not entry.smoothed and (
+          (entry.backbone or {}).get('causal') is False)
       axes.annotate(
-          entry.name, (entry.gflops, entry.top_1),
-          xytext=(-6, 2) if left else (6, -7), textcoords='offset points',
-          ha='right' if left else 'left', fontsize=6.5, color=colour)
+          entry.name, places[entry.name], xytext=(-6, 2) if left else (6, -7),
+          textcoords='offset points', ha='right' if left else 'left',
+          fontsize=6.5, color=colour)
   for smooth in entries:
     for entry in entries:
       if smooth.smoothed and not entry.smoothed and (
           entry.backbone == smooth.backbone):
         axes.annotate(
-            '', (smooth.gflops, smooth.top_1), (entry.gflops, entry.top_1),
+            '', places[smooth.name], places[entry.name],
             arrowprops={'arrowstyle': '->', 'color': 'tab:red',
                         'shrinkA': 4, 'shrinkB': 4})
-  rings = [found for found in comparisons(rows) if found.entry in entries]
+  rings = [(found.multiply_adds / 1e9, places[found.entry.name][1])
+           for found in comparisons(rows) if found.entry.name in places]
   if rings:
-    axes.scatter([found.multiply_adds / 1e9 for found in rings],
-                 [found.entry.top_1 for found in rings], s=90,
-                 facecolors='none', edgecolors='black', linewidths=0.8,
-                 label='as counted here')
+    x, y = zip(*rings)
+    axes.scatter(x, y, s=90, facecolors='none', edgecolors='black',
+                 linewidths=0.8, label='as counted here')
   axes.set_xscale('log')
   axes.set_xlim(1.2, 2500)
   axes.set_xlabel('multiply-adds of a video, G (the papers\' GFLOPs)')
