@@ -23,7 +23,6 @@ on this machine.  Rows are kept in `rows.json` there: interrupted, the same
 command continues, and only what has changed is made anew.
 """
 
-import glob
 import os
 import pathlib
 import sys
@@ -48,10 +47,7 @@ _REPEATS = flags.DEFINE_integer(
 
 def main(_):
   try:
-    files = sorted(glob.glob(_CONFIGS.value))
-    if not files:
-      raise ValueError(f'--configs={_CONFIGS.value} matches no file.')
-    configs = [model_table.read_config(file) for file in files]
+    configs = model_table.read_configs(_CONFIGS.value)
     os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
     rows, failures = model_table.make_rows(
         configs, _OUTPUT_DIR.value, _MEASURE.value, _REPEATS.value)

@@ -101,6 +101,7 @@ def test_what_cannot_be_measured_is_said():
 
 @pytest.mark.parametrize('name, experiment, placement', [
     ('movinet_a3_grw_k400', 'kinetics400', 'final'),
+    # An override, given after the file of a model.
     ('ablation_stock', 'kinetics600', 'none'),
 ])
 def test_a_config_is_read_as_its_heading_says(name, experiment, placement):
@@ -108,6 +109,18 @@ def test_a_config_is_read_as_its_heading_says(name, experiment, placement):
   assert config.name == name
   assert config.params.task.train_data.name == experiment
   assert config.params.task.model.smoothing.placement == placement
+
+
+def test_of_several_commands_in_a_heading_the_files_own_counts(tmp_path):
+  write_config(tmp_path, 'member')
+  path = write_config(tmp_path, 'whole', heading=(
+      '# --experiment=movinet_grw_nothing --config_file=configs/other.yaml\n'
+      '# --experiment=movinet_grw_airplanes --config_file=configs/member.yaml\n'
+      '#   --config_file=configs/whole.yaml\n'
+      '# or --experiment=movinet_grw_anything\n'), smoothing={'window': 4})
+  config = model_table.read_config(path)
+  assert config.params.task.train_data.name == 'airplanes'
+  assert config.params.task.model.smoothing.window == 4
 
 
 @pytest.mark.parametrize('heading, content, message', [
@@ -127,6 +140,11 @@ def test_bad_configs_are_refused_by_name_in_a_line(
     model_table.read_config(path)
   assert str(error.value).startswith(f'{path}: ')
   assert '\n' not in str(error.value)
+
+
+def test_a_pattern_without_files_is_refused(tmp_path):
+  with pytest.raises(ValueError, match='matches no file'):
+    model_table.read_configs(f'{tmp_path}/*.yaml')
 
 
 def test_a_model_that_cannot_be_built_is_named(tmp_path):

@@ -18,8 +18,6 @@ import json
 import pathlib
 import subprocess
 
-import pytest
-
 from official_ext.grw.analysis import model_table
 from tests import tiny
 
@@ -50,18 +48,13 @@ def test_configs_of_a_pattern_are_tabled(tmp_path):
       'config', 'one', 'two']
 
 
-@pytest.mark.parametrize('name, message', [
-    ('bad', 'error: {folder}/bad.yaml: task.model.smoothing.window=2: '),
-    ('none', 'error: --configs={folder}/none.yaml matches no file.'),
-])
-def test_what_cannot_be_tabled_is_one_line_and_no_file(
-    tmp_path, name, message):
+def test_what_cannot_be_tabled_is_one_line_and_no_file(tmp_path):
   (tmp_path / 'bad.yaml').write_text(
       HEADING + '{task: {model: {smoothing: {window: 2}}}}')
-  result = run_tool(f'--configs={tmp_path}/{name}.yaml',
+  result = run_tool(f'--configs={tmp_path}/bad.yaml',
                     f'--output_dir={tmp_path}/table')
   assert result.returncode == 1
   assert 'Traceback' not in result.stderr
   assert result.stderr.splitlines()[-1].startswith(
-      message.format(folder=tmp_path))
+      f'error: {tmp_path}/bad.yaml: task.model.smoothing.window=2: ')
   assert not (tmp_path / 'table').exists()

@@ -20,6 +20,7 @@ run that was interrupted goes on and a changed config is counted anew.
 
 from collections.abc import Iterator, Mapping, Sequence
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -121,6 +122,19 @@ def read_config(path: str | os.PathLike) -> Config:
           yaml.YAMLError) as error:
     raise ValueError(f'{path}: {" ".join(str(error).split())}') from error
   return Config(path.stem, params)
+
+
+def read_configs(pattern: str) -> list[Config]:
+  """Reads the experiments of all YAMLs that match a pattern, in order.
+
+  Raises:
+    ValueError: there is none, or one is wrong.
+  """
+  paths = sorted(glob.glob(pattern))
+  if not paths:
+    raise ValueError(f'{pattern} matches no file: expected YAML files, as '
+                     'configs/*.yaml.')
+  return [read_config(path) for path in paths]
 
 
 def _digest(config: Config, *others: Any) -> str:
