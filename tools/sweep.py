@@ -31,6 +31,7 @@ from absl import flags
 from absl import logging
 from official.common import flags as tfm_flags
 from official.core import train_utils
+import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
@@ -61,7 +62,8 @@ def main(_):
     failed = sweep.train(
         runs, flags.FLAGS.experiment, list(definition.columns),
         _OUTPUT_DIR.value, _AT_ONCE.value)
-  except (ValueError, KeyError, OSError) as error:
+  except (ValueError, KeyError, AttributeError, OSError,
+          tf.errors.OpError) as error:
     sys.exit(f'error: {error}')
   except KeyboardInterrupt:
     sys.exit('\nerror: interrupted; the same command continues.')
