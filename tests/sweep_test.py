@@ -81,17 +81,21 @@ def logs(runs, folder):
 
 @pytest.fixture(name='folder', scope='module')
 def folder_fixture(runs, tmp_path_factory):
-  """A finished sweep, which was killed when its first run had ended."""
+  """A finished sweep; all of it was killed when its first run had ended."""
   folder = tmp_path_factory.mktemp('sweep')
-  first = multiprocessing.get_context('fork').Process(
-      target=train, args=(runs, folder))
+
+  def in_its_own_group():
+    os.setsid()
+    train(runs, folder)
+
+  first = multiprocessing.get_context('fork').Process(target=in_its_own_group)
   first.start()
   end = time.monotonic() + 600
   while len(logs(runs, folder)) < 2:
     assert time.monotonic() < end and first.is_alive()
     time.sleep(0.2)
   assert first.pid is not None
-  os.kill(first.pid, signal.SIGKILL)
+  os.killpg(first.pid, signal.SIGKILL)
   first.join()
   finished = [run for run in runs if run.measures(folder)]
   before = logs(finished, folder)
@@ -266,6 +270,6 @@ def test_the_papers_sweeps_fit_airplanes_and_kinetics(path):
       str(CONFIGS / 'movinet_a0_stream_grw_k600.yaml'), is_strict=True)
   for params in (exp_factory.get_exp_config(EXPERIMENT), kinetics):
     runs = sweep.plan(definition, params, [0])
-    # No two rows are the same run but the paper's setting in figure2.
+    # No two rows are the same.
     models = [str(run.config['task']['model']) for run in runs]
     assert len(set(models)) == len(models)

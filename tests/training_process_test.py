@@ -15,6 +15,7 @@
 """Trainings in processes of their own: one a folder, and none left behind."""
 
 import json
+import multiprocessing
 import os
 import sys
 import threading
@@ -85,6 +86,17 @@ def test_the_second_of_two_trainings_into_a_folder_waits(tmp_path):
   log = first.log.read_text()
   assert log.count('alone') == 2 and 'together' not in log
   assert first.seconds > 0
+
+
+def test_the_process_ends_at_its_next_step_if_its_parent_is_killed(tmp_path):
+  process = training(tmp_path)
+  parent = multiprocessing.get_context('fork').Process(target=process.run)
+  parent.start()
+  wait_for(lambda: has_steps(process))
+  pid = int((tmp_path / 'pid').read_text())
+  parent.kill()
+  parent.join()
+  wait_for(lambda: not is_running(pid))
 
 
 def test_what_is_done_is_not_run_again(tmp_path):

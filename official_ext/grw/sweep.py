@@ -31,6 +31,7 @@ What is changed is defined by a YAML file:
 from collections.abc import Mapping, Sequence
 import csv
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -327,7 +328,7 @@ def train(runs: Sequence[Run],
   trainings = {
       training_process.TrainingProcess(
           run.folder(output_dir), experiment, 'train_and_post_eval', run.config,
-          run.label, is_done=lambda run=run: bool(run.measures(output_dir)),
+          run.label, is_done=functools.partial(run.measures, output_dir),
           cores=cores, program=program): run
       for run in unfinished}
   finished, failed = len(runs) - len(unfinished), []

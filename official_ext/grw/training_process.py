@@ -14,7 +14,7 @@
 
 """One training in a process of its own, which the same call continues."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent import futures
 import fcntl
 import json
@@ -55,7 +55,7 @@ class TrainingProcess:
 
   def __init__(self, folder: pathlib.Path, experiment: str, mode: str,
                overrides: Mapping[str, Any], label: str,
-               is_done: Callable[[], bool] | None = None,
+               is_done: Callable[[], object] | None = None,
                cores: int = 1, program: Sequence[str] = TRAIN_PROGRAM):
     """Makes the folder; `run` starts the process.
 
@@ -65,8 +65,8 @@ class TrainingProcess:
       mode: of train.py.
       overrides: of the experiment, with `trainer.train_steps`.
       label: of the progress bar.
-      is_done: asked when no other process has the folder; True leaves nothing
-        to run.  By default: whether there is a checkpoint of the last step.
+      is_done: asked when no other process has the folder; what is true leaves
+        nothing to run.  By default: whether there is a checkpoint of the last step.
       cores: how many the process may use.
       program: command line of train.py without its flags; another program may
         register backbones and experiments before.
@@ -180,7 +180,8 @@ class TrainingProcess:
 
 
 def run_all(trainings: Sequence[TrainingProcess],
-            at_once: int) -> Iterator[tuple[TrainingProcess, bool]]:
+            at_once: int,
+            ) -> Generator[tuple[TrainingProcess, bool], None, None]:
   """Runs some at once; ends all of them if the caller does not go on.
 
   Args:

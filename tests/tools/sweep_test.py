@@ -18,24 +18,18 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize('flags, message', [
-    (['--seeds=0,x'], '--seeds=0,x: expected whole numbers'),
-    (['--params_override=task.model.smoothing.windo=3'], 'windo'),
-])
-def test_bad_input_is_one_line_and_writes_nothing(tmp_path, flags, message):
+def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
   run = subprocess.run(
       [sys.executable, str(ROOT / 'tools' / 'sweep.py'),
        f'--definition={ROOT / "configs" / "sweeps" / "figure2.yaml"}',
        '--experiment=movinet_grw_airplanes',
-       f'--output_dir={tmp_path / "new"}', *flags],
+       f'--output_dir={tmp_path / "new"}', '--seeds=0,x'],
       capture_output=True, text=True)
   assert run.returncode == 1
-  last = run.stderr.splitlines()[-1]
-  assert last.startswith('error: ') and message in last
+  assert run.stderr.splitlines()[-1].startswith(
+      'error: --seeds=0,x: expected whole numbers')
   assert 'Traceback' not in run.stderr
   assert not (tmp_path / 'new').exists()
