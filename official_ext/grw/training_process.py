@@ -27,9 +27,9 @@ import sys
 import time
 from typing import Any, IO
 
-import tensorflow as tf
 import tqdm
 
+from official_ext.grw import runner
 from official_ext.grw import whole_file
 
 TRAIN_PROGRAM = (sys.executable, '-m', 'official_ext.grw.train')
@@ -66,7 +66,7 @@ class TrainingProcess:
       overrides: of the experiment, with `trainer.train_steps`.
       label: of the progress bar.
       is_done: asked when no other process has the folder; what is true leaves
-        nothing to run.  By default: whether there is a checkpoint of the last step.
+        nothing to run.  By default: whether the last step has a checkpoint.
       cores: how many the process may use.
       program: command line of train.py without its flags; another program may
         register backbones and experiments before.
@@ -94,8 +94,8 @@ class TrainingProcess:
   @property
   def step(self) -> int:
     """Of the last checkpoint; 0 where there is none."""
-    latest = tf.train.latest_checkpoint(str(self.folder)) or '-0'
-    return int(latest.rsplit('-', 1)[1])
+    checkpoints = runner.list_checkpoints(str(self.folder))
+    return int(checkpoints[0].rsplit('-', 1)[1]) if checkpoints else 0
 
   def run(self, position: int = 0) -> bool:
     """Trains to the end.
@@ -127,7 +127,7 @@ class TrainingProcess:
     """The last lines that the process printed."""
     if not self.log.exists():
       return ''
-    return ''.join(self.log.read_text().splitlines(True)[-_SHOWN_LINES:])
+    return ''.join(self.log.read_text('utf-8').splitlines(True)[-_SHOWN_LINES:])
 
   def _acquire(self, lock: IO[str]) -> bool:
     """Waits for the folder; returns False if stopped meanwhile."""
@@ -161,14 +161,14 @@ class TrainingProcess:
     }
     self._process = subprocess.Popen(
         self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env=environment,
+        encoding='utf-8', errors='replace', env=environment,
         # The lock is held as long as either of the two processes lives.
         pass_fds=[lock.fileno()])
     if self._stopped:
       self._process.terminate()
     output = self._process.stdout
     assert output is not None
-    with open(self.log, 'a', buffering=1) as log:
+    with open(self.log, 'a', buffering=1, encoding='utf-8') as log:
       for line in output:
         log.write(line)
         step = _STEP.match(line)
