@@ -172,7 +172,7 @@ def test_a_lost_result_is_made_again_from_the_checkpoint(runs, folder):
   assert after['validation_loss'] == pytest.approx(before['validation_loss'])
   # Nothing was trained for it.
   appended = logs(runs, folder)[run.label][len(log):]
-  assert 'restored' in appended and 'steps/sec' not in appended
+  assert 'restored' in appended and 'train | step' not in appended
 
 
 def test_a_failed_run_stops_no_other_and_is_shown(
