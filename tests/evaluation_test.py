@@ -150,7 +150,10 @@ def test_eval_prints_and_writes_what_it_found(
 
   report = folder / 'model' / runner.REPORT_FOLDER
   assert sorted(path.name for path in report.iterdir()) == [
-      'confusions.png', 'per_class.csv', 'predictions.csv']
+      'confusions.png', 'measures.json', 'per_class.csv', 'predictions.csv']
+  assert json.loads((report / 'measures.json').read_text()) == {
+      'step': params.trainer.train_steps,
+      **{name: pytest.approx(float(value)) for name, value in logs.items()}}
   by_class = rows((report / 'per_class.csv').read_bytes())
   assert [row[:2] for row in by_class[1:]] == [
       ['still', '2'], ['right', '2'], ['down é', '1']]
