@@ -32,6 +32,7 @@ from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PLACEMENTS = ('final', 'intermediate')
+STEPS = (*PLACEMENTS, 'subclips')
 
 
 @pytest.fixture(scope='module')
@@ -49,17 +50,17 @@ def replicas(tmp_path_factory):
   return results
 
 
-@pytest.mark.parametrize('placement', PLACEMENTS)
-def test_two_replicas_have_the_loss_of_one(replicas, placement):
+@pytest.mark.parametrize('step', STEPS)
+def test_two_replicas_have_the_loss_of_one(replicas, step):
   one, two = replicas
-  assert one[f'{placement}/loss'] == pytest.approx(
-      two[f'{placement}/loss'], rel=1e-5)
+  assert one[f'{step}/loss'] == pytest.approx(
+      two[f'{step}/loss'], rel=1e-5)
 
 
-@pytest.mark.parametrize('placement', PLACEMENTS)
-def test_two_replicas_have_the_gradients_of_one(replicas, placement):
+@pytest.mark.parametrize('step', STEPS)
+def test_two_replicas_have_the_gradients_of_one(replicas, step):
   one, two = replicas
-  names = [name for name in one.files if name.startswith(f'{placement}/change')]
+  names = [name for name in one.files if name.startswith(f'{step}/change')]
   # Both skip projections and residual branches take part.
   for part in ('skip_project', 'se_expand', 'grw_embedding', 'moving_mean'):
     assert any(part in name and np.abs(one[name]).max() > 1e-5
@@ -68,6 +69,12 @@ def test_two_replicas_have_the_gradients_of_one(replicas, placement):
     np.testing.assert_allclose(
         # The sums over replicas are taken in another order.
         two[name], one[name], rtol=1e-4, atol=8e-6, err_msg=name)
+
+
+def test_synchronised_batch_norm_is_refused_in_the_loop_over_subclips(replicas):
+  one, two = replicas
+  assert 'subclips/refused' not in one.files
+  assert 'use_sync_bn=True: expected False' in str(two['subclips/refused'])
 
 
 @pytest.mark.parametrize('placement', PLACEMENTS)

@@ -16,10 +16,10 @@
 
   python -m tests.replicas 2 results.npz
 
-writes what the step computed, for both placements of the smoothing, and what
-evaluation measured of a last batch that leaves the second replica none, and
-what it kept of the clips.  A
-process holds one strategy: the collectives of a second one in it fail.
+writes what the step computed, for both placements of the smoothing and for
+subclips, and what evaluation measured of a last batch that leaves the second
+replica none, and what it kept of the clips.  A process holds one strategy: the
+collectives of a second one in it fail.
 """
 
 import dataclasses
@@ -39,28 +39,34 @@ from official_ext.grw import runner
 from official_ext.grw.losses import grw_smoothing
 from tests import tiny
 
-PLACEMENTS = {
+# Of a task.
+STEPS = {
+    'subclips': {'num_subclips': 2,
+                 'model': {'norm_activation': {'use_sync_bn': False}}},
     'final': {},
-    'intermediate': {'placement': 'intermediate',
-                     'endpoint': 'block0_layer0'},
+    'intermediate': {'model': {'smoothing': {
+        'placement': 'intermediate', 'endpoint': 'block0_layer0'}}},
 }
 CLIPS = 4
 
 
-def batch():
+def batch(same_halves=False):
   """[4, frames, height, width, 3] in [0, 1], and one-hot labels."""
   labels = [0, 1, 2, 1]
   clips = np.stack([tiny.clip(label, seed=n) for n, label in enumerate(labels)])
+  if same_halves:  # Each has the batch statistics of both.
+    clips[2:], labels[2:] = clips[:2], labels[:2]
   return (clips.astype(np.float32) / 255.0,
           np.eye(tiny.CLASSES, dtype=np.float32)[labels])
 
 
-def build(placement):
+def build(changes):
   """The task, and its model away from initial values that hide errors."""
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
   params.override(tiny.overrides('unused', 'unused'))
-  params.override({'task': {'seed': 1, 'model': {
-      'smoothing': placement, 'norm_activation': {'use_sync_bn': True}}}})
+  params.override({'task': {
+      'seed': 1, 'model': {'norm_activation': {'use_sync_bn': True}}}})
+  params.override({'task': changes})
   task = task_factory.get_task(params.task)
   model = task.build_model()
   for variable in model.trainable_variables:
@@ -83,10 +89,10 @@ def half_order_losses(model, window, clips):
 
 def run_step(strategy, name, results):
   """Adds to `results` the gradients and measures of one step."""
-  clips, labels = batch()
+  clips, labels = batch(same_halves=name == 'subclips')
   share = CLIPS // strategy.num_replicas_in_sync
   with strategy.scope():
-    task, model = build(PLACEMENTS[name])
+    task, model = build(STEPS[name])
     # With a rate of 1 a weight changes by its gradient.
     optimizer = tf_keras.optimizers.experimental.SGD(1.0)
     metrics = task.build_metrics(training=True)
@@ -173,8 +179,13 @@ def main(replicas, path):
   strategy = tf.distribute.MirroredStrategy(
       [f'CPU:{number}' for number in range(replicas)])
   results: dict[str, np.ndarray] = {}
-  for name in PLACEMENTS:
+  for name in STEPS:
     task, model = run_step(strategy, name, results)
+  with strategy.scope():
+    try:
+      build({'num_subclips': 2})
+    except ValueError as error:
+      results['subclips/refused'] = np.array(str(error))
   evaluate_last_batch(strategy, task, model, results)
   with tempfile.TemporaryDirectory() as folder:
     keep_predictions(strategy, pathlib.Path(folder), results)

@@ -131,6 +131,7 @@ def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
 
 
 def classifier(stream: bool = True, seed: int = 0,
+               l2_weight_decay: float = 0.0,
                **overrides: Any) -> grw_model.GrwClassifier:
   """A tiny GRW classifier with random weights.
 
@@ -140,6 +141,7 @@ def classifier(stream: bool = True, seed: int = 0,
   Args:
     stream: whether the backbone is causal.
     seed: of the weights.
+    l2_weight_decay: of the model.
     **overrides: of its `GrwModel`.
   """
   config = grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('tiny', stream))
@@ -147,7 +149,8 @@ def classifier(stream: bool = True, seed: int = 0,
                    'head': {'num_heads': 4}, 'dropout_rate': 0.5})
   config.override(overrides)
   model = grw_model.GrwClassifier(
-      config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]))
+      config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+      l2_weight_decay)
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)

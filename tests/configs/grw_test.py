@@ -113,6 +113,10 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.model.head.stochastic_depth_drop_rate', 1.0, r'rate in \[0, 1\)'),
     ('task.model.dropout_rate', -0.1, r'rate in \[0, 1\)'),
     ('task.init_checkpoint_modules', 'head', "'all' or 'backbone'"),
+    ('task.num_subclips', 0, 'num_subclips=0: expected at least 1'),
+    ('task.num_subclips', 4, 'num_subclips=4.*divisor of the 50 frames'),
+    ('task.num_subclips', 25,
+     r'num_subclips=25.*cut no window.*=5 frames; of 50 frames they have 2'),
     ('task.train_data.num_classes', 1, 'num_classes=1'),
     ('task.train_data.num_classes', 599, 'the 599 classes'),
     ('task.train_data.is_training', False, 'expected True'),
@@ -132,6 +136,24 @@ def test_rows_of_table_4_are_one_override_apart(
 def test_wrong_values_are_refused_by_name(field, value, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{field: value}).validate()
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'task.model.backbone.movinet.causal': False},
+     'num_subclips=5: expected 1.*no states.*not causal'),
+    ({'runtime.mixed_precision_dtype': 'bfloat16'},
+     "mixed_precision_dtype='bfloat16'.*float32.*num_subclips=5"),
+])
+def test_subclips_need_states_in_float32(changes, message):
+  with pytest.raises(ValueError, match=message):
+    experiment('kinetics600', **{'task.num_subclips': 5, **changes}).validate()
+
+
+def test_subclips_of_whole_windows_are_valid():
+  experiment('kinetics600', **{'task.num_subclips': 5}).validate()
+  # Without smoothing there are no windows to cut.
+  experiment('kinetics600', 'ablation_stock',
+             **{'task.num_subclips': 25}).validate()
 
 
 def test_saved_parameters_are_the_experiment_again(tmp_path):

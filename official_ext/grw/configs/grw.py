@@ -176,10 +176,15 @@ class GrwTask(video_classification.VideoClassificationTask):
     labels: path of a text file with the texts of the labels, one a line.
     seed: of weight initialisation, dropout and stochastic depth; null draws
       another each time.  The order of the data has `train_data.seed`.
+    num_subclips: n parts of equal length in which a training clip goes through
+      the backbone, with stream states but no gradient from one to the next, so
+      that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds
+      whole windows of the smoothing.
   """
   dataset_info: str = ''
   labels: str = ''
   seed: int | None = None
+  num_subclips: int = 1
   model: GrwModel = dataclasses.field(default_factory=GrwModel)
   train_data: DataConfig = dataclasses.field(
       default_factory=lambda: DataConfig(is_training=True, drop_remainder=True))
@@ -209,6 +214,12 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     super().validate()
     validate_task(self.task)
     validate_trainer(self.trainer)
+    precision = self.runtime.mixed_precision_dtype
+    _require(
+        self.task.num_subclips == 1 or precision in (None, '', 'float32'),
+        'runtime.mixed_precision_dtype', precision,
+        "'float32', as the states of a stream are, because "
+        f'task.num_subclips={self.task.num_subclips}')
 
 
 def _require(condition: bool, field: str, value, expected: str):
@@ -376,6 +387,31 @@ def validate_task(task: GrwTask):
       task.train_data.num_classes == task.validation_data.num_classes,
       'task.validation_data.num_classes', task.validation_data.num_classes,
       f'the {task.train_data.num_classes} classes of task.train_data')
+  validate_subclips(task)
+
+
+def validate_subclips(task: GrwTask):
+  """Raises ValueError for training clips that cannot be split as asked."""
+  count = task.num_subclips
+  _require(count >= 1, 'task.num_subclips', count, 'at least 1')
+  if count == 1:
+    return
+  try:
+    backbones.with_states(task.model.backbone)
+  except ValueError as error:
+    raise ValueError(
+        f'task.num_subclips={count}: expected 1, because the backbone has no '
+        f'states to carry from one subclip to the next. {error}') from error
+  frames = task.train_data.feature_shape[0]
+  _require(
+      frames % count == 0, 'task.num_subclips', count,
+      f'a divisor of the {frames} frames of task.train_data.feature_shape')
+  smoothing, length = task.model.smoothing, frames // count
+  _require(
+      smoothing.placement == 'none' or length % smoothing.window == 0,
+      'task.num_subclips', count,
+      'subclips that cut no window of task.model.smoothing.window='
+      f'{smoothing.window} frames; of {frames} frames they have {length}')
 
 
 def validate_trainer(trainer: cfg.TrainerConfig):

@@ -29,9 +29,11 @@ from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import backbones as backbones_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.modeling import subclips
 from official_ext.grw.modeling import temporal_head
 
 
@@ -218,6 +220,13 @@ class _AfterBackbone:
           activation=head.movinet_activation,
           name='grw_classifier_head')
 
+  @property
+  def endpoints(self) -> list[Any]:
+    """Names of those that are used."""
+    if self._config.placement == 'intermediate':
+      return list({self._last: None, self._config.endpoint: None})
+    return [self._last]
+
   def __call__(self, endpoints: Mapping[Any, tf.Tensor],
                num_frames: tf.Tensor | None = None,
                clip_frames: tf.Tensor | None = None) -> tf.Tensor:
@@ -306,6 +315,7 @@ class GrwClassifier(tf_keras.Model):
     # After super(), so that Keras tracks them.
     self._backbone = backbone
     self._after_backbone = after_backbone
+    self._subclips: subclips.SubclipBackbone | None = None
     self._smoothing = (after_backbone.smooth
                        if model_config.smoothing.placement != 'none' else None)
     self._config = {
@@ -317,12 +327,35 @@ class GrwClassifier(tf_keras.Model):
 
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
-    if grw_cfg.NUM_FRAMES not in inputs:
+    in_subclips = training and self._subclips is not None
+    if grw_cfg.NUM_FRAMES not in inputs and not in_subclips:
       return super().call(inputs, training=training, mask=mask)
+    image = inputs['image']
     # Layers know from the context of this call whether they train.
+    endpoints = (self._subclips(image) if in_subclips
+                 else _endpoints(self._backbone, image))
     return self._after_backbone(
-        _endpoints(self._backbone, inputs['image']),
-        inputs[grw_cfg.NUM_FRAMES], tf.shape(inputs['image'])[1])
+        endpoints, inputs.get(grw_cfg.NUM_FRAMES), tf.shape(image)[1])
+
+  def train_in_subclips(self, num_subclips: int):
+    """Lets training calls run the backbone with the stream buffer.
+
+    Calls that do not train, weights and checkpoints are as before.
+
+    Args:
+      num_subclips: n, at least 2; divides the frames of clips.
+
+    Raises:
+      ValueError: the backbone cannot stream, or see `SubclipBackbone`.
+    """
+    config = grw_cfg.GrwModel()
+    config.override(self._config['model_config'])
+    config.backbone = backbones_cfg.with_states(config.backbone)
+    with_states = build_backbone(
+        tf_keras.layers.InputSpec(shape=self._config['input_shape']), config)
+    self._subclips = subclips.SubclipBackbone(
+        self._backbone, with_states, self._after_backbone.endpoints,
+        num_subclips)
 
   @property
   def backbone(self) -> tf_keras.Model:

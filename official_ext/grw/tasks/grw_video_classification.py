@@ -52,6 +52,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   Logs: the classification loss, both smoothing terms, the share of windows
       whose true order is the likeliest, mean acceleration over mean speed.
   *   `init_checkpoint`: whatever layout the weights were published in.
+  *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
 
   def __init__(self, params: grw_cfg.GrwTask, **kwargs):
@@ -62,7 +63,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """The stock builder; weights are drawn from `seed`, if one is given."""
     if self.task_config.seed is not None:
       tf_keras.utils.set_random_seed(self.task_config.seed)
-    return super().build_model()
+    model = super().build_model()
+    if self.task_config.num_subclips > 1:
+      model.train_in_subclips(self.task_config.num_subclips)
+    return model
 
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""

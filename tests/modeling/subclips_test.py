@@ -1,0 +1,270 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Training in subclips has the gradients that the mathematics says.
+
+Exactly these hold, for the loss, every gradient and every batch statistic:
+
+*   n subclips are a stream of n clips under one tape, with batch statistics of
+    each and no gradient through the states between them.
+*   Where the backbone mixes no frames and batch norm is frozen, n subclips are
+    the whole clip.
+*   With batch norm frozen the loss, though not the gradient, is that of the
+    whole clip for every backbone.
+"""
+
+import numpy as np
+from official.projects.movinet.modeling import movinet
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.configs import backbones
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import streaming
+from official_ext.grw.modeling import subclips
+from tests import tiny
+
+# The tiny MoViNet without convolutions over time.
+movinet.BLOCK_SPECS['tiny_frames'] = (
+    tiny.movinet.BLOCK_SPECS['tiny'][0],
+    movinet.MovinetBlockSpec(
+        base_filters=8, expand_filters=(16,), kernel_sizes=((1, 3, 3),),
+        strides=((1, 2, 2),)),
+    tiny.movinet.BLOCK_SPECS['tiny'][2],
+)
+L2 = 0.01
+INTERMEDIATE = {'placement': 'intermediate', 'endpoint': 'block0_layer0'}
+WINDOWS = 2  # Of three frames each.
+
+
+def classifier(smoothing=None, head='temporal', drop_rate=0.0,
+               **backbone) -> grw_model.GrwClassifier:
+  """A classifier of one replica, away from its initial values."""
+  model = tiny.classifier(
+      l2_weight_decay=L2,
+      backbone={'movinet': {
+          'stochastic_depth_drop_rate': drop_rate, **backbone}},
+      norm_activation={'use_sync_bn': False}, dropout_rate=0.0,
+      smoothing=smoothing or {}, head={'type': head})
+  for variable in model.backbone.trainable_variables:
+    if 'scale' in variable.name:
+      variable.assign(1.0)  # Much is to come out of the blocks.
+  return model
+
+
+def with_frozen_batch_norm(model):
+  for layer in model.submodules:
+    if isinstance(layer, tf_keras.layers.BatchNormalization):
+      layer.trainable = False
+  return model
+
+
+def clips():
+  return tf.constant(np.stack([
+      tiny.clip(label, seed=label) for label in range(2)]) / 255, tf.float32)
+
+
+def loss_of(logits, layers):
+  labels = tf.one_hot([0, 1], tiny.CLASSES)
+  return (tf.reduce_mean(tf_keras.losses.categorical_crossentropy(
+      labels, logits, from_logits=True)) + tf.add_n(
+          [loss for layer in layers for loss in layer.losses]))
+
+
+def values(model):
+  return {variable.name: variable.numpy() for variable in model.variables}
+
+
+def step(model, num_frames=None, graph=False):
+  """Loss, gradients by name and variables after one training call."""
+  inputs = {'image': clips()}
+  if num_frames is not None:
+    inputs['num_frames'] = tf.constant(num_frames)
+
+  def differentiate():
+    with tf.GradientTape() as tape:
+      loss = loss_of(model(inputs, training=True), [model])
+    return loss, tape.gradient(loss, model.trainable_variables)
+
+  loss, gradients = (tf.function(differentiate) if graph else differentiate)()
+  return loss, {
+      variable.name: gradient.numpy() for variable, gradient
+      in zip(model.trainable_variables, gradients)}, values(model)
+
+
+def with_states(model):
+  """A second backbone, that streams, with initial weights."""
+  config = grw_cfg.GrwModel()
+  config.override(model.get_config()['model_config'])
+  config.backbone = backbones.with_states(config.backbone)
+  return grw_model.build_backbone(
+      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config,
+      tf_keras.regularizers.l2(L2 / 2))
+
+
+def streamed_step(model, num_subclips):
+  """The same of a second backbone that streams, all under one tape."""
+  backbone = with_states(model)
+  streaming.copy_weights(model.backbone, backbone)
+  layers = {layer.name: layer for layer in model.layers}
+  after = [layer for name, layer in layers.items() if name.startswith('grw_')]
+  with tf.GradientTape() as tape:
+    states = backbone.init_states([2, 1, tiny.SIZE, tiny.SIZE, 3])
+    frames, middles = [], []
+    for part in tf.split(clips(), num_subclips, axis=1):
+      states = tf.nest.map_structure(tf.stop_gradient, states)
+      endpoints, states = backbone({**states, 'image': part}, training=True)
+      frames.append(endpoints['head'][:, :, 0, 0])
+      middles.append(tf.reduce_mean(endpoints['block0_layer0'], axis=[2, 3]))
+    x = tf.concat(frames, axis=1)
+    if 'grw_norm' in layers:
+      middle = layers['grw_norm'](tf.concat(middles, axis=1), training=True)
+      layers['grw_smoothing'](middle * middle.shape[-1] ** -0.5)
+      logits = layers['grw_classifier_head'](
+          tf.reduce_mean(x, axis=1)[:, tf.newaxis, tf.newaxis, tf.newaxis],
+          training=True)
+    else:
+      x = layers['grw_smoothing'](layers['grw_embedding'](x))
+      logits = layers['grw_head'](x, training=True)
+    loss = loss_of(logits, [backbone, *after])
+  variables = [variable for owner in (backbone, *after)
+               for variable in owner.trainable_variables]
+  gradients = tape.gradient(loss, variables)
+  return loss, {
+      variable.name: gradient.numpy()
+      for variable, gradient in zip(variables, gradients)}, {
+          variable.name: variable.numpy() for owner in (backbone, *after)
+          for variable in owner.variables}
+
+
+def assert_same(ours, theirs):
+  """The same loss, gradients and variables."""
+  np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
+  for index, kind in ((1, 'gradient'), (2, 'value')):
+    assert set(ours[index]) == set(theirs[index])
+    for name, value in theirs[index].items():
+      np.testing.assert_allclose(
+          ours[index][name], value, rtol=0,
+          atol=1e-5 * np.abs(value).max() + 1e-8,
+          err_msg=f'{kind} of {name}')
+
+
+@pytest.mark.parametrize('kind, graph', [
+    ({}, True), ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False),
+    ({'use_positional_encoding': True}, False)])
+def test_subclips_are_a_stream_without_gradient_through_its_states(kind, graph):
+  model = classifier(**kind)
+  before = values(model)
+  expected = streamed_step(model, WINDOWS)
+  for variable in model.variables:  # `grw_norm` has seen the clips.
+    variable.assign(before[variable.name])
+  model.train_in_subclips(WINDOWS)
+  ours = step(model, graph=graph)
+  assert_same(ours, expected)
+  assert any(np.abs(ours[2][name] - value).max() > 1e-4
+             for name, value in before.items() if 'moving_mean' in name)
+
+
+@pytest.fixture(name='whole', scope='module')
+def whole_fixture():
+  """A classifier with frozen batch norm, and its steps on whole clips."""
+  model = with_frozen_batch_norm(classifier())
+  steps = {counts: step(model, counts) for counts in (None, (6, 3))}
+  model.train_in_subclips(WINDOWS)
+  return model, steps
+
+
+@pytest.mark.parametrize('num_frames', [None, (6, 3)])
+def test_with_frozen_batch_norm_the_loss_is_that_of_the_whole_clip(
+    whole, num_frames):
+  model, steps = whole
+  loss, gradients, _ = step(model, num_frames)
+  np.testing.assert_allclose(loss, steps[num_frames][0], rtol=1e-5)
+  # Nothing comes back to earlier subclips through the buffer.
+  kernel = next(name for name in gradients if 'expansion' in name)
+  assert np.abs(gradients[kernel] - steps[num_frames][1][kernel]).max() > 1e-4
+
+
+def test_a_backbone_that_mixes_no_frames_has_the_gradients_of_the_whole_clip():
+  model = with_frozen_batch_norm(
+      classifier(model_id='tiny_frames', se_type='2d'))
+  expected = step(model)
+  model.train_in_subclips(WINDOWS)
+  assert_same(step(model), expected)
+
+
+def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
+  model = with_frozen_batch_norm(classifier(drop_rate=0.5))
+  backbone = subclips.SubclipBackbone(
+      model.backbone, with_states(model), ['head'], WINDOWS)
+  [scale] = [variable for variable in model.backbone.trainable_variables
+             if 'scale' in variable.name]
+  # The same clip so often that some are dropped and some are not.
+  image = tf.repeat(clips()[:1], 16, axis=0)
+  with tf.GradientTape(persistent=True) as tape:
+    vectors = tf.reshape(backbone(image)['head'], [16, -1])
+    kinds = np.unique(np.round(vectors, 4), axis=0)
+    assert len(kinds) == 2, 'kept in all subclips, and dropped in all'
+    sums = [tf.reduce_sum(vectors[np.isclose(vectors, kind, atol=1e-3).all(1)])
+            for kind in kinds]
+  gradients = sorted(abs(float(tape.gradient(total, scale))) for total in sums)
+  assert gradients[0] == 0.0 < gradients[1], 'another choice in the second run'
+
+
+def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
+  model, _ = whole
+  same = with_frozen_batch_norm(
+      grw_model.GrwClassifier.from_config(model.get_config()))
+  keys = []
+  for name, saved in (('whole', same), ('subclips', model)):
+    optimizer = tf_keras.optimizers.experimental.AdamW()
+    optimizer.build(saved.trainable_variables)
+    path = tf.train.Checkpoint(
+        model=saved, optimizer=optimizer, **saved.checkpoint_items).save(
+            str(tmp_path / name))
+    keys.append(tf.train.list_variables(path))
+  assert keys[0] == keys[1]
+  tf.train.Checkpoint(model=same).restore(
+      path).expect_partial().assert_existing_objects_matched()
+  np.testing.assert_array_equal(
+      model({'image': clips()}), same({'image': clips()}))
+
+
+def small_backbone(name, rate, has_states):
+  """A dense layer and dropout of each pixel."""
+  image = tf_keras.Input([None, None, None, 3], name='image')
+  states = ({'state': tf_keras.Input([1], name='state')} if has_states else {})
+  x = tf_keras.layers.Dense(4, name=name)(image)
+  x = tf_keras.layers.Dropout(rate, name='dropout')(x)
+  return tf_keras.Model(
+      {'image': image, **states}, ({'head': x}, states), name='small')
+
+
+@pytest.mark.parametrize('name, rate, message', [
+    ('dense', 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
+    ('other', 0.0, 'small has other layers with states than without'),
+])
+def test_refuses_backbones_that_it_would_train_wrongly(name, rate, message):
+  with pytest.raises(ValueError, match=message):
+    subclips.SubclipBackbone(
+        small_backbone('dense', rate, False), small_backbone(name, rate, True),
+        ['head'], WINDOWS)
+
+
+def test_refuses_clips_that_it_cannot_split(whole):
+  model, _ = whole
+  with pytest.raises(ValueError, match='5 frames cannot be split into.*=2'):
+    model({'image': clips()[:, :5]}, training=True)
