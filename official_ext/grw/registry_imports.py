@@ -25,6 +25,5 @@ from official.vision import registry_imports
 from official_ext.grw.configs import grw
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling.backbones import mobilenet_v3
 from official_ext.grw.optimization import config
 from official_ext.grw.tasks import grw_video_classification

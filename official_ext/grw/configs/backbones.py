@@ -18,14 +18,14 @@ import dataclasses
 
 from official.projects.movinet.configs import movinet
 
-from official_ext.grw.configs import mobilenet_v3
+from official_ext.grw.configs import mobilenet_v3 as mobilenet_v3_config
 
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
   """One of the registered video backbones; the Model Garden's own first."""
-  mobilenet_v3: mobilenet_v3.MobileNetV3 = dataclasses.field(
-      default_factory=mobilenet_v3.MobileNetV3)
+  mobilenet_v3: mobilenet_v3_config.MobileNetV3 = dataclasses.field(
+      default_factory=mobilenet_v3_config.MobileNetV3)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:
