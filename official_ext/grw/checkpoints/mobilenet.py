@@ -51,7 +51,6 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
   """
   place, found = _saved_backbone(prefix)
   config = backbone.get_config()
-  size, width = config['size'], config['width_multiplier']
   channels = _stem_channels(found)
   network = backbone.image_network(channels)
   layers = [layer for layer in network.layers if layer.weights]
@@ -59,10 +58,10 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
               for layer in layers]
   if found != expected:
     raise ValueError(
-        f'{prefix} holds no MobileNetV3 of size={size!r} and '
-        f'width_multiplier={width:g}: {_difference(found, expected)}. Set '
-        'these fields of task.model.backbone.mobilenet_v3 to those of the '
-        'checkpoint, or task.init_checkpoint to one of this network.')
+        f'{prefix} holds no {config["model_id"]} of width_multiplier='
+        f'{config["width_multiplier"]:g}: {_difference(found, expected)}. Set '
+        'size and width_multiplier of task.model.backbone.mobilenet_v3 to the '
+        "checkpoint's, or task.init_checkpoint to one of this network.")
   needed = backbone.variables[0].shape[2]
   if channels > needed:
     raise ValueError(

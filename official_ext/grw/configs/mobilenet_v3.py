@@ -17,8 +17,8 @@
 import dataclasses
 
 from official.modeling import hyperparams
+from official.vision.modeling.backbones import mobilenet
 
-SIZES = ('small', 'large')
 TEMPORALS = ('base_frame', 'shift', 'none')
 
 
@@ -27,7 +27,8 @@ class MobileNetV3(hyperparams.Config):
   """MobileNetV3 (Howard et al., arXiv 1905.02244), a frame at a time.
 
   Attributes:
-    size: 'small' or 'large'.
+    size: 'small' or 'large', or another of which the Model Garden's MobileNet
+      has a specification.
     width_multiplier: scales the channels of all layers but, below 1, the last.
     temporal: what a frame knows of others. 'base_frame', as in Goldman et al.,
       arXiv 2511.20928, Section 4: it is stacked with the first frame of its
@@ -43,14 +44,20 @@ class MobileNetV3(hyperparams.Config):
   window: int = 5
   use_external_states: bool = False
 
+  @property
+  def model_id(self) -> str:
+    """The Model Garden's name of the network."""
+    return 'MobileNetV3' + self.size.capitalize()
+
   def validate(self):
     """Raises ValueError for values that no network can be built of."""
     field = 'task.model.backbone.mobilenet_v3'
-    for name, value, known in (('size', self.size, SIZES),
-                               ('temporal', self.temporal, TEMPORALS)):
-      if value not in known:
-        raise ValueError(
-            f'{field}.{name}={value!r}: expected one of {known}.')
+    if self.model_id not in mobilenet.SUPPORTED_SPECS_MAP:
+      raise ValueError(
+          f"{field}.size={self.size!r}: expected 'small' or 'large'.")
+    if self.temporal not in TEMPORALS:
+      raise ValueError(
+          f'{field}.temporal={self.temporal!r}: expected one of {TEMPORALS}.')
     if self.width_multiplier <= 0:
       raise ValueError(
           f'{field}.width_multiplier={self.width_multiplier!r}: expected a '

@@ -182,7 +182,7 @@ class MobileNetV3(tf_keras.Model):
   """
 
   def __init__(self,
-               size: str = 'small',
+               model_id: str = 'MobileNetV3Small',
                width_multiplier: float = 1.0,
                temporal: str = 'base_frame',
                window: int = 5,
@@ -195,7 +195,7 @@ class MobileNetV3(tf_keras.Model):
     """Builds the network.
 
     Args:
-      size, width_multiplier, temporal, window, use_external_states: see
+      model_id, width_multiplier, temporal, window, use_external_states: see
         `configs.mobilenet_v3.MobileNetV3`.
       use_sync_bn: batch norms see all replicas.
       norm_momentum: of batch norms.
@@ -205,7 +205,7 @@ class MobileNetV3(tf_keras.Model):
     """
     image_network = functools.partial(
         mobilenet.MobileNet,
-        model_id='MobileNetV3' + size.capitalize(),
+        model_id=model_id,
         filter_size_scale=width_multiplier,
         use_sync_bn=use_sync_bn,
         norm_momentum=norm_momentum,
@@ -257,7 +257,7 @@ class MobileNetV3(tf_keras.Model):
     self._image_network = image_network
     self._state_shapes = state_shapes
     self._config = {
-        'size': size,
+        'model_id': model_id,
         'width_multiplier': width_multiplier,
         'temporal': temporal,
         'window': window,
@@ -322,7 +322,7 @@ def build_mobilenet_v3(
   config = backbone_config.mobilenet_v3
   config.validate()
   return MobileNetV3(
-      size=config.size,
+      model_id=config.model_id,
       width_multiplier=config.width_multiplier,
       temporal=config.temporal,
       window=config.window,
