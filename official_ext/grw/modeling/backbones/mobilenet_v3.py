@@ -18,11 +18,9 @@ The network is the Model Garden's own, layer by layer and with its own weights.
 Here is what it lacks: time.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import functools
-from typing import Any
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from official.vision.modeling.backbones import factory
