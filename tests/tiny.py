@@ -12,11 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A MoViNet and TFRecords small enough to train in seconds.
+"""Networks and TFRecords small enough to train in seconds.
 
 Importing this module registers the block specification 'tiny' with the stock
 MoViNet: one block, with all kinds of layers that A0 has, a skip projection
-among them.
+among them.  And with the stock MobileNet 'MobileNetV3Tiny': four blocks, with
+and without expansion, squeeze-excitation and shortcut.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from official.projects.movinet.modeling import movinet
+from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 import tf_keras
 
@@ -45,6 +47,21 @@ movinet.BLOCK_SPECS['tiny'] = (
         strides=((1, 2, 2),)),
     movinet.HeadSpec(project_filters=32, head_filters=32),
 )
+
+mobilenet.SUPPORTED_SPECS_MAP['MobileNetV3Tiny'] = {
+    **mobilenet.MNV3Small_BLOCK_SPECS,
+    'block_specs': [
+        ('convbn', 3, 2, 8, 'hard_swish', None, None, True, False, False),
+        ('invertedbottleneck', 3, 2, 8, 'relu', 0.25, 1, None, False, True),
+        ('invertedbottleneck', 3, 1, 8, 'relu', None, 2., None, False, False),
+        ('invertedbottleneck', 5, 2, 16, 'hard_swish', 0.25, 2., None, False,
+         False),
+        ('invertedbottleneck', 5, 1, 16, 'hard_swish', 0.25, 2., None, False,
+         True),
+        ('convbn', 1, 1, 24, 'hard_swish', None, None, True, False, False),
+        ('gpooling', None, None, None, None, None, None, None, None, False),
+        ('convbn', 1, 1, 32, 'hard_swish', None, None, False, True, False),
+    ]}
 
 
 def clip(label: int, seed: int, frames: int = FRAMES,

@@ -18,7 +18,9 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.checkpoints import mobilenet
 from official_ext.grw.checkpoints import source
+from official_ext.grw.modeling.backbones import mobilenet_v3
 
 
 def initialize(model: tf_keras.Model, path: str,
@@ -26,7 +28,8 @@ def initialize(model: tf_keras.Model, path: str,
   """Loads weights, in whatever layout they were published, into `model`.
 
   A model whose backbone is no MoViNet is read as the Model Garden reads it:
-  object by object, from a checkpoint of the same model.
+  object by object, from a checkpoint of the same model.  The backbone of a
+  MobileNetV3 may also come from an image classifier.
 
   Args:
     model: with a `backbone`.
@@ -46,6 +49,9 @@ def initialize(model: tf_keras.Model, path: str,
     if prefix is None:
       raise ValueError(f"{path} has no 'checkpoint' file, so no checkpoint.")
     path = prefix
+  if modules == 'backbone' and isinstance(
+      model.backbone, mobilenet_v3.MobileNetV3):
+    return mobilenet.initialize(model.backbone, path)
   checkpoint = (tf.train.Checkpoint(model=model) if modules == 'all'
                 else tf.train.Checkpoint(backbone=model.backbone))
   status = checkpoint.read(path)

@@ -18,10 +18,14 @@ import dataclasses
 
 from official.projects.movinet.configs import movinet
 
+from official_ext.grw.configs import mobilenet_v3 as mobilenet_v3_config
+
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
   """One of the registered video backbones; the Model Garden's own first."""
+  mobilenet_v3: mobilenet_v3_config.MobileNetV3 = dataclasses.field(
+      default_factory=mobilenet_v3_config.MobileNetV3)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:
@@ -34,6 +38,9 @@ def with_states(backbone: Backbone3D) -> Backbone3D:
   Raises:
     ValueError: the backbone cannot take its video frame by frame.
   """
+  if backbone.type == 'mobilenet_v3':
+    return backbone.replace(
+        mobilenet_v3=backbone.mobilenet_v3.replace(use_external_states=True))
   if backbone.type != 'movinet' or not backbone.movinet.causal:
     model = (f'MoViNet-{backbone.movinet.model_id.upper()} Base'
              if backbone.type == 'movinet' else backbone.type)

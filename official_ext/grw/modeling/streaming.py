@@ -21,6 +21,7 @@ backbone it adds what the head has to know of earlier frames.
 """
 
 from collections.abc import Mapping, Sequence
+import re
 from typing import Any
 
 import tensorflow as tf
@@ -271,9 +272,23 @@ class StreamingClassifier(tf_keras.Model):
 
 
 def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
-  """Copies all variables between models of the same layers, by name."""
+  """Copies all variables between models of the same layers, by name.
+
+  Or by order, where names differ only in the numbers that Keras gives layers
+  without a name of their own ('conv2d_7'), and that go on from model to model.
+  """
   values = {variable.name: variable for variable in source.variables}
-  if set(values) != {variable.name for variable in target.variables}:
-    raise ValueError(f'{source.name} and {target.name} differ in variables.')
-  for variable in target.variables:
-    variable.assign(values[variable.name])
+  if set(values) == {variable.name for variable in target.variables}:
+    ordered = [values[variable.name] for variable in target.variables]
+  else:
+    ordered = source.variables
+    if _unnumbered(source) != _unnumbered(target):
+      raise ValueError(f'{source.name} and {target.name} differ in variables.')
+  for variable, value in zip(target.variables, ordered):
+    variable.assign(value)
+
+
+def _unnumbered(model: tf_keras.Model) -> list[str]:
+  """Names of the variables without the numbers of their layers."""
+  return [re.sub(r'_\d+(?=/)', '', variable.name)
+          for variable in model.variables]
