@@ -31,7 +31,9 @@ from official.projects.movinet.modeling import movinet
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import ensemble as ensemble_model
 from official_ext.grw.modeling import grw_model
 
 FRAMES = 6
@@ -148,12 +150,40 @@ def classifier(stream: bool = True, seed: int = 0,
   config.override(overrides)
   model = grw_model.GrwClassifier(
       config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]))
+  _move_weights(model, seed)
+  return model
+
+
+def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
+             num_frames: int | None = None,
+             **overrides: Any) -> ensemble_model.TemporalEnsemble:
+  """An ensemble of two tiny GRW classifiers with random weights.
+
+  Args:
+    streams: whether the backbone of each member is causal.
+    seed: of the weights.
+    num_frames: of the clips; None for any.
+    **overrides: of the `GrwModel` of both members.
+  """
+  config = ensemble_cfg.GrwEnsemble()
+  for member, stream in zip(config.members, streams):
+    member.model.backbone = grw_cfg.movinet_backbone('tiny', stream)
+    member.model.override({
+        'smoothing': {'window': 3}, 'head': {'num_heads': 4}})
+    member.model.override(overrides)
+  model = ensemble_model.TemporalEnsemble(
+      config, CLASSES, tf_keras.layers.InputSpec(
+          shape=[None, num_frames, None, None, 3]))
+  _move_weights(model, seed)
+  return model
+
+
+def _move_weights(model: tf_keras.Model, seed: int):
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)
     variable.assign(
         np.abs(moved) if 'variance' in variable.name else moved)
-  return model
 
 
 def merged(base: dict, changes: dict) -> dict:

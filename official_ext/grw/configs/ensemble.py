@@ -51,7 +51,8 @@ class Member(hyperparams.Config):
     feature_shape: of the clips it was trained on, half the ensemble's frames.
     frames_per_second: of these clips, half the ensemble's.
   """
-  model: grw_cfg.GrwModel = dataclasses.field(default_factory=grw_cfg.GrwModel)
+  model: grw_cfg.GrwModel = dataclasses.field(
+      default_factory=lambda: grw_cfg.GrwModel(dropout_rate=0.0))
   checkpoint: str = ''
   num_classes: int = grw_cfg.UNSET
   feature_shape: tuple[int, ...] = ()

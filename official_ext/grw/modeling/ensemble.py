@@ -20,8 +20,7 @@ is the ensemble's.  So a video costs what one member at the full frame rate
 does.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from official.vision.modeling import factory_3d

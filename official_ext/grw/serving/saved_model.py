@@ -69,8 +69,8 @@ def build_trained_model(params: cfg.ExperimentConfig,
   is_ensemble = isinstance(config, ensemble_cfg.GrwEnsemble)
   if is_ensemble and checkpoint:
     raise ValueError(
-        f'checkpoint={checkpoint!r}: expected none (\'\'), as an ensemble takes '
-        'the weights of its members. Set task.model.first.checkpoint and '
+        f"checkpoint={checkpoint!r}: expected '', as an ensemble takes the "
+        'weights of its members. Set task.model.first.checkpoint and '
         'task.model.second.checkpoint.')
   model = factory_3d.build_model(
       config.model_type,
