@@ -155,7 +155,7 @@ def classifier(stream: bool = True, seed: int = 0,
 
 
 def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
-             num_frames: int | None = None,
+             num_frames: int | None = None, num_classes: int = CLASSES,
              **overrides: Any) -> ensemble_model.TemporalEnsemble:
   """An ensemble of two tiny GRW classifiers with random weights.
 
@@ -163,6 +163,7 @@ def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
     streams: whether the backbone of each member is causal.
     seed: of the weights.
     num_frames: of the clips; None for any.
+    num_classes: of the logits.
     **overrides: of the `GrwModel` of both members.
   """
   config = ensemble_cfg.GrwEnsemble()
@@ -172,10 +173,40 @@ def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
         'smoothing': {'window': 3}, 'head': {'num_heads': 4}})
     member.model.override(overrides)
   model = ensemble_model.TemporalEnsemble(
-      config, CLASSES, tf_keras.layers.InputSpec(
+      config, num_classes, tf_keras.layers.InputSpec(
           shape=[None, num_frames, None, None, 3]))
   _move_weights(model, seed)
   return model
+
+
+def ensemble_overrides(folder: pathlib.Path,
+                       model: ensemble_model.TemporalEnsemble,
+                       validation_path: str = '', size: int = SIZE) -> dict:
+  """Overrides that make `movinet_grw_ensemble_kinetics600` tiny.
+
+  Args:
+    folder: to write the checkpoints of the members to, each as its Trainer
+      would.
+    model: their weights.
+    validation_path: of validation records.
+    size: height and width of the frames.
+  """
+  members = {}
+  for classifier in model.members:
+    checkpoint = tf.train.Checkpoint(
+        model=classifier, **classifier.checkpoint_items)
+    members[classifier.name] = {
+        'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
+        'model': classifier.get_config()['model_config']}
+  data = {
+      'feature_shape': [FRAMES, size, size, 3], 'min_image_size': size,
+      'num_classes': CLASSES, 'global_batch_size': 4, 'num_examples': 4,
+      'frames_per_second': 8}
+  return {
+      'task': {
+          'model': members, 'train_data': data,
+          'validation_data': {**data, 'input_path': validation_path}},
+      'trainer': {'validation_steps': 1}}
 
 
 def _move_weights(model: tf_keras.Model, seed: int):
