@@ -55,8 +55,8 @@ def of_clips(head, member):
 
 
 @functools.cache
-def stream(head, classify_every=1):
-  streaming = ensemble.stream_of(model(head), N, classify_every)
+def stream(head):
+  streaming = ensemble.stream_of(model(head), N)
   specs = {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in
            streaming.initial_state_specs((None, None, SIZE, SIZE, 3)).items()}
   return streaming, tf.function(
@@ -149,12 +149,13 @@ def test_each_frame_is_seen_by_one_member():
 
 
 def test_heads_run_once_in_so_many_frames_of_the_video():
-  streaming, step = stream(HEAD, classify_every=4)
+  streaming = ensemble.stream_of(model(HEAD), N, classify_every=4)
   video = clips(1, N)
   states = streaming.init_states(video.shape)
   found = []
   for number in range(N):
-    logits, states = step({**states, 'image': video[:, number:number + 1]})
+    logits, states = streaming(
+        {**states, 'image': video[:, number:number + 1]})
     found.append(logits.numpy())
   for seen in (4, 8):
     np.testing.assert_allclose(
