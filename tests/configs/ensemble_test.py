@@ -95,6 +95,18 @@ def test_members_that_were_trained_on_other_clips_are_refused(
                second={'checkpoint': second}).validate()
 
 
+@pytest.mark.parametrize('model, message', [
+    ({'head': {'num_heads': 4}}, 'first.model.head.num_heads=4: expected 8'),
+    ({'backbone': {'movinet': {'gating_activation': 'sigmoid'}}},
+     "movinet.gating_activation='sigmoid': expected 'grw>hard_sigmoid'"),
+])
+def test_members_with_other_settings_than_trained_are_refused(
+    tmp_path, model, message):
+  first = trained(tmp_path / 'first')
+  with pytest.raises(ValueError, match=message):
+    experiment(first={'checkpoint': first, 'model': model}).validate()
+
+
 def test_odd_numbers_of_frames_are_refused():
   config = experiment()
   config.override({'task': {'validation_data': {

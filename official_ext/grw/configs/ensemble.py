@@ -125,19 +125,46 @@ def _wanted(data: grw_cfg.DataConfig) -> dict[str, Any]:
 
 
 def set_members(task: GrwEnsembleTask):
-  """Sets what is unset of the clips that members were trained on."""
+  """Sets what is unset of the clips that members were trained on.
+
+  Raises:
+    ValueError: a member's model is not the one that was trained.
+  """
   wanted = _wanted(task.validation_data)
-  for member in task.model.members:
-    unset = [name for name in _SHARED
-             if getattr(member, name) in (grw_cfg.UNSET, (), [], None)]
+  for name, member in zip(MEMBERS, task.model.members):
+    unset = [field for field in _SHARED
+             if getattr(member, field) in (grw_cfg.UNSET, (), [], None)]
     if not unset:
       continue
     found = trained_params.read(member.checkpoint) if member.checkpoint else {}
-    found = found.get('task', {}).get('train_data', {})
-    for name in unset:
-      value = found.get(name) or wanted[name]
+    found = found.get('task', {})
+    _require_trained_model(name, member, found.get('model', {}))
+    for field in unset:
+      value = found.get('train_data', {}).get(field) or wanted[field]
       if value is not None:
-        setattr(member, name, value)
+        setattr(member, field, value)
+
+
+def _require_trained_model(name: str, member: Member, trained: dict[str, Any]):
+  """Raises ValueError where a member's settings are not those of its run.
+
+  Weights of other settings may load without a word: neither activations nor
+  the number of attention heads show in them.
+  """
+  family = member.model.backbone.type
+  for path in (('backbone', family), ('head',)):
+    ours, theirs = member.model.as_dict(), trained
+    for part in path:
+      ours, theirs = ours[part], theirs.get(part, {})
+    for field, value in theirs.items():
+      # What differs in training alone.
+      if field.endswith('_drop_rate') or field not in ours:
+        continue
+      if ours[field] != value:
+        raise ValueError(
+            f'task.model.{name}.model.{".".join(path)}.{field}='
+            f'{ours[field]!r}: expected {value!r}, with which '
+            f'{member.checkpoint} was trained, as its params.yaml says.')
 
 
 def _is_same(name: str, value: Any, wanted: Any) -> bool:
