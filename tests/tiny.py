@@ -33,7 +33,9 @@ from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import ensemble as ensemble_model
 from official_ext.grw.modeling import grw_model
 
 FRAMES = 6
@@ -168,12 +170,71 @@ def classifier(stream: bool = True, seed: int = 0,
   model = grw_model.GrwClassifier(
       config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
       l2_weight_decay)
+  _move_weights(model, seed)
+  return model
+
+
+def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
+             num_frames: int | None = None, num_classes: int = CLASSES,
+             **overrides: Any) -> ensemble_model.TemporalEnsemble:
+  """An ensemble of two tiny GRW classifiers with random weights.
+
+  Args:
+    streams: whether the backbone of each member is causal.
+    seed: of the weights.
+    num_frames: of the clips; None for any.
+    num_classes: of the logits.
+    **overrides: of the `GrwModel` of both members.
+  """
+  config = ensemble_cfg.GrwEnsemble()
+  for member, stream in zip(config.members, streams):
+    member.model.backbone = grw_cfg.movinet_backbone('tiny', stream)
+    member.model.override({
+        'smoothing': {'window': 3}, 'head': {'num_heads': 4}})
+    member.model.override(overrides)
+  model = ensemble_model.TemporalEnsemble(
+      config, num_classes, tf_keras.layers.InputSpec(
+          shape=[None, num_frames, None, None, 3]))
+  _move_weights(model, seed)
+  return model
+
+
+def ensemble_overrides(folder: pathlib.Path,
+                       model: ensemble_model.TemporalEnsemble,
+                       validation_path: str = '', size: int = SIZE) -> dict:
+  """Overrides that make `movinet_grw_ensemble_kinetics600` tiny.
+
+  Args:
+    folder: to write the checkpoints of the members to, each as its Trainer
+      would.
+    model: their weights.
+    validation_path: of validation records.
+    size: height and width of the frames.
+  """
+  members = {}
+  for classifier in model.members:
+    checkpoint = tf.train.Checkpoint(
+        model=classifier, **classifier.checkpoint_items)
+    members[classifier.name] = {
+        'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
+        'model': classifier.get_config()['model_config']}
+  data = {
+      'feature_shape': [FRAMES, size, size, 3], 'min_image_size': size,
+      'num_classes': CLASSES, 'global_batch_size': 4, 'num_examples': 4,
+      'frames_per_second': 8}
+  return {
+      'task': {
+          'model': members, 'train_data': data,
+          'validation_data': {**data, 'input_path': validation_path}},
+      'trainer': {'validation_steps': 1}}
+
+
+def _move_weights(model: tf_keras.Model, seed: int):
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)
     variable.assign(
         np.abs(moved) if 'variance' in variable.name else moved)
-  return model
 
 
 def merged(base: dict, changes: dict) -> dict:

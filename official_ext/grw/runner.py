@@ -435,11 +435,13 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """
     if mode not in MODES:
       raise ValueError(f'mode={mode!r}: expected one of {MODES}.')
-    if mode == 'eval' and not params.task.init_checkpoint:
+    if mode == 'eval' and not task.has_initial_weights:
       if newest_readable_checkpoint(model_dir) is None:
         raise CheckpointError(
             f'There is no checkpoint in {model_dir} to evaluate. Train into '
-            'this folder first, or set task.init_checkpoint to the weights.')
+            'this folder first, or set task.init_checkpoint to the weights '
+            '(of an ensemble, task.model.first.checkpoint and '
+            'task.model.second.checkpoint).')
     # Wrong ones must not wait for the end of the evaluation.
     self._label_texts: list[str] = []
     if mode == 'eval' and not (params.task.validation_data.is_multilabel

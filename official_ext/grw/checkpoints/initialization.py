@@ -12,7 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The start of fine-tuning: `task.init_checkpoint`."""
+"""Models from checkpoints: `task.init_checkpoint`, and those of ensembles."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -20,6 +22,7 @@ import tf_keras
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import mobilenet
 from official_ext.grw.checkpoints import source
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.modeling.backbones import mobilenet_v3
 
 
@@ -57,3 +60,38 @@ def initialize(model: tf_keras.Model, path: str,
   status = checkpoint.read(path)
   status.expect_partial().assert_existing_objects_matched()
   return f'Loaded the {modules} of the model from {path}.'
+
+
+def initialize_members(models: Sequence[tf_keras.Model],
+                       config: ensemble_cfg.GrwEnsemble) -> str:
+  """Loads the weights of all members of an ensemble, heads included.
+
+  Args:
+    models: the members, in the order of `ensemble_cfg.MEMBERS`.
+    config: names their checkpoints.
+
+  Returns:
+    What was loaded, to be logged.
+
+  Raises:
+    ValueError: a checkpoint is not given or not one of its member; says which.
+  """
+  reports = []
+  for name, member, model in zip(
+      ensemble_cfg.MEMBERS, config.members, models):
+    field = f'task.model.{name}.checkpoint'
+    if not member.checkpoint:
+      raise ValueError(
+          f'{field} is not set: expected the weights of the trained member, '
+          'as task.init_checkpoint takes them.')
+    try:
+      report = initialize(model, member.checkpoint, 'all')
+    except ValueError as error:
+      raise ValueError(f'{field}: {error}') from error
+    if isinstance(report, assign.Report) and report.initial:
+      raise ValueError(
+          f'{field}: {member.checkpoint} lacks {len(report.initial)} variables '
+          f'of the member, {report.initial[0]!r} among them: expected a whole '
+          f'classifier of the configuration task.model.{name}.model.')
+    reports.append(f'{name} member of the ensemble:\n{report}')
+  return '\n'.join(reports)

@@ -15,22 +15,19 @@
 """The configuration that rebuilds the model of published weights."""
 
 from collections.abc import Mapping
-import os
 from typing import Any
-
-from official.modeling import hyperparams
-import tensorflow as tf
 
 from official_ext.grw.checkpoints import source
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import trained_params
 
 # Frames, frames a second, crop and size before the crop that a model was
-# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  The
-# size of A4 and A5 is not published: 8/7 of the crop, as for A2.
+# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  T0,
+# and the size of A4 and A5, are as the Model Garden's configs have them.
 _CLIPS = {
     'a0': (50, 5, 172, 200), 'a1': (50, 5, 172, 200), 'a2': (50, 5, 224, 256),
-    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 332),
-    'a5': (120, 12, 320, 366),
+    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 320),
+    'a5': (120, 12, 320, 368), 't0': (25, 2.5, 160, 176),
 }
 # What of a backbone's config decides what its weights compute.
 _BACKBONE_FIELDS = (
@@ -84,15 +81,7 @@ def model_config(weights: source.PublishedWeights,
 
 def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
   """Takes what weights do not tell from a Trainer's `params.yaml`."""
-  folder = os.path.dirname(prefix)
-  for place in (folder, os.path.dirname(folder)):  # Of best_ckpt/, the latter.
-    path = os.path.join(place, 'params.yaml')
-    if tf.io.gfile.exists(path):
-      break
-  else:
-    return
-  trained = hyperparams.read_yaml_to_params_dict(path).as_dict()
-  trained = trained.get('task', {}).get('model', {})
+  trained = trained_params.read(prefix).get('task', {}).get('model', {})
   backbone = trained.get('backbone', {}).get('movinet', {})
   model.backbone.movinet.override({
       name: backbone[name] for name in ('causal', 'se_type', 'activation',

@@ -28,6 +28,7 @@ from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.modeling import hyperparams
 from official.projects.movinet.configs import movinet
+from official.projects.movinet.modeling import movinet as movinet_specs
 from official.vision.configs import common
 from official.vision.configs import video_classification
 
@@ -192,6 +193,10 @@ class GrwTask(video_classification.VideoClassificationTask):
       default_factory=lambda: DataConfig(  # pylint: disable=g-long-lambda
           is_training=False, drop_remainder=False, split='validation'))
 
+  def validate(self):
+    """Raises ValueError for a task that cannot be built or cannot train."""
+    validate_task(self)
+
 
 @dataclasses.dataclass
 class GrwExperimentConfig(cfg.ExperimentConfig):
@@ -212,7 +217,7 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     set_from_dataset(self.task)
     set_steps(self)
     super().validate()
-    validate_task(self.task)
+    self.task.validate()
     validate_trainer(self.trainer)
     precision = self.runtime.mixed_precision_dtype
     _require(
@@ -329,6 +334,12 @@ def validate_task(task: GrwTask):
   _require(smoothing.window >= MIN_WINDOW, 'task.model.smoothing.window',
            smoothing.window,
            f'at least {MIN_WINDOW} frames, as an acceleration takes three')
+  backbone = task.model.backbone
+  if backbone.type == 'movinet':
+    model_ids = sorted(movinet_specs.BLOCK_SPECS)
+    _require(backbone.movinet.model_id in model_ids,
+             'task.model.backbone.movinet.model_id', backbone.movinet.model_id,
+             f'one of {model_ids}')
   for name in ('alpha', 'weight'):
     value = getattr(smoothing, name)
     _require(value >= 0, f'task.model.smoothing.{name}', value, '0 or more')

@@ -328,13 +328,13 @@ class GrwClassifier(tf_keras.Model):
 
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
-    in_subclips = training and self._subclips is not None
-    if grw_cfg.NUM_FRAMES not in inputs and not in_subclips:
+    in_subclips = self._subclips if training else None
+    if grw_cfg.NUM_FRAMES not in inputs and in_subclips is None:
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
     # Layers know from the context of this call whether they train.
-    endpoints = (self._subclips(image) if in_subclips
-                 else _endpoints(self._backbone, image))
+    endpoints = (_endpoints(self._backbone, image) if in_subclips is None
+                 else in_subclips(image))
     return self._after_backbone(
         endpoints, inputs.get(grw_cfg.NUM_FRAMES), tf.shape(image)[1])
 

@@ -218,7 +218,7 @@ class StreamingClassifier(tf_keras.Model):
     if training:
       raise ValueError('A streaming model does not train: train the clip model '
                        'and stream its weights.')
-    self._check_states(inputs)
+    check_states(inputs, self.initial_state_specs(inputs['image'].shape))
     embeddings, states = self.encode(inputs)
     before = inputs[_COUNT][0]
     after = before + tf.shape(embeddings)[1]
@@ -254,21 +254,22 @@ class StreamingClassifier(tf_keras.Model):
     states[_LOGITS] = logits
     return logits, states
 
-  def _check_states(self, inputs: Mapping[str, tf.Tensor]):
-    """Raises ValueError unless the inputs are the image and all states."""
-    specs = self.initial_state_specs(inputs['image'].shape)
-    given = set(inputs) - {'image'}
-    if given != set(specs):
+
+def check_states(inputs: Mapping[str, tf.Tensor],
+                 specs: Mapping[str, tf_keras.layers.InputSpec]):
+  """Raises ValueError unless the inputs are 'image' and the states of specs."""
+  given = set(inputs) - {'image'}
+  if given != set(specs):
+    raise ValueError(
+        f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
+        f'{sorted(given - set(specs))}; start with init_states(image.shape) '
+        'and pass on what each call returns.')
+  for name, spec in specs.items():
+    if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
       raise ValueError(
-          f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
-          f'{sorted(given - set(specs))}; start with init_states(image.shape) '
-          'and pass on what each call returns.')
-    for name, spec in specs.items():
-      if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
-        raise ValueError(
-            f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
-            f'{tuple(spec.shape)} for images of shape '
-            f'{tuple(inputs["image"].shape)}; start anew with init_states.')
+          f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
+          f'{tuple(spec.shape)} for images of shape '
+          f'{tuple(inputs["image"].shape)}; start anew with init_states.')
 
 
 def copy_weights(source: tf_keras.Model, target: tf_keras.Model):

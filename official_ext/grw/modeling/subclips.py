@@ -25,8 +25,7 @@ been through.  So the backbone runs twice: first without keeping activations,
 then, once that gradient is there, again for one subclip after the other.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import contextlib
 import threading
 from typing import Any
@@ -186,7 +185,8 @@ class SubclipBackbone:
       of_subclip, after = self._run(image, index, states)
       vectors = [array.write(index, vector)
                  for array, vector in zip(vectors, of_subclip)]
-      return index + 1, _with_shapes({**states, **after}, shapes), starts, vectors
+      states = _with_shapes({**states, **after}, shapes)
+      return index + 1, states, starts, vectors
 
     outputs = [self._stream.output[0][name] for name in self._endpoints]
     with self._seeded(seed):

@@ -22,10 +22,10 @@ from official.core import config_definitions as cfg
 import tensorflow as tf
 
 from official_ext.grw.configs import backbones
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
-from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
@@ -44,8 +44,7 @@ def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
 @tf.autograph.experimental.do_not_convert
 def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             labels: str | None,
-            write: Callable[
-                [grw_model.GrwClassifier, str], saved_model.Written],
+            write: Callable[[saved_model.Model, str], saved_model.Written],
             **card) -> float:
   """Builds a model, has it written to a folder, and describes it there."""
   num_classes = params.task.validation_data.num_classes
@@ -67,6 +66,12 @@ def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
                 for name, spec in written.states.items()}, **card),
         texts, folder)
   return written.difference
+
+
+def _require_streaming(params: cfg.ExperimentConfig):
+  """Raises ValueError if a backbone cannot stream, before it is built."""
+  for classifier in ensemble_cfg.classifiers(params.task.model):
+    backbones.with_states(classifier.backbone)
 
 
 def _input(data: grw_cfg.DataConfig, shape, dtype: str) -> dict:
@@ -100,7 +105,7 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   if kind == 'stream':
-    backbones.with_states(params.task.model.backbone)
+    _require_streaming(params)
   write = (saved_model.export_stream_model if kind == 'stream'
            else saved_model.export_clip_model)
   data = params.task.validation_data
@@ -136,7 +141,7 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
   data = params.task.validation_data
   frames = 1
   if kind == 'stream':
-    backbones.with_states(params.task.model.backbone)
+    _require_streaming(params)
     every = classify_every or tflite.default_classify_every(params.task.model)
 
     def write(model, folder):

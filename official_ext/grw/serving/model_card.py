@@ -22,6 +22,8 @@ from typing import Any
 
 from official.core import config_definitions as cfg
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import labels
 
 CARD_FILE = 'model_card.json'
@@ -73,6 +75,14 @@ class ModelCard:
     return self.resize['crop'][0], self.resize['crop'][1]
 
 
+def _name(classifier: grw_cfg.GrwModel) -> str:
+  backbone = classifier.backbone.get()
+  return '_'.join([
+      classifier.backbone.type, str(getattr(backbone, 'model_id', '')),
+      'stream' if getattr(backbone, 'causal', False) else 'base',
+      classifier.head.type])
+
+
 def describe(params: cfg.ExperimentConfig, checkpoint: str,
              **fields: Any) -> ModelCard:
   """The card of a model of an experiment.
@@ -83,13 +93,8 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
     **fields: those of `ModelCard` that the experiment does not tell.
   """
   model, data = params.task.model, params.task.validation_data
-  backbone = model.backbone.get()
-  name = '_'.join([
-      model.backbone.type, str(getattr(backbone, 'model_id', '')),
-      'stream' if getattr(backbone, 'causal', False) else 'base',
-      model.head.type])
   return ModelCard(
-      name=name,
+      name=' + '.join(map(_name, ensemble_cfg.classifiers(model))),
       frames_per_second=data.frames_per_second,
       num_frames=data.feature_shape[0],
       resize={'mode': data.resize, 'size': data.min_image_size,

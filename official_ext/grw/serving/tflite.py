@@ -26,8 +26,9 @@ from ai_edge_quantizer import quantizer
 import numpy as np
 import tensorflow as tf
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
-from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import frame_operations
 from official_ext.grw.serving import saved_model
@@ -40,8 +41,16 @@ SPLIT_FILE = 'model_split.tflite'
 MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2, 'dynamic_int8': 1e-1}
 
 
-def default_classify_every(config: grw_cfg.GrwModel) -> int:
-  """How often the head runs if nobody says: each window, if it is costly."""
+def default_classify_every(
+    config: grw_cfg.GrwModel | ensemble_cfg.GrwEnsemble) -> int:
+  """How often the head runs if nobody says: each window, if it is costly.
+
+  Of an ensemble each head runs once in the shorter of both windows, of frames
+  that are every second of the video.
+  """
+  if isinstance(config, ensemble_cfg.GrwEnsemble):
+    every = min(map(default_classify_every, ensemble_cfg.classifiers(config)))
+    return 2 * every if every > 1 else 1
   costly = config.head.type == 'temporal' and not config.head.causal
   return config.smoothing.window if costly else 1
 
@@ -88,7 +97,7 @@ def convert(signatures: dict[str, Any], variables: list[tf.Variable],
       recipe.quantize().export_model(path)
 
 
-def export_stream(model: grw_model.GrwClassifier, folder: str,
+def export_stream(model: saved_model.Model, folder: str,
                   data: grw_cfg.DataConfig, example: np.ndarray,
                   quantization: str = 'float32', classify_every: int = 1,
                   split_head: bool = False) -> saved_model.Written:
@@ -104,14 +113,14 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   the first count, to `logits`.
 
   Args:
-    model: with a causal backbone.
+    model: with a causal backbone, or an ensemble of two.
     folder: to write to.
     data: of the evaluation; gives N, height and width.
     example: uint8 clips [1, N, height, width, 3] for the check.
     quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
       weights of dense layers and pointwise convolutions in 8 bits.
-    classify_every: see `streaming.StreamingClassifier`.
-    split_head: whether to write `SPLIT_FILE`.
+    classify_every: see `ensemble.stream_of`.
+    split_head: whether to write `SPLIT_FILE`; not of an ensemble.
 
   Returns:
     The largest difference over the frames of the example and both files, and
@@ -123,7 +132,10 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   """
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
-  stream = streaming.StreamingClassifier(model, num_frames, classify_every)
+  stream = ensemble.stream_of(model, num_frames, classify_every)
+  if split_head and not isinstance(stream, streaming.StreamingClassifier):
+    raise ValueError('split_head=True: expected False for an ensemble, which '
+                     'has two heads, and which is one file.')
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -139,19 +151,6 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
     logits, states = stream(inputs)
     return {**states, 'logits': logits}
 
-  @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))],
-               autograph=False)
-  def encode(inputs):
-    embeddings, states = stream.encode(inputs)
-    return {**states, 'embedding': embeddings[:, 0]}
-
-  @tf.function(input_signature=[
-      tf.TensorSpec([1, num_frames, stream.embedding_dim], tf.float32,
-                    'embeddings'),
-      tf.TensorSpec([1], tf.int32, 'num_frames')], autograph=False)
-  def classify(embeddings, num_frames):
-    return {'logits': stream.classify(embeddings, num_frames[0])}
-
   frames = saved_model.prepared(tf.constant(example), data)[0].numpy()
   expected = _logits(serve, stream.init_states(shape), frames)
   _require_clip_model(model, frames, expected, classify_every)
@@ -161,6 +160,19 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   differences = [saved_model.relative_difference(
       np.stack([written.step(frame) for frame in frames]), expected)]
   if split_head:
+    @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))],
+                 autograph=False)
+    def encode(inputs):
+      embeddings, states = stream.encode(inputs)
+      return {**states, 'embedding': embeddings[:, 0]}
+
+    @tf.function(input_signature=[
+        tf.TensorSpec([1, num_frames, stream.embedding_dim], tf.float32,
+                      'embeddings'),
+        tf.TensorSpec([1], tf.int32, 'num_frames')], autograph=False)
+    def classify(embeddings, num_frames):
+      return {'logits': stream.classify(embeddings, num_frames[0])}
+
     path = os.path.join(folder, SPLIT_FILE)
     convert({'encode': encode, 'classify': classify}, stream.variables, path,
              quantization)
@@ -172,7 +184,7 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   return saved_model.Written(difference, states)
 
 
-def export_clip(model: grw_model.GrwClassifier, folder: str,
+def export_clip(model: saved_model.Model, folder: str,
                 data: grw_cfg.DataConfig, example: np.ndarray,
                 quantization: str = 'float32') -> saved_model.Written:
   """Writes a TFLite file of the clip model, and checks it against the model.
@@ -220,7 +232,7 @@ def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
   return np.stack(logits)
 
 
-def _require_clip_model(model: grw_model.GrwClassifier, frames: np.ndarray,
+def _require_clip_model(model: saved_model.Model, frames: np.ndarray,
                         logits: np.ndarray, classify_every: int):
   """Raises ExportError unless the stream ends where the clip model does."""
   last = max(len(frames) // classify_every * classify_every, 1)
