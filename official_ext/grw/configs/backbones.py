@@ -14,14 +14,42 @@
 
 """The video backbones that take GRW-smoothing, by configuration."""
 
+from collections.abc import Sequence
 import dataclasses
 
 from official.projects.movinet.configs import movinet
 
+from official_ext.grw.configs import videofocalnet
+
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
-  """One of the registered video backbones; the Model Garden's own first."""
+  """One of the registered video backbones; the Model Garden's own first.
+
+  Attributes:
+    videofocalnet: Video-FocalNet, T, S or B.
+  """
+  videofocalnet: videofocalnet.VideoFocalNet = dataclasses.field(
+      default_factory=videofocalnet.VideoFocalNet)
+
+
+def frames_per_vector(backbone: Backbone3D) -> int:
+  """How many frames of a clip share a feature vector, where they may."""
+  return (backbone.videofocalnet.tubelet_size
+          if backbone.type == 'videofocalnet' else 1)
+
+
+def validate(backbone: Backbone3D, clip_shape: Sequence[int], field: str):
+  """Raises ValueError for a backbone that cannot be built for clips.
+
+  Args:
+    backbone: families of the Model Garden are not looked at.
+    clip_shape: [frames, height, width, channels].
+    field: what has that shape, for the message.
+  """
+  if backbone.type == 'videofocalnet':
+    backbone.videofocalnet.architecture()
+    backbone.videofocalnet.validate_clip(clip_shape, field)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:

@@ -62,7 +62,8 @@ class Smoothing(hyperparams.Config):
       MoViNet.
     endpoint: for 'intermediate', the backbone endpoint by name, for example
       'block3_layer0' of a MoViNet or '4' of a ResNet-3D.
-    window: T, frames in a window; at least 3.
+    window: T, frames in a window, or feature vectors where a backbone keeps one
+      for several frames; at least 3.
     alpha: α, the weight of the speed term against the order term.
     weight: λ, the weight of the loss; 0 measures without smoothing.
     sampled: sum over sampled orderings although all could be summed exactly
@@ -363,10 +364,13 @@ def validate_task(task: GrwTask):
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,
         'a frame rate above 0, or null')
-    _require(data.feature_shape[0] >= smoothing.window,
+    backbones.validate(
+        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
+    frames = smoothing.window * backbones.frames_per_vector(task.model.backbone)
+    _require(data.feature_shape[0] >= frames,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
-             f'{smoothing.window} frames or more')
+             f'{frames} frames or more')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),
