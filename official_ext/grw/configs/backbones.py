@@ -49,7 +49,7 @@ def validate(backbone: Backbone3D, clip_shape: Sequence[int], field: str):
   """
   if backbone.type == 'videofocalnet':
     backbone.videofocalnet.architecture()
-    backbone.videofocalnet.validate_clip(clip_shape, field)
+    backbone.videofocalnet.check_clip(clip_shape, field)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:

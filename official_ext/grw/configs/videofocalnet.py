@@ -35,11 +35,11 @@ class Architecture(NamedTuple):
   Attributes:
     depths: blocks in each of the four stages.
     channels: C in each of the four stages.
-    drop_path_rate: of the last block.
+    stochastic_depth_drop_rate: of the last block.
   """
   depths: tuple[int, ...]
   channels: tuple[int, ...]
-  drop_path_rate: float
+  stochastic_depth_drop_rate: float
 
 
 VARIANTS = {
@@ -57,7 +57,7 @@ class VideoFocalNet(hyperparams.Config):
     variant: 't', 's' or 'b'; what the next three do not set is the variant's.
     depths: blocks in each of the four stages; () is the variant's.
     channels: C in each of the four stages; () is the variant's.
-    drop_path_rate: chance that a residual branch of the last block is dropped,
+    stochastic_depth_drop_rate: chance that a residual branch of the last block is dropped,
       frame by frame; it grows linearly from 0 in the first.  Null is the
       variant's.
     tubelet_size: frames in a feature vector, 1 (all published models) or 2.
@@ -67,7 +67,7 @@ class VideoFocalNet(hyperparams.Config):
   variant: str = 't'
   depths: tuple[int, ...] = ()
   channels: tuple[int, ...] = ()
-  drop_path_rate: float | None = None
+  stochastic_depth_drop_rate: float | None = None
   tubelet_size: int = 1
   mean: tuple[float, ...] = ()
   stddev: tuple[float, ...] = ()
@@ -81,16 +81,16 @@ class VideoFocalNet(hyperparams.Config):
     _require(self.variant in VARIANTS, 'variant', self.variant,
              f'one of {tuple(VARIANTS)}')
     variant = VARIANTS[self.variant]
-    rate = self.drop_path_rate
+    rate = self.stochastic_depth_drop_rate
     found = Architecture(
         tuple(self.depths) or variant.depths,
         tuple(self.channels) or variant.channels,
-        variant.drop_path_rate if rate is None else rate)
+        variant.stochastic_depth_drop_rate if rate is None else rate)
     for name in ('depths', 'channels'):
       value = getattr(found, name)
       _require(len(value) == 4 and min(value) >= 1, name, value,
                'a number of 1 or more for each of the four stages')
-    _require(0 <= found.drop_path_rate < 1, 'drop_path_rate', rate,
+    _require(0 <= found.stochastic_depth_drop_rate < 1, 'stochastic_depth_drop_rate', rate,
              'a rate in [0, 1)')
     _require(self.tubelet_size in TUBELET_SIZES, 'tubelet_size',
              self.tubelet_size, f'one of {TUBELET_SIZES}')
@@ -102,7 +102,7 @@ class VideoFocalNet(hyperparams.Config):
              tuple(self.stddev), 'numbers above 0')
     return found
 
-  def validate_clip(self, shape: Sequence[int | None], field: str):
+  def check_clip(self, shape: Sequence[int | None], field: str):
     """Raises ValueError for clips that the backbone cannot take.
 
     Args:

@@ -214,12 +214,12 @@ def _gated_context(context, gates, convolutions, axis):
 class Block(tf_keras.layers.Layer):
   """x + modulation(norm(x)), then x + MLP(norm(x)); [B, N, H, W, C]."""
 
-  def __init__(self, drop_path_rate: float,
+  def __init__(self, stochastic_depth_drop_rate: float,
                regularizer: Regularizer | None = None, **kwargs):
     """Initialises the layer.
 
     Args:
-      drop_path_rate: chance to drop a frame's residual branch, in [0, 1).
+      stochastic_depth_drop_rate: chance to drop a frame's residual branch, in [0, 1).
       regularizer: of the kernels.
       **kwargs: of the Keras layer.
     """
@@ -230,7 +230,7 @@ class Block(tf_keras.layers.Layer):
     self.norm2 = _norm('norm2')
     # As published: each frame is dropped for itself, not the clip.
     self.drop_path = tf_keras.layers.Dropout(
-        drop_path_rate, noise_shape=(None, None, 1, 1, 1))
+        stochastic_depth_drop_rate, noise_shape=(None, None, 1, 1, 1))
 
   def build(self, input_shape):
     channels = input_shape[-1]
@@ -269,7 +269,7 @@ class VideoFocalNet(tf_keras.Model):
         that cannot be taken.
     """
     architecture = config.architecture()
-    config.validate_clip(input_specs.shape[1:], 'input_specs')
+    config.check_clip(input_specs.shape[1:], 'input_specs')
     blocks = sum(architecture.depths)
 
     image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
@@ -289,7 +289,7 @@ class VideoFocalNet(tf_keras.Model):
             name=f'layers/{stage - 1}/downsample')(x)
       for block in range(depth):
         x = Block(
-            architecture.drop_path_rate * number / max(blocks - 1, 1),
+            architecture.stochastic_depth_drop_rate * number / max(blocks - 1, 1),
             regularizer, name=f'layers/{stage}/blocks/{block}')(x)
         number += 1
       endpoints[f'stage{stage + 1}'] = x
