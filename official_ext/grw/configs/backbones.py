@@ -14,14 +14,31 @@
 
 """The video backbones that take GRW-smoothing, by configuration."""
 
+from collections.abc import Sequence
 import dataclasses
 
 from official.projects.movinet.configs import movinet
+
+from official_ext.grw.configs import posmlp_video as posmlp_video_cfg
 
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
   """One of the registered video backbones; the Model Garden's own first."""
+  posmlp_video: posmlp_video_cfg.PosMlpVideo = dataclasses.field(
+      default_factory=posmlp_video_cfg.PosMlpVideo)
+
+
+def check_clip(backbone: Backbone3D, shape: Sequence[int | None], field: str):
+  """Raises ValueError, naming `field`, for clips a backbone cannot take.
+
+  Args:
+    backbone: any.
+    shape: frames, height, width and channels; what may be any is None.
+    field: where the shape was set.
+  """
+  if backbone.type == 'posmlp_video':
+    backbone.posmlp_video.check_clip(shape, field)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:

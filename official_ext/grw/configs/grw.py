@@ -367,6 +367,8 @@ def validate_task(task: GrwTask):
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
              f'{smoothing.window} frames or more')
+    backbones.check_clip(
+        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),
