@@ -289,7 +289,7 @@ class VideoFocalNet(tf_keras.Model):
             name=f'layers/{stage - 1}/downsample')(x)
       for block in range(depth):
         x = Block(
-            architecture.stochastic_depth_drop_rate * number / max(blocks - 1, 1),
+            architecture.stochastic_depth_drop_rate * number / (blocks - 1),
             regularizer, name=f'layers/{stage}/blocks/{block}')(x)
         number += 1
       endpoints[f'stage{stage + 1}'] = x
