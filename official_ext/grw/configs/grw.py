@@ -300,6 +300,9 @@ def set_steps(config: GrwExperimentConfig):
     if trainer.steps_per_loop == UNSET:
       trainer.steps_per_loop = min(epoch, trainer.train_steps)
     if warmup is not None and warmup.warmup_steps == UNSET:
+      _require(trainer.warmup_epochs >= 1, 'trainer.warmup_epochs',
+               trainer.warmup_epochs,
+               'at least 1, because the steps of the warm-up are unset')
       warmup.warmup_steps = trainer.warmup_epochs * epoch
   for name in intervals:
     if getattr(trainer, name) == UNSET:
@@ -410,6 +413,12 @@ def validate_trainer(trainer: cfg.TrainerConfig):
         'stays at its end for the rest'
         if schedule.cosine.decay_steps < trainer.train_steps
         else 'never comes to its end')
+  warmup = trainer.optimizer_config.warmup.get()
+  if warmup is not None and warmup.warmup_steps >= trainer.train_steps:
+    logging.warning(
+        'trainer.optimizer_config.warmup lasts %s steps, and '
+        'trainer.train_steps=%s: the learning rate only rises.',
+        warmup.warmup_steps, trainer.train_steps)
   optimizer = trainer.optimizer_config.optimizer
   if optimizer.type == 'two_rate_adamw':
     optimizer.two_rate_adamw.validate()
