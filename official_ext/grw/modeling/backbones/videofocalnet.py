@@ -105,10 +105,9 @@ class PatchEmbedding(tf_keras.layers.Layer):
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     _, frames, *frame = _sizes(inputs)
     if self._patch[0] > 1:
-      if inputs.shape[1] is None:
-        tf.debugging.assert_equal(
-            frames % self._patch[0], 0,
-            f'Tubelets of {self._patch[0]} frames do not divide the clip.')
+      tf.debugging.assert_equal(
+          frames % self._patch[0], 0,
+          f'Tubelets of {self._patch[0]} frames do not divide the clip.')
       return self.norm(self.proj(inputs))
     patches = self.proj(tf.reshape(inputs, [-1, *frame]))
     tokens = _sizes(patches)[1:]
