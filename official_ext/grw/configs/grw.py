@@ -373,13 +373,13 @@ def validate_task(task: GrwTask):
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,
         'a frame rate above 0, or null')
+    backbones.check_clip(
+        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     frames = smoothing.window * backbones.frames_per_vector(task.model.backbone)
     _require(data.feature_shape[0] >= frames,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
              f'{frames} frames or more')
-    backbones.check_clip(
-        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),
