@@ -70,6 +70,9 @@ def test_every_file_is_a_published_recipe(file, grw):
   for data in (task.train_data, task.validation_data):
     assert tuple(data.feature_shape) == (frames, 224, 224, 3)
     assert data.num_classes == (400 if dataset == 'k400' else 174)
+    assert data.sampling == (
+        'dense' if file.startswith('posmlp') and dataset == 'k400'
+        else 'segments')
   # Classes of Something-Something tell left from right.
   assert task.train_data.random_flip == (dataset == 'k400')
   epoch = task.train_data.num_examples // 64

@@ -119,7 +119,8 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
           videofocalnet=videofocalnet.VideoFocalNet(
               mean=(0.485, 0.456, 0.406), stddev=(0.229, 0.224, 0.225))),
       with_grw, dropout_rate=0.0,
-      data={'feature_shape': (8, 224, 224, 3)},
+      # Published as clips of one frame, a clip from each of eight segments.
+      data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
       train_data={'mixup_and_cutmix': common.MixupAndCutmix()},
       l2_weight_decay=1e-4, train_epochs=120, warmup_epochs=20,
       optimizer_config={
