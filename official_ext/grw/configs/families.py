@@ -132,7 +132,7 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
 
 
 def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
-  return _experiment(
+  params = _experiment(
       backbones.Backbone3D(
           type='posmlp_video',
           posmlp_video=posmlp_video.PosMlpVideo(
@@ -155,6 +155,8 @@ def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
                   'exclude_from_weight_decay': [r'/(bias|beta|gamma)\b'],
                   'global_clipnorm': None}},
           **_schedule(2e-4, 1e-6)})
+  params.task.model.norm_activation.norm_momentum = 0.9  # PyTorch's 0.1.
+  return params
 
 
 @exp_factory.register_config_factory('videofocalnet_grw_kinetics400')
