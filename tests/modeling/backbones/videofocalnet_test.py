@@ -38,7 +38,7 @@ from official_ext.grw.serving import saved_model
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
 ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
-TINY = {'depths': (1, 1, 2, 1), 'channels': (8, 16, 16, 24)}
+TINY: dict = {'depths': (1, 1, 1, 1), 'channels': (8, 16, 16, 24)}
 FRAMES, SIZE, CLASSES = 6, 32, 3
 
 
@@ -226,10 +226,10 @@ def test_branches_are_dropped_by_frame():
 
 
 def test_drop_rates_rise_over_the_whole_network():
-  model = build(stochastic_depth_drop_rate=0.4)
+  model = build(stochastic_depth_drop_rate=0.3)
   rates = [layer.drop_path.rate for layer in model.layers
            if isinstance(layer, videofocalnet.Block)]
-  np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.3, 0.4])
+  np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.3])
 
 
 def test_the_image_is_normalised_inside(tiny_model):
@@ -348,8 +348,11 @@ def test_in_tflite_it_has_builtin_ops_alone():
   def classify(image):
     return model({'image': image}, training=False)
 
+  # The whole Keras model would take many times longer.
+  weights = tf.Module()
+  weights.all = model.variables
   content = tf.lite.TFLiteConverter.from_concrete_functions(
-      [classify.get_concrete_function()], model).convert()
+      [classify.get_concrete_function()], weights).convert()
   interpreter = litert.Interpreter(model_content=content)
   interpreter.allocate_tensors()
   interpreter.set_tensor(interpreter.get_input_details()[0]['index'], image)
