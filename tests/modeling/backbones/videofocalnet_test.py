@@ -116,15 +116,13 @@ def test_t_is_the_published_network():
   model = videofocalnet.VideoFocalNet(config.VideoFocalNet(), ANY)
   load_published(model, weights)
   assert model.count_params() + 769 * 400 == int(golden['num_parameters'])
-  found, pooled, logits = answers(model, weights, recipe().video(8, 224))
-  # Where it would part from the published network.
-  np.testing.assert_allclose(
-      found['patch_embed'], golden['stem_mean'], atol=1e-4)
-  for stage in ('stage1', 'stage2', 'stage3'):
-    assert relative(found[stage], golden[stage + '_mean']) < 1e-5, stage
-  for name, value in (('embeddings', found['stage4']), ('pooled', pooled),
-                      ('logits', logits)):
-    error = relative(value, golden[name])
+  found, pooled, logits = answers(model, weights, recipe().video(8, 224)[:1])
+  for name, value in (
+      # Where it would part from the published network.
+      ('stem_mean', found['patch_embed']), ('stage1_mean', found['stage1']),
+      ('stage2_mean', found['stage2']), ('stage3_mean', found['stage3']),
+      ('embeddings', found['stage4']), ('pooled', pooled), ('logits', logits)):
+    error = relative(value, golden[name][:1])
     print(f'{name}: {error:.1e} relative')
     assert error < 1e-5, name
 
@@ -338,10 +336,16 @@ def test_trains_saves_loads_evaluates_and_exports(smoothing, tmp_path):
   assert written.difference <= 1e-5
 
 
+def test_an_endpoint_that_is_not_there_is_refused_with_those_that_are():
+  with pytest.raises(ValueError, match=(
+      "'stage5' is not an endpoint.*'patch_embed', 'stage1'.*'stage4'")):
+    grw_model.build_grw_model(
+        ANY, experiment(placement='intermediate', endpoint='stage5').task.model,
+        CLASSES)
+
+
 def test_in_tflite_it_has_builtin_ops_alone():
-  model = grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
-      experiment().task.model, CLASSES)
+  model = grw_model.build_grw_model(ANY, experiment().task.model, CLASSES)
   image = clips(batch=1)
 
   @tf.function(input_signature=[tf.TensorSpec(image.shape, tf.float32)])

@@ -14,8 +14,8 @@
 
 """Video-FocalNet: spatial and temporal focal modulation side by side.
 
-Wasim et al., ICCV 2023, arXiv 2307.06947, Section 3.  Shapes below: B clips of
-N frames (or tubelets of two) with H x W tokens of C channels.
+Wasim et al., ICCV 2023, arXiv 2307.06947.  Shapes below: B clips of N frames
+(or tubelets of two) with H x W tokens of C channels.
 
 The variables' names are those of the published PyTorch models, with slashes:
 `layers.0.blocks.1.modulation.f.weight` is
@@ -146,8 +146,8 @@ class Modulation(tf_keras.layers.Layer):
   """Focal modulation: q x spatial context x temporal context, projected.
 
   Both contexts are sums, weighted by a gate for each token and level, of
-  convolutions upon convolutions and of the mean at last; see Section 3.2.
-  [B, N, H, W, C] to the same.
+  convolutions upon convolutions and of the mean at last.  [B, N, H, W, C] to
+  the same.
   """
 
   def __init__(self,
