@@ -121,6 +121,7 @@ FOCAL = 'task.model.backbone.videofocalnet.'
      'validation_data.*divisible by .*tubelet_size=2'),
     # Four vectors for eight frames.
     ({FOCAL + 'tubelet_size': 2}, 'one GRW window: 10 frames'),
+    ({'task.train_data.one_hot': True}, 'one_hot=True: expected False'),
     ({'trainer.warmup_epochs': 0}, 'warmup_epochs=0: expected at least 1'),
 ])
 def test_wrong_values_are_refused_by_name(fields, message):

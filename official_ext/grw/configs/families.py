@@ -34,9 +34,11 @@ from official_ext.grw.optimization import config as optimization
 
 # Of both families.
 _BATCH_SIZE = 64
-_RANDOM_CROP = {
+_AUGMENTATION = {
     'aug_min_area_ratio': 0.08, 'aug_max_area_ratio': 1.0,
-    'aug_min_aspect_ratio': 3 / 4, 'aug_max_aspect_ratio': 4 / 3}
+    'aug_min_aspect_ratio': 3 / 4, 'aug_max_aspect_ratio': 4 / 3,
+    # It takes class numbers, and returns the vectors that the loss expects.
+    'mixup_and_cutmix': common.MixupAndCutmix(), 'one_hot': False}
 
 
 def _data(split: str, **values: Any) -> grw.DataConfig:
@@ -63,7 +65,7 @@ def _experiment(backbone: backbones.Backbone3D, with_grw: bool,
       linear head reads their mean.
     dropout_rate: of the head.
     data: of both splits.
-    train_data: of training alone.
+    train_data: of training, beside what both families share.
     l2_weight_decay: of kernels, in the loss.
     train_epochs: passes over the training data.
     warmup_epochs: how many of them the learning rate rises in.
@@ -80,7 +82,7 @@ def _experiment(backbone: backbones.Backbone3D, with_grw: bool,
           losses=video_classification.Losses(l2_weight_decay=l2_weight_decay),
           # Published image weights have another head, or none.
           init_checkpoint_modules='backbone',
-          train_data=_data('train', **data, **_RANDOM_CROP, **train_data),
+          train_data=_data('train', **data, **_AUGMENTATION, **train_data),
           validation_data=_data('validation', **data)),
       trainer=optimization.TrainerConfig(
           train_epochs=train_epochs,
@@ -121,7 +123,7 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
       with_grw, dropout_rate=0.0,
       # Published as clips of one frame, a clip from each of eight segments.
       data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
-      train_data={'mixup_and_cutmix': common.MixupAndCutmix()},
+      train_data={},
       l2_weight_decay=1e-4, train_epochs=120, warmup_epochs=20,
       optimizer_config={
           'optimizer': {
@@ -140,7 +142,6 @@ def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
       with_grw, dropout_rate=0.5,
       data={'feature_shape': (16, 224, 224, 3), 'temporal_stride': 4},
       train_data={
-          'mixup_and_cutmix': common.MixupAndCutmix(),
           'aug_type': common.Augmentation(
               type='randaug', randaug=common.RandAugment(
                   num_layers=4, magnitude=7, magnitude_std=0.5))},

@@ -400,6 +400,9 @@ def validate_task(task: GrwTask):
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
              f'{frames} frames or more')
+    _require(data.mixup_and_cutmix is None or not data.one_hot,
+             f'{field}.one_hot', data.one_hot,
+             'False, because mixup_and_cutmix mixes and returns vectors itself')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),
