@@ -29,6 +29,7 @@ import tensorflow as tf
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import frame_operations
 from official_ext.grw.serving import saved_model
@@ -70,7 +71,8 @@ def convert(signatures: dict[str, Any], variables: list[tf.Variable],
   """Writes functions as a TFLite file of builtin operations alone."""
   with tempfile.TemporaryDirectory() as folder:
     # Converting functions instead of a SavedModel would lose output names.
-    saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
+    with frozen_weights.frozen_weights():
+      saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(
         folder, signature_keys=list(signatures))
     if quantization == 'float16':
