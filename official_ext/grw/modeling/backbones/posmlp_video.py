@@ -41,6 +41,28 @@ _EPSILON = 1e-5
 Regularizer = tf_keras.regularizers.Regularizer
 
 
+def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
+  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+def _dense(units: int, regularizer: Regularizer | None,
+           name: str) -> tf_keras.layers.Dense:
+  return tf_keras.layers.Dense(
+      units, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02))
+
+
+def _convolution(in_channels: int, channels: int,
+                 regularizer: Regularizer | None,
+                 name: str) -> tf_keras.layers.Conv2D:
+  """A convolution that halves padded images, initialised as PyTorch does."""
+  bound = (9 * in_channels) ** -0.5
+  return tf_keras.layers.Conv2D(
+      channels, 3, strides=2, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.RandomUniform(-bound, bound),
+      bias_initializer=tf_keras.initializers.RandomUniform(-bound, bound))
+
+
 class PositionMixing(tf_keras.layers.Layer):
   """Mixes the tokens of a window with weights that only their places give.
 
@@ -134,15 +156,12 @@ class GatedUnit(tf_keras.layers.Layer):
     super().__init__(**kwargs)
     self._window = window
     self._num_frames = num_frames
-    dense = dict(
-        kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02),
-        kernel_regularizer=regularizer)
     self.norm = _layer_norm('norm')
-    self.expand = tf_keras.layers.Dense(2 * channels, name='fc1', **dense)
+    self.expand = _dense(2 * channels, regularizer, 'fc1')
     self.mix = PositionMixing(
         (window, window) if window else (num_frames,), groups,
         name='gate_unit/pos')
-    self.project = tf_keras.layers.Dense(channels, name='fc2', **dense)
+    self.project = _dense(channels, regularizer, 'fc2')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     mixed, gate = tf.split(activations.gelu(self.expand(self.norm(inputs))), 2, axis=-1)
@@ -197,21 +216,6 @@ class Stage(tf_keras.layers.Layer):
     for block in self.blocks:
       inputs = block(inputs, training=training)
     return inputs
-
-
-def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
-  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
-
-
-def _convolution(in_channels: int, channels: int,
-                 regularizer: Regularizer | None,
-                 name: str) -> tf_keras.layers.Conv2D:
-  """A convolution that halves padded images, initialised as PyTorch does."""
-  bound = (9 * in_channels) ** -0.5
-  uniform = tf_keras.initializers.RandomUniform(-bound, bound)
-  return tf_keras.layers.Conv2D(
-      channels, 3, strides=2, kernel_initializer=uniform,
-      bias_initializer=uniform, kernel_regularizer=regularizer, name=name)
 
 
 def _padded(images: tf.Tensor) -> tf.Tensor:
