@@ -30,7 +30,7 @@ def test_variants_fit_together(variant):
 
 def test_fields_win_over_the_variant():
   config = posmlp_video.PosMlpVideo(
-      variant='b16', num_frames=8, windows=[7, 7, 7, 7]).resolved()
+      variant='b16', num_frames=8, windows=(7, 7, 7, 7)).resolved()
   assert config.windows == (7, 7, 7, 7) and config.depths == (4, 6, 15, 4)
   config.check_clip((8, 224, 224, 3), 'shape')
 

@@ -16,6 +16,7 @@
 
 import importlib.util
 import pathlib
+from typing import Any
 
 from ai_edge_litert import interpreter as litert
 import numpy as np
@@ -39,8 +40,9 @@ from official_ext.grw.serving import tflite
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
 ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
 FRAMES, SIZE, CLASSES = 6, 32, 3
-TINY = {'depths': (1, 1, 1, 1), 'channels': (8, 8, 16, 16),
-        'groups': (2, 4, 2, 4), 'windows': (4, 2, 2, 1), 'num_frames': FRAMES}
+TINY: dict[str, Any] = {
+    'depths': (1, 1, 1, 1), 'channels': (8, 8, 16, 16), 'groups': (2, 4, 2, 4),
+    'windows': (4, 2, 2, 1), 'num_frames': FRAMES}
 
 
 def build(input_specs=ANY, seed=0, **fields) -> posmlp_video.PosMlpVideo:
@@ -272,10 +274,10 @@ def test_branches_are_dropped_together_and_by_video():
 
 def test_the_image_is_normalised_inside(tiny_model):
   mean, stddev = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
+  image = (clips() - mean) / np.array(stddev, np.float32)
   model = build(mean=mean, stddev=stddev)
   np.testing.assert_allclose(
-      model(clips())['stage4'],
-      tiny_model((clips() - mean) / np.float32(stddev))['stage4'], atol=1e-4)
+      model(clips())['stage4'], tiny_model(image)['stage4'], atol=1e-4)
   again = posmlp_video.PosMlpVideo.from_config(model.get_config())
   again.set_weights(model.get_weights())
   np.testing.assert_array_equal(

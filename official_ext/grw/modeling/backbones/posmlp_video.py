@@ -18,10 +18,9 @@ Variables have the names of the published PyTorch checkpoints, with '/' for '.'
 and Keras's words for leaves, as `blocks1/0/fc/encoder/fc1/kernel`.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from official.modeling import hyperparams
@@ -38,7 +37,7 @@ from official_ext.grw.modeling.backbones import normalization
 # Of batch and layer norms alike, with which the published weights were trained.
 _EPSILON = 1e-5
 
-Regularizer = tf_keras.regularizers.Regularizer
+Regularizer: TypeAlias = tf_keras.regularizers.Regularizer
 
 
 def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
@@ -164,7 +163,8 @@ class GatedUnit(tf_keras.layers.Layer):
     self.project = _dense(channels, regularizer, 'fc2')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    mixed, gate = tf.split(activations.gelu(self.expand(self.norm(inputs))), 2, axis=-1)
+    expanded = activations.gelu(self.expand(self.norm(inputs)))
+    mixed, gate = tf.split(expanded, 2, axis=-1)
     shape = tf.shape(mixed)
     batch, frames, height, width, _ = tf.unstack(shape)
     # Every size is given: with one left open, windows could reach from one
@@ -354,7 +354,7 @@ class PosMlpVideo(tf_keras.Model):
     }
 
   def call(self, inputs, training=None, mask=None):
-    """Endpoints of clips of the right length and size; ValueError for others."""
+    """Endpoints of clips; ValueError for those that it cannot take."""
     self._backbone_config.check_clip(inputs.shape[1:], 'clip shape')
     return super().call(inputs, training=training, mask=mask)
 
