@@ -125,7 +125,7 @@ def test_s16_is_the_published_network(dtype, limits):
       weights[f'head.{leaf}'].size for leaf in ('weight', 'bias')) == 13639939
 
   # The first of the golden's two videos.
-  found = {name: np.mean(value, (2, 3)) for name, value in tf.function(model)(
+  found = {name: np.mean(value, (2, 3)) for name, value in model(
       recipe().video(16, 224)[:1].astype(dtype), training=False).items()}
   # Where it would part from the published network.
   for name, endpoint in (('stem', 'patch_embed1'), ('stage1', 'stage1'),

@@ -79,6 +79,7 @@ class PositionMixing(tf_keras.layers.Layer):
     """
     super().__init__(**kwargs)
     self._extents = tuple(extents)
+    self._tokens = math.prod(extents)
     self._groups = groups
 
   def build(self, input_shape):
@@ -87,8 +88,7 @@ class PositionMixing(tf_keras.layers.Layer):
         'window_relative_position_bias_table',
         [math.prod(lengths), self._groups], initializer='zeros')
     self.bias = self.add_weight(
-        'token_proj_n_bias', [1, math.prod(self._extents), 1],
-        initializer='zeros')
+        'token_proj_n_bias', [1, self._tokens, 1], initializer='zeros')
     super().build(input_shape)
 
   def matrices(self) -> tf.Tensor:
@@ -107,10 +107,9 @@ class PositionMixing(tf_keras.layers.Layer):
       weights = tf.gather(weights, distances, axis=2 * axis)
     # From [row out, row in, column out, column in, group].
     axes = 2 * len(self._extents)
-    tokens = math.prod(self._extents)
     return tf.reshape(
         tf.transpose(weights, [axes, *range(0, axes, 2), *range(1, axes, 2)]),
-        [self._groups, tokens, tokens])
+        [self._groups, self._tokens, self._tokens])
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     """Mixes [.., extent, .., extent, .., channels]: extents are axes 1, 3, …"""
@@ -119,13 +118,11 @@ class PositionMixing(tf_keras.layers.Layer):
     x = tf.reshape(inputs, tf.concat([shape[:-1], split], 0))
     # To [group, tokens, all else]: one product of matrices a group.
     rank = inputs.shape.rank + 1
-    tokens = list(range(1, 2 * len(self._extents), 2))
-    order = [rank - 1, *tokens,
-             *(axis for axis in range(rank - 1) if axis not in tokens)]
+    first = [rank - 1, *range(1, 2 * len(self._extents), 2)]
+    order = first + [axis for axis in range(rank) if axis not in first]
     x = tf.transpose(x, order)
     mixed = tf.matmul(
-        self.matrices(),
-        tf.reshape(x, [self._groups, math.prod(self._extents), -1]))
+        self.matrices(), tf.reshape(x, [self._groups, self._tokens, -1]))
     mixed = tf.reshape(mixed + self.bias, tf.shape(x))
     back = [order.index(axis) for axis in range(rank)]
     return tf.reshape(tf.transpose(mixed, back), shape)
@@ -138,9 +135,7 @@ class GatedUnit(tf_keras.layers.Layer):
   """
 
   def __init__(self, channels: int, groups: int, window: int | None,
-               num_frames: int,
-               regularizer: Regularizer | None,
-               **kwargs):
+               num_frames: int, regularizer: Regularizer | None, **kwargs):
     """Initialises the layer.
 
     Args:
@@ -154,7 +149,6 @@ class GatedUnit(tf_keras.layers.Layer):
     """
     super().__init__(**kwargs)
     self._window = window
-    self._num_frames = num_frames
     self.norm = _layer_norm('norm')
     self.expand = _dense(2 * channels, regularizer, 'fc1')
     self.mix = PositionMixing(
@@ -183,8 +177,7 @@ class Block(tf_keras.layers.Layer):
 
   def __init__(self, channels: int, groups: int, window: int, num_frames: int,
                stochastic_depth_drop_rate: float,
-               regularizer: Regularizer | None,
-               **kwargs):
+               regularizer: Regularizer | None, **kwargs):
     """Initialises the block; arguments as of `GatedUnit`."""
     super().__init__(**kwargs)
     self.spatial = GatedUnit(
@@ -203,8 +196,7 @@ class Stage(tf_keras.layers.Layer):
 
   def __init__(self, channels: int, groups: int, window: int, num_frames: int,
                stochastic_depth_drop_rates: Sequence[float],
-               regularizer: Regularizer | None,
-               **kwargs):
+               regularizer: Regularizer | None, **kwargs):
     """Initialises the stage; one block for each drop rate."""
     super().__init__(**kwargs)
     self.blocks = [
