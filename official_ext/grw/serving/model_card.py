@@ -82,7 +82,8 @@ class ModelCard:
 def _name(classifier: grw_cfg.GrwModel) -> str:
   backbone = classifier.backbone.get()
   return '_'.join([
-      classifier.backbone.type, str(getattr(backbone, 'model_id', '')),
+      classifier.backbone.type, str(getattr(
+          backbone, 'model_id', getattr(backbone, 'variant', ''))),
       'stream' if getattr(backbone, 'causal', False) else 'base',
       classifier.head.type])
 

@@ -20,7 +20,7 @@ and Keras's words for leaves, as `blocks1/0/fc/encoder/fc1/kernel`.
 
 from collections.abc import Callable, Sequence
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from official.modeling import hyperparams
@@ -37,7 +37,29 @@ from official_ext.grw.modeling.backbones import normalization
 # Of batch and layer norms alike, with which the published weights were trained.
 _EPSILON = 1e-5
 
-Regularizer = tf_keras.regularizers.Regularizer
+Regularizer: TypeAlias = tf_keras.regularizers.Regularizer
+
+
+def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
+  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+def _dense(units: int, regularizer: Regularizer | None,
+           name: str) -> tf_keras.layers.Dense:
+  return tf_keras.layers.Dense(
+      units, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02))
+
+
+def _convolution(in_channels: int, channels: int,
+                 regularizer: Regularizer | None,
+                 name: str) -> tf_keras.layers.Conv2D:
+  """A convolution that halves padded images, initialised as PyTorch does."""
+  bound = (9 * in_channels) ** -0.5
+  return tf_keras.layers.Conv2D(
+      channels, 3, strides=2, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.RandomUniform(-bound, bound),
+      bias_initializer=tf_keras.initializers.RandomUniform(-bound, bound))
 
 
 class PositionMixing(tf_keras.layers.Layer):
@@ -57,6 +79,7 @@ class PositionMixing(tf_keras.layers.Layer):
     """
     super().__init__(**kwargs)
     self._extents = tuple(extents)
+    self._tokens = math.prod(extents)
     self._groups = groups
 
   def build(self, input_shape):
@@ -65,8 +88,7 @@ class PositionMixing(tf_keras.layers.Layer):
         'window_relative_position_bias_table',
         [math.prod(lengths), self._groups], initializer='zeros')
     self.bias = self.add_weight(
-        'token_proj_n_bias', [1, math.prod(self._extents), 1],
-        initializer='zeros')
+        'token_proj_n_bias', [1, self._tokens, 1], initializer='zeros')
     super().build(input_shape)
 
   def matrices(self) -> tf.Tensor:
@@ -85,10 +107,9 @@ class PositionMixing(tf_keras.layers.Layer):
       weights = tf.gather(weights, distances, axis=2 * axis)
     # From [row out, row in, column out, column in, group].
     axes = 2 * len(self._extents)
-    tokens = math.prod(self._extents)
     return tf.reshape(
         tf.transpose(weights, [axes, *range(0, axes, 2), *range(1, axes, 2)]),
-        [self._groups, tokens, tokens])
+        [self._groups, self._tokens, self._tokens])
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     """Mixes [.., extent, .., extent, .., channels]: extents are axes 1, 3, …"""
@@ -97,13 +118,11 @@ class PositionMixing(tf_keras.layers.Layer):
     x = tf.reshape(inputs, tf.concat([shape[:-1], split], 0))
     # To [group, tokens, all else]: one product of matrices a group.
     rank = inputs.shape.rank + 1
-    tokens = list(range(1, 2 * len(self._extents), 2))
-    order = [rank - 1, *tokens,
-             *(axis for axis in range(rank - 1) if axis not in tokens)]
+    first = [rank - 1, *range(1, 2 * len(self._extents), 2)]
+    order = first + [axis for axis in range(rank) if axis not in first]
     x = tf.transpose(x, order)
     mixed = tf.matmul(
-        self.matrices(),
-        tf.reshape(x, [self._groups, math.prod(self._extents), -1]))
+        self.matrices(), tf.reshape(x, [self._groups, self._tokens, -1]))
     mixed = tf.reshape(mixed + self.bias, tf.shape(x))
     back = [order.index(axis) for axis in range(rank)]
     return tf.reshape(tf.transpose(mixed, back), shape)
@@ -116,9 +135,7 @@ class GatedUnit(tf_keras.layers.Layer):
   """
 
   def __init__(self, channels: int, groups: int, window: int | None,
-               num_frames: int,
-               regularizer: Regularizer | None,
-               **kwargs):
+               num_frames: int, regularizer: Regularizer | None, **kwargs):
     """Initialises the layer.
 
     Args:
@@ -132,19 +149,16 @@ class GatedUnit(tf_keras.layers.Layer):
     """
     super().__init__(**kwargs)
     self._window = window
-    self._num_frames = num_frames
-    dense = dict(
-        kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02),
-        kernel_regularizer=regularizer)
     self.norm = _layer_norm('norm')
-    self.expand = tf_keras.layers.Dense(2 * channels, name='fc1', **dense)
+    self.expand = _dense(2 * channels, regularizer, 'fc1')
     self.mix = PositionMixing(
         (window, window) if window else (num_frames,), groups,
         name='gate_unit/pos')
-    self.project = tf_keras.layers.Dense(channels, name='fc2', **dense)
+    self.project = _dense(channels, regularizer, 'fc2')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    mixed, gate = tf.split(activations.gelu(self.expand(self.norm(inputs))), 2, axis=-1)
+    expanded = activations.gelu(self.expand(self.norm(inputs)))
+    mixed, gate = tf.split(expanded, 2, axis=-1)
     shape = tf.shape(mixed)
     batch, frames, height, width, _ = tf.unstack(shape)
     # Every size is given: with one left open, windows could reach from one
@@ -163,8 +177,7 @@ class Block(tf_keras.layers.Layer):
 
   def __init__(self, channels: int, groups: int, window: int, num_frames: int,
                stochastic_depth_drop_rate: float,
-               regularizer: Regularizer | None,
-               **kwargs):
+               regularizer: Regularizer | None, **kwargs):
     """Initialises the block; arguments as of `GatedUnit`."""
     super().__init__(**kwargs)
     self.spatial = GatedUnit(
@@ -183,8 +196,7 @@ class Stage(tf_keras.layers.Layer):
 
   def __init__(self, channels: int, groups: int, window: int, num_frames: int,
                stochastic_depth_drop_rates: Sequence[float],
-               regularizer: Regularizer | None,
-               **kwargs):
+               regularizer: Regularizer | None, **kwargs):
     """Initialises the stage; one block for each drop rate."""
     super().__init__(**kwargs)
     self.blocks = [
@@ -196,21 +208,6 @@ class Stage(tf_keras.layers.Layer):
     for block in self.blocks:
       inputs = block(inputs, training=training)
     return inputs
-
-
-def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
-  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
-
-
-def _convolution(in_channels: int, channels: int,
-                 regularizer: Regularizer | None,
-                 name: str) -> tf_keras.layers.Conv2D:
-  """A convolution that halves padded images, initialised as PyTorch does."""
-  bound = (9 * in_channels) ** -0.5
-  uniform = tf_keras.initializers.RandomUniform(-bound, bound)
-  return tf_keras.layers.Conv2D(
-      channels, 3, strides=2, kernel_initializer=uniform,
-      bias_initializer=uniform, kernel_regularizer=regularizer, name=name)
 
 
 def _padded(images: tf.Tensor) -> tf.Tensor:
@@ -349,7 +346,7 @@ class PosMlpVideo(tf_keras.Model):
     }
 
   def call(self, inputs, training=None, mask=None):
-    """Endpoints of clips of the right length and size; ValueError for others."""
+    """Endpoints of clips; ValueError for those that it cannot take."""
     self._backbone_config.check_clip(inputs.shape[1:], 'clip shape')
     return super().call(inputs, training=training, mask=mask)
 
