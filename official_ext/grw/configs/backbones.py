@@ -19,37 +19,37 @@ import dataclasses
 
 from official.projects.movinet.configs import movinet
 
-from official_ext.grw.configs import videofocalnet
+from official_ext.grw.configs import posmlp_video as posmlp_video_cfg
+from official_ext.grw.configs import videofocalnet as videofocalnet_cfg
 
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
-  """One of the registered video backbones; the Model Garden's own first.
+  """One of the registered video backbones; the Model Garden's own first."""
+  posmlp_video: posmlp_video_cfg.PosMlpVideo = dataclasses.field(
+      default_factory=posmlp_video_cfg.PosMlpVideo)
+  videofocalnet: videofocalnet_cfg.VideoFocalNet = dataclasses.field(
+      default_factory=videofocalnet_cfg.VideoFocalNet)
 
-  Attributes:
-    videofocalnet: Video-FocalNet, T, S or B.
+
+def check_clip(backbone: Backbone3D, shape: Sequence[int | None], field: str):
+  """Raises ValueError, naming `field`, for clips a backbone cannot take.
+
+  Args:
+    backbone: any.
+    shape: frames, height, width and channels; what may be any is None.
+    field: where the shape was set.
   """
-  videofocalnet: videofocalnet.VideoFocalNet = dataclasses.field(
-      default_factory=videofocalnet.VideoFocalNet)
+  if backbone.type == 'posmlp_video':
+    backbone.posmlp_video.check_clip(shape, field)
+  elif backbone.type == 'videofocalnet':
+    backbone.videofocalnet.check_clip(shape, field)
 
 
 def frames_per_vector(backbone: Backbone3D) -> int:
   """How many frames of a clip share a feature vector, where they may."""
   return (backbone.videofocalnet.tubelet_size
           if backbone.type == 'videofocalnet' else 1)
-
-
-def validate(backbone: Backbone3D, clip_shape: Sequence[int], field: str):
-  """Raises ValueError for a backbone that cannot be built for clips.
-
-  Args:
-    backbone: families of the Model Garden are not looked at.
-    clip_shape: [frames, height, width, channels].
-    field: what has that shape, for the message.
-  """
-  if backbone.type == 'videofocalnet':
-    backbone.videofocalnet.architecture()
-    backbone.videofocalnet.validate_clip(clip_shape, field)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:

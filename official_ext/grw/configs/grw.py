@@ -270,15 +270,18 @@ def set_from_dataset(task: GrwTask):
 def set_steps(config: GrwExperimentConfig):
   """Sets what is unset of the trainer's steps and intervals.
 
-  `train_steps` becomes `train_epochs` passes over the training data, a loop
-  one pass, and there is a summary, a checkpoint and a validation a loop.
+  `train_steps` becomes `train_epochs` passes over the training data, the steps
+  of a warm-up `warmup_epochs`, a loop one pass, and there is a summary, a
+  checkpoint and a validation a loop.
 
   Raises:
     ValueError: the numbers to set them from are missing.
   """
   trainer, data = config.trainer, config.task.train_data
   intervals = ('summary_interval', 'checkpoint_interval', 'validation_interval')
-  if UNSET in (trainer.train_steps, trainer.steps_per_loop):
+  warmup = trainer.optimizer_config.warmup.get()
+  if UNSET in (trainer.train_steps, trainer.steps_per_loop,
+               getattr(warmup, 'warmup_steps', None)):
     _require(data.global_batch_size >= 1, 'task.train_data.global_batch_size',
              data.global_batch_size, 'at least 1')
     _require(
@@ -286,7 +289,8 @@ def set_steps(config: GrwExperimentConfig):
         'task.train_data.num_examples', data.num_examples,
         'at least one batch of clips (task.train_data.global_batch_size='
         f'{data.global_batch_size}), because trainer.train_steps or '
-        'steps_per_loop is left to it; set task.dataset_info, or these')
+        'steps_per_loop, or the warm-up, is left to it; set '
+        'task.dataset_info, or these')
     epoch = data.num_examples // data.global_batch_size
     if trainer.train_steps == UNSET:
       _require(trainer.train_epochs >= 1, 'trainer.train_epochs',
@@ -295,6 +299,8 @@ def set_steps(config: GrwExperimentConfig):
       trainer.train_steps = trainer.train_epochs * epoch
     if trainer.steps_per_loop == UNSET:
       trainer.steps_per_loop = min(epoch, trainer.train_steps)
+    if warmup is not None and warmup.warmup_steps == UNSET:
+      warmup.warmup_steps = trainer.warmup_epochs * epoch
   for name in intervals:
     if getattr(trainer, name) == UNSET:
       setattr(trainer, name, trainer.steps_per_loop)
@@ -364,13 +370,13 @@ def validate_task(task: GrwTask):
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,
         'a frame rate above 0, or null')
-    backbones.validate(
-        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     frames = smoothing.window * backbones.frames_per_vector(task.model.backbone)
     _require(data.feature_shape[0] >= frames,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
              f'{frames} frames or more')
+    backbones.check_clip(
+        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),

@@ -35,11 +35,11 @@ class Architecture(NamedTuple):
   Attributes:
     depths: blocks in each of the four stages.
     channels: C in each of the four stages.
-    drop_path_rate: of the last block.
+    stochastic_depth_drop_rate: of the last block.
   """
   depths: tuple[int, ...]
   channels: tuple[int, ...]
-  drop_path_rate: float
+  stochastic_depth_drop_rate: float
 
 
 VARIANTS = {
@@ -57,8 +57,8 @@ class VideoFocalNet(hyperparams.Config):
     variant: 't', 's' or 'b'; what the next three do not set is the variant's.
     depths: blocks in each of the four stages; () is the variant's.
     channels: C in each of the four stages; () is the variant's.
-    drop_path_rate: chance that a residual branch of the last block is dropped,
-      frame by frame; it grows linearly from 0 in the first.  Null is the
+    stochastic_depth_drop_rate: chance that a residual branch of the last block
+      is dropped, frame by frame; it rises from 0 at the first.  Null is the
       variant's.
     tubelet_size: frames in a feature vector, 1 (all published models) or 2.
     mean: of the input's channels, for images in [0, 1]; () is 0.
@@ -67,7 +67,7 @@ class VideoFocalNet(hyperparams.Config):
   variant: str = 't'
   depths: tuple[int, ...] = ()
   channels: tuple[int, ...] = ()
-  drop_path_rate: float | None = None
+  stochastic_depth_drop_rate: float | None = None
   tubelet_size: int = 1
   mean: tuple[float, ...] = ()
   stddev: tuple[float, ...] = ()
@@ -81,17 +81,17 @@ class VideoFocalNet(hyperparams.Config):
     _require(self.variant in VARIANTS, 'variant', self.variant,
              f'one of {tuple(VARIANTS)}')
     variant = VARIANTS[self.variant]
-    rate = self.drop_path_rate
+    rate = self.stochastic_depth_drop_rate
     found = Architecture(
         tuple(self.depths) or variant.depths,
         tuple(self.channels) or variant.channels,
-        variant.drop_path_rate if rate is None else rate)
+        variant.stochastic_depth_drop_rate if rate is None else rate)
     for name in ('depths', 'channels'):
       value = getattr(found, name)
       _require(len(value) == 4 and min(value) >= 1, name, value,
                'a number of 1 or more for each of the four stages')
-    _require(0 <= found.drop_path_rate < 1, 'drop_path_rate', rate,
-             'a rate in [0, 1)')
+    _require(0 <= found.stochastic_depth_drop_rate < 1,
+             'stochastic_depth_drop_rate', rate, 'a rate in [0, 1)')
     _require(self.tubelet_size in TUBELET_SIZES, 'tubelet_size',
              self.tubelet_size, f'one of {TUBELET_SIZES}')
     for name in ('mean', 'stddev'):
@@ -102,13 +102,18 @@ class VideoFocalNet(hyperparams.Config):
              tuple(self.stddev), 'numbers above 0')
     return found
 
-  def validate_clip(self, shape: Sequence[int | None], field: str):
-    """Raises ValueError for clips that the backbone cannot take.
+  def check_clip(self, shape: Sequence[int | None], field: str):
+    """Checks that the backbone can be built, and take clips of a shape.
 
     Args:
-      shape: [frames, height, width, channels]; None is not known yet.
-      field: what has that shape.
+      shape: frames, height, width and channels; what may be any is None.
+      field: where the shape was set, for the message.
+
+    Raises:
+      ValueError: frames that tubelets do not divide, or that are too small; or
+        what `architecture` refuses.
     """
+    self.architecture()
     frames, *size = shape[:3]
     if frames is not None and frames % self.tubelet_size:
       raise ValueError(
@@ -117,8 +122,8 @@ class VideoFocalNet(hyperparams.Config):
     if any(side is not None and side < MIN_SIZE for side in size):
       raise ValueError(
           f'{field}={tuple(shape)}: expected frames of at least '
-          f'{MIN_SIZE} x {MIN_SIZE} for a Video-FocalNet, whose last stage has '
-          f'1/{MIN_SIZE} of that.')
+          f'{MIN_SIZE} x {MIN_SIZE}, because the last stage of a '
+          f'videofocalnet has 1/{MIN_SIZE} of their height and width.')
 
 
 _FIELD = 'task.model.backbone.videofocalnet'
