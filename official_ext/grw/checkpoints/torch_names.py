@@ -206,9 +206,10 @@ def _clip_backbone(key: str, value: np.ndarray, family: str):
   *module, leaf = key.split('.')
   if module == ['head']:
     module = ['grw_linear_head', 'classifier']
-  leaves = _BATCH_NORM if re.match(r'norm\d?$', module[-1]) else _CONVOLUTION
+  norm = re.search(r'(^|\.)norm\d?\.\w+$', key)
+  leaves = _BATCH_NORM if norm else _CONVOLUTION
   name = '/'.join([*module, leaves.get(leaf, leaf)])
-  if not (structure.in_backbone(name) or module[0] == 'grw_linear_head'):
+  if not (structure.in_backbone(name) or name.startswith('grw_linear_head/')):
     raise ValueError(
         f'The state dict has an entry {key!r} {tuple(value.shape)} that '
         f'belongs to no {family}.')
