@@ -219,7 +219,7 @@ class Block(tf_keras.layers.Layer):
     """Initialises the layer.
 
     Args:
-      stochastic_depth_drop_rate: chance to drop a frame's residual branch, in [0, 1).
+      stochastic_depth_drop_rate: chance to drop a branch of a frame, in [0, 1).
       regularizer: of the kernels.
       **kwargs: of the Keras layer.
     """
