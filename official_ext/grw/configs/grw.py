@@ -39,6 +39,7 @@ PLACEMENTS = ('final', 'intermediate', 'none')
 HEADS = ('temporal', 'movinet', 'linear')
 RESIZES = ('keep_aspect', 'square')
 CLIP_STARTS = ('middle', 'start')
+SAMPLINGS = ('dense', 'segments')
 MIN_WINDOW = 3
 
 # Beside 'image' in the features of a batch: how many frames of a clip, from its
@@ -140,6 +141,11 @@ class DataConfig(video_classification.DataConfig):
     random_flip: mirror half of the clips, when `augment`.
     random_offset: training clips start at a random frame; otherwise where
       `clip_start` says, as in evaluation.
+    sampling: which frames of a video make a clip of N: 'dense', those that
+      follow one another, `temporal_stride` apart; or 'segments' (temporal
+      segment networks, TSN), one of each of N equal segments of the whole
+      video: a random one in training, if `random_offset`, else the middle one.
+      Such clips have no frame rate.
     resize: how frames that are not augmented come to `min_image_size` before
       their centre is cropped: 'keep_aspect' resizes the shorter side to it, as
       stock; 'square' both sides, whatever the aspect ratio, which is how the
@@ -158,6 +164,7 @@ class DataConfig(video_classification.DataConfig):
   random_offset: bool = True
   resize: str = 'keep_aspect'
   clip_start: str = 'middle'
+  sampling: str = 'dense'
   frames_per_second: float | None = None
   on_bad_record: str = 'error'
 
@@ -255,6 +262,8 @@ def set_from_dataset(task: GrwTask):
           value <= limit, f'{field}.{name}', value,
           f'at most the {limit} of {info.path}, or {UNSET} to take it from '
           'there, as --experiment=movinet_grw_own_data does')
+    if data.sampling == 'segments':
+      continue
     rate = info.frames_per_second / data.temporal_stride
     if data.frames_per_second is None:
       data.frames_per_second = rate
@@ -366,6 +375,17 @@ def validate_task(task: GrwTask):
         f'{tuple(data.feature_shape)}, because resize is \'square\'')
     _require(data.clip_start in CLIP_STARTS, f'{field}.clip_start',
              data.clip_start, f'one of {CLIP_STARTS}')
+    _require(data.sampling in SAMPLINGS, f'{field}.sampling', data.sampling,
+             f'one of {SAMPLINGS}')
+    if data.sampling == 'segments':
+      for name, value in (
+          ('temporal_stride', 1), ('random_stride_range', 0),
+          ('clip_start', 'middle'), ('num_test_clips', 1),
+          ('frames_per_second', None)):
+        _require(
+            getattr(data, name) == value, f'{field}.{name}',
+            getattr(data, name), f"{'null' if value is None else repr(value)}, "
+            "because sampling is 'segments': one clip spans the whole video")
     _require(
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,

@@ -37,7 +37,8 @@ class ModelCard:
     kind: 'stream', frame by frame with states, or 'clip'.
     format: 'saved_model' or 'tflite'.
     quantization: 'float32', 'float16' or 'dynamic_int8'.
-    frames_per_second: the rate at which to feed frames.
+    frames_per_second: the rate at which to feed frames; null if the experiment
+      does not say, or has none by its `sampling`.
     num_frames: N, the frames that logits are of.
     classify_every: frames between two runs of the head; 1 for every frame.
     input: 'shape' [batch, frames, height, width, 3] with null for what is
@@ -50,12 +51,14 @@ class ModelCard:
     files: {file: bytes} of the model.
     checkpoint: the weights it was made from, as they were named.
     config: the model's configuration, that builds it anew.
+    sampling: of `num_frames` frames out of a video: 'dense', one after the
+      other, or 'segments', the middle ones of as many equal segments.
   """
   name: str
   kind: str
   format: str
   quantization: str
-  frames_per_second: float
+  frames_per_second: float | None
   num_frames: int
   classify_every: int
   input: dict[str, Any]
@@ -66,6 +69,7 @@ class ModelCard:
   files: dict[str, int]
   checkpoint: str
   config: dict[str, Any]
+  sampling: str = 'dense'
 
   @property
   def size(self) -> tuple[int, int]:
@@ -91,6 +95,7 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
   return ModelCard(
       name=name,
       frames_per_second=data.frames_per_second,
+      sampling=data.sampling,
       num_frames=data.feature_shape[0],
       resize={'mode': data.resize, 'size': data.min_image_size,
               'crop': list(data.feature_shape[1:3])},

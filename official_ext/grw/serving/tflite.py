@@ -27,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import saved_model
@@ -60,7 +61,8 @@ def convert(signatures: dict[str, Any], variables: list[tf.Variable],
   """Writes functions as a TFLite file of builtin operations alone."""
   with tempfile.TemporaryDirectory() as folder:
     # Converting functions instead of a SavedModel would lose output names.
-    saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
+    with frozen_weights.frozen_weights():
+      saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(
         folder, signature_keys=list(signatures))
     if quantization == 'float16':

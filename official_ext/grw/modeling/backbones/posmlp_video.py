@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
+import numpy as np
 from official.modeling import hyperparams
 from official.vision.modeling.backbones import factory
 from official.vision.modeling.layers import nn_layers
@@ -38,25 +39,6 @@ from official_ext.grw.modeling.backbones import normalization
 _EPSILON = 1e-5
 
 Regularizer = tf_keras.regularizers.Regularizer
-
-
-def _toeplitz(table: tf.Tensor, axis: int) -> tf.Tensor:
-  """[.., 2E − 1, ..] to [.., E, E, ..] with [m, n] = table[m − n + E − 1].
-
-  Each row begins one entry before the last row did.  Of the reversed table,
-  repeated without end and cut into pieces one entry shorter than itself, the
-  pieces do just that; gathering would cost a scatter in the gradient.
-  """
-  length = table.shape[axis]
-  extent = (length + 1) // 2
-  before, after = table.shape[:axis], table.shape[axis + 1:]
-  repeats = [1] * axis + [extent] + [1] * len(after)
-  begin = [0] * axis + [extent - 1] + [0] * len(after)
-  rows = tf.tile(tf.reverse(table, [axis]), repeats)
-  rows = tf.slice(rows, begin, [*before, extent * (length - 1), *after])
-  rows = tf.reshape(rows, [*before, extent, length - 1, *after])
-  return tf.slice(
-      rows, [0] * len(rows.shape), [*before, extent, extent, *after])
 
 
 class PositionMixing(tf_keras.layers.Layer):
@@ -93,17 +75,21 @@ class PositionMixing(tf_keras.layers.Layer):
     return frozen_weights.constant_if_frozen(self._matrices)
 
   def _matrices(self) -> tf.Tensor:
-    axes = len(self._extents)
-    table = tf.transpose(tf.convert_to_tensor(self.table))
-    table = tf.reshape(
-        table, [self._groups, *(2 * extent - 1 for extent in self._extents)])
-    for axis in range(axes):
-      table = _toeplitz(table, 1 + 2 * axis)
-    # From [group, row out, row in, column out, column in].
-    outputs, inputs = range(1, 2 * axes, 2), range(2, 2 * axes + 1, 2)
+    weights = tf.reshape(
+        self.table, [*(2 * extent - 1 for extent in self._extents),
+                     self._groups])
+    for axis, extent in enumerate(self._extents):
+      # An axis at a time: one index for all pairs of tokens would be as fast,
+      # and many times larger than the table.
+      places = np.arange(extent, dtype=np.int32)
+      distances = places[:, np.newaxis] - places + extent - 1
+      weights = tf.gather(weights, distances, axis=2 * axis)
+    # From [row out, row in, column out, column in, group].
+    axes = 2 * len(self._extents)
     tokens = math.prod(self._extents)
-    return tf.reshape(tf.transpose(table, [0, *outputs, *inputs]),
-                      [self._groups, tokens, tokens])
+    return tf.reshape(
+        tf.transpose(weights, [axes, *range(0, axes, 2), *range(1, axes, 2)]),
+        [self._groups, tokens, tokens])
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     """Mixes [.., extent, .., extent, .., channels]: extents are axes 1, 3, …"""
