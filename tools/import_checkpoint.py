@@ -41,6 +41,7 @@ import tensorflow as tf
 import tf_keras
 import yaml
 
+from official_ext.grw import registry_imports  # pylint: disable=unused-import  # noqa: F401
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source

@@ -19,6 +19,7 @@ models small: one block a stage, of few channels.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import re
@@ -31,6 +32,7 @@ import tf_keras
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import torch_names
@@ -91,7 +93,7 @@ def of_images(names: dict) -> dict:
 
 
 def write_focalnet(path, state):
-  """As the authors of FocalNets do; torch has numbers where zeros are."""
+  """As the authors of FocalNets do, with what training needs."""
   torch_writer.save(path, {
       'model': state, 'epoch': 119, 'max_accuracy': 78.9,
       'optimizer': {'state': {0: {'momentum_buffer': np.zeros(
@@ -126,19 +128,24 @@ def small(request, tmp_path_factory):
   return request.param, state, str(path)
 
 
-def build(family: str, head: str = 'linear', placement: str = 'none',
+@functools.cache
+def built(family: str, head: str, placement: str,
           **backbone) -> grw_model.GrwClassifier:
-  """A small model of random weights."""
   config = grw_cfg.GrwModel()
   config.override({
       'backbone': {'type': family, family: {**SMALL, **backbone}},
       'smoothing': {'placement': placement, 'window': 3},
       'head': {'type': head, 'num_layers': 1}})
-  model = grw_model.build_grw_model(
+  return grw_model.build_grw_model(
       tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES)
-  rng = np.random.default_rng(9)
-  for variable in model.variables:
-    variable.assign(rng.uniform(0.5, 1, variable.shape))
+
+
+def fresh(family: str, head: str = 'linear', placement: str = 'none',
+          **backbone) -> grw_model.GrwClassifier:
+  """A small model, the same each time, with weights that are no file's."""
+  model = built(family, head, placement, **backbone)
+  for number, variable in enumerate(model.variables):
+    variable.assign(tf.fill(variable.shape, float(1 + number)))
   return model
 
 
@@ -176,7 +183,7 @@ def test_every_variable_is_the_published_one(small):
   family, state, path = small
   weights = source.read(path)
   assert weights.kind == f'{family}_pytorch'
-  model = build(family)
+  model = fresh(family)
   report = assign.assign(model, weights, 'all')
   assert not report.initial and not report.unused
   assert len(report.matched) == len(model.variables)
@@ -211,7 +218,7 @@ def test_the_derived_names_are_the_published_ones():
 
 
 def test_weights_of_another_variant_name_both_and_the_remedy():
-  model = build('videofocalnet')
+  model = fresh('videofocalnet')
   before = model.get_weights()
   with pytest.raises(ValueError) as error:
     assign.assign(model, weights_of(focalnet_names((2, 2, 18, 2))))
@@ -226,7 +233,7 @@ def test_weights_of_another_variant_name_both_and_the_remedy():
 
 def test_weights_for_other_frames_name_both():
   with pytest.raises(ValueError) as error:
-    assign.assign(build('posmlp_video', num_frames=8),
+    assign.assign(fresh('posmlp_video', num_frames=8),
                   weights_of(small_posmlp()))
   for part in ('num_frames is 16 there and 8 here',
                'task.model.backbone.posmlp_video.num_frames to 16.'):
@@ -236,7 +243,7 @@ def test_weights_for_other_frames_name_both():
 def test_weights_of_another_family_name_both():
   with pytest.raises(ValueError, match='model is Video-FocalNet.* set '
                      "task.model.backbone.type to 'posmlp_video'"):
-    assign.assign(build('videofocalnet'), weights_of(small_posmlp()))
+    assign.assign(fresh('videofocalnet'), weights_of(small_posmlp()))
 
 
 @pytest.fixture(scope='module')
@@ -250,7 +257,7 @@ def images(tmp_path_factory):
 
 def test_weights_of_images_become_the_spatial_part(images):
   state, path = images
-  model = build('videofocalnet')
+  model = fresh('videofocalnet')
   before = {variable.name: variable.numpy() for variable in model.variables}
   # 'all' has no effect: as many classes are not the same classes.
   report = initialization.initialize(model, path, 'all')
@@ -270,7 +277,7 @@ def test_weights_of_images_become_the_spatial_part(images):
 
 def test_a_tubelet_of_one_image_gives_the_stem_what_the_image_does(images):
   state, path = images
-  model = build('videofocalnet', tubelet_size=2)
+  model = fresh('videofocalnet', tubelet_size=2)
   assign.assign(model, source.read(path))
   kernel = next(variable for variable in model.variables
                 if variable.name == 'patch_embed/proj/kernel:0')
@@ -288,32 +295,33 @@ def test_images_with_large_receptive_fields_are_refused():
     if name.endswith('focal_layers.1.0.weight'):
       names[name.replace('layers.1.0', 'layers.2.0')] = (*shape[:2], 7, 7)
   with pytest.raises(ValueError, match=r'f/kernel.*SRF'):
-    assign.assign(build('videofocalnet'), weights_of(names))
+    assign.assign(fresh('videofocalnet'), weights_of(names))
 
 
 @pytest.mark.parametrize('head,placement', [
     ('temporal', 'final'), ('linear', 'none')])
 def test_our_own_checkpoints_are_read_by_name(head, placement, small, tmp_path):
   family, _, path = small
-  model = build(family, head, placement)
+  model = fresh(family, head, placement)
   assign.assign(model, source.read(path))
+  expected = model.get_weights()
   tf.train.Checkpoint(
       model=model, global_step=tf.Variable(3), **model.checkpoint_items).save(
           str(tmp_path / 'ckpt'))
-  other = build(family, head, placement)
-  report = initialization.initialize(other, str(tmp_path), 'all')
-  assert report.weights.kind == 'trainer'
-  assert (report.weights.architecture.head, report.weights.architecture.family
-          ) == (head, family)
-  for mine, theirs in zip(other.variables, model.variables):
-    np.testing.assert_array_equal(mine, theirs, err_msg=mine.name)
+  report = initialization.initialize(
+      fresh(family, head, placement), str(tmp_path), 'all')
+  found = report.weights.architecture
+  assert (report.weights.kind, found.family, found.head) == (
+      'trainer', family, head)
+  for variable, value in zip(model.variables, expected):
+    np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
 
 @pytest.mark.parametrize('entry', ['layers.0.gamma', 'cls_token'])
 def test_entries_without_a_place_are_named(entry):
   names = {**small_focalnet(), entry: (8,)}
   with pytest.raises(ValueError, match=entry.replace('.', '[./]')):
-    assign.assign(build('videofocalnet'), weights_of(names))
+    assign.assign(fresh('videofocalnet'), weights_of(names))
 
 
 def test_names_of_parallel_training_are_read(tmp_path):
@@ -321,3 +329,44 @@ def test_names_of_parallel_training_are_read(tmp_path):
       f'module.{name}': value for name, value in torch_names_test.drawn(
           small_focalnet()).items()}})
   assert source.read(str(tmp_path / 'x.pth')).kind == 'videofocalnet_pytorch'
+
+
+def test_the_config_is_that_of_the_weights(small):
+  family, _, path = small
+  weights = source.read(path)
+  config = model_config.model_config(weights)
+  assert (config.backbone.type, config.head.type, config.smoothing.placement
+          ) == (family, 'linear', 'none')
+  backbone = config.backbone.get()
+  assert tuple(backbone.channels) == CHANNELS
+  assert len(backbone.mean) == len(backbone.stddev) == 3  # As published.
+  assert model_config.experiment(config, CLASSES) == f'{family}_kinetics400'
+  with pytest.raises(ValueError, match='no gates'):
+    model_config.model_config(weights, 'hard_sigmoid')
+
+
+def test_a_variant_stands_for_its_numbers():
+  config = model_config.model_config(weights_of(focalnet_names((2, 2, 18, 2))))
+  backbone = config.backbone.videofocalnet
+  assert (backbone.variant, backbone.depths, backbone.tubelet_size) == (
+      's', (), 1)
+  overrides = model_config.experiment_overrides(
+      model_config.model_config(
+          weights_of(published('posmlp_video_s_names.json'))), 400, '', 'all')
+  assert overrides['task']['train_data']['feature_shape'] == [16, 224, 224, 3]
+
+
+def test_a_trainers_own_settings_are_kept(tmp_path):
+  model = fresh('videofocalnet', 'temporal', 'final')
+  tf.train.Checkpoint(
+      model=model, global_step=tf.Variable(3)).save(str(tmp_path / 'ckpt'))
+  (tmp_path / 'params.yaml').write_text(json.dumps({'task': {'model': {
+      'backbone': {'type': 'videofocalnet', 'videofocalnet': {
+          'depths': [1, 1, 1, 1], 'mean': [0.5, 0.5, 0.5]}},
+      'smoothing': {'placement': 'intermediate', 'endpoint': 'stage3'}}}}))
+  config = model_config.model_config(source.read(str(tmp_path)))
+  assert tuple(config.backbone.videofocalnet.mean) == (0.5, 0.5, 0.5)
+  assert tuple(config.backbone.videofocalnet.channels) == CHANNELS
+  assert config.smoothing.endpoint == 'stage3'
+  assert (config.head.type, config.head.num_layers) == ('temporal', 1)
+  assert model_config.experiment(config, 3) == 'videofocalnet_grw_kinetics400'

@@ -55,7 +55,7 @@ def _named(module: str, name: str, base: type = object) -> type:
 
 
 def save(path, content: dict[str, Any], root: str = 'archive'):
-  """Writes `content`, which may hold BACKBONE, and PARAMS and CONFIG records."""
+  """Writes `content`, which may hold BACKBONE and records of the others."""
   def rebuild(*args):
     del args  # Only named by the pickle.
 

@@ -14,8 +14,7 @@
 
 """Video-FocalNets and PosMLP-Video, as their weights show them."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
 import math
 import re

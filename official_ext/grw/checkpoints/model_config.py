@@ -25,6 +25,7 @@ import tensorflow as tf
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
+from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.configs import grw as grw_cfg
 
 # Frames, frames a second, crop and size before the crop that a model was

@@ -23,10 +23,10 @@ gamma`, and one layout, that of a 3D convolution: [time, height, width, in, out]
 (for depthwise kernels in = 1).  Both are what all readers produce and what
 `assign` matches.
 
-The variables of Video-FocalNets and PosMLP-Video bear the names of the published
-PyTorch modules everywhere.  Only their kernels differ: a dense layer may stand
-for a convolution of extent 1, and one over time for one over time and space.
-Their layout is [extents above 1, ..., in, out].
+The variables of Video-FocalNets and PosMLP-Video bear everywhere the names of
+the published PyTorch modules.  Only their kernels differ: a dense layer may
+stand for a convolution of extent 1, and one over time for one over time and
+space.  Their layout is [extents above 1, ..., in, out].
 """
 
 from collections.abc import Sequence
