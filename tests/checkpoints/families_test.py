@@ -261,6 +261,7 @@ def test_weights_of_images_become_the_spatial_part(images):
   before = {variable.name: variable.numpy() for variable in model.variables}
   # 'all' has no effect: as many classes are not the same classes.
   report = initialization.initialize(model, path, 'all')
+  assert isinstance(report, assign.Report)
   kept = [name for name in before if name.startswith('grw_')
           or structure.in_temporal_branch(name)]
   assert sorted(report.initial) == sorted(kept)
@@ -310,6 +311,7 @@ def test_our_own_checkpoints_are_read_by_name(head, placement, small, tmp_path):
           str(tmp_path / 'ckpt'))
   report = initialization.initialize(
       fresh(family, head, placement), str(tmp_path), 'all')
+  assert isinstance(report, assign.Report)
   found = report.weights.architecture
   assert (report.weights.kind, found.family, found.head) == (
       'trainer', family, head)

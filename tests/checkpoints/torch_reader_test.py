@@ -251,11 +251,12 @@ def test_a_configuration_becomes_an_inert_record(tmp_path):
           AUG=torch_writer.config(MIXUP=0.8), TAGS=('a',)),
       'args': argparse.Namespace(lr=0.1)})
   loaded = torch_reader.load(str(tmp_path / 'x.pth'))
-  assert isinstance(loaded['config'], torch_reader.InertObject)
-  assert loaded['config'].items['TAGS'] == ('a',)
-  assert loaded['config'].items['AUG'].items == {'MIXUP': 0.8}
-  assert isinstance(loaded['args'], torch_reader.InertObject)
-  assert loaded['args'].lr == 0.1
+  assert all(isinstance(value, torch_reader.InertObject)
+             for value in loaded.values())
+  items = vars(loaded['config'])['items']
+  assert items['TAGS'] == ('a',)
+  assert vars(items['AUG'])['items'] == {'MIXUP': 0.8}
+  assert vars(loaded['args'])['lr'] == 0.1
 
 
 def test_one_file_leaves_nothing_to_the_next(tmp_path):

@@ -251,6 +251,6 @@ def _identify(values: Mapping[str, np.ndarray],
   if found is None:
     raise ValueError(
         f'{path} can be read, but holds no MoViNet: among its variables is no '
-        'stem/stem kernel and no block*_layer*/bneck/expansion kernel. It holds '
-        'no Video-FocalNet and no PosMLP-Video either.')
+        'stem/stem kernel and no block*_layer*/bneck/expansion kernel. It '
+        'holds no Video-FocalNet and no PosMLP-Video either.')
   return found
