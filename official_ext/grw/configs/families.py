@@ -119,7 +119,8 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
           videofocalnet=videofocalnet.VideoFocalNet(
               mean=(0.485, 0.456, 0.406), stddev=(0.229, 0.224, 0.225))),
       with_grw, dropout_rate=0.0,
-      data={'feature_shape': (8, 224, 224, 3)},
+      # Published as clips of one frame, a clip from each of eight segments.
+      data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
       train_data={'mixup_and_cutmix': common.MixupAndCutmix()},
       l2_weight_decay=1e-4, train_epochs=120, warmup_epochs=20,
       optimizer_config={
@@ -131,7 +132,7 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
 
 
 def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
-  return _experiment(
+  params = _experiment(
       backbones.Backbone3D(
           type='posmlp_video',
           posmlp_video=posmlp_video.PosMlpVideo(
@@ -154,6 +155,8 @@ def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
                   'exclude_from_weight_decay': [r'/(bias|beta|gamma)\b'],
                   'global_clipnorm': None}},
           **_schedule(2e-4, 1e-6)})
+  params.task.model.norm_activation.norm_momentum = 0.9  # PyTorch's 0.1.
+  return params
 
 
 @exp_factory.register_config_factory('videofocalnet_grw_kinetics400')

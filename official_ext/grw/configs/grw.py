@@ -309,6 +309,9 @@ def set_steps(config: GrwExperimentConfig):
     if trainer.steps_per_loop == UNSET:
       trainer.steps_per_loop = min(epoch, trainer.train_steps)
     if warmup is not None and warmup.warmup_steps == UNSET:
+      _require(trainer.warmup_epochs >= 1, 'trainer.warmup_epochs',
+               trainer.warmup_epochs,
+               'at least 1, because the steps of the warm-up are unset')
       warmup.warmup_steps = trainer.warmup_epochs * epoch
   for name in intervals:
     if getattr(trainer, name) == UNSET:
@@ -390,13 +393,13 @@ def validate_task(task: GrwTask):
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,
         'a frame rate above 0, or null')
+    backbones.check_clip(
+        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     frames = smoothing.window * backbones.frames_per_vector(task.model.backbone)
     _require(data.feature_shape[0] >= frames,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
              f'{frames} frames or more')
-    backbones.check_clip(
-        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
     _require(data.on_bad_record in ('error', 'skip'), f'{field}.on_bad_record',
              data.on_bad_record, "'error' or 'skip'")
     _require(data.is_training == (split == 'train_data'),
@@ -430,6 +433,12 @@ def validate_trainer(trainer: cfg.TrainerConfig):
         'stays at its end for the rest'
         if schedule.cosine.decay_steps < trainer.train_steps
         else 'never comes to its end')
+  warmup = trainer.optimizer_config.warmup.get()
+  if warmup is not None and warmup.warmup_steps >= trainer.train_steps:
+    logging.warning(
+        'trainer.optimizer_config.warmup lasts %s steps, and '
+        'trainer.train_steps=%s: the learning rate only rises.',
+        warmup.warmup_steps, trainer.train_steps)
   optimizer = trainer.optimizer_config.optimizer
   if optimizer.type == 'two_rate_adamw':
     optimizer.two_rate_adamw.validate()

@@ -39,8 +39,6 @@ MLP_RATIO = 4
 FOCAL_WINDOWS = (3, 5)
 _EPSILON = 1e-5
 
-Regularizer = tf_keras.regularizers.Regularizer
-
 
 def _uniform(fan_in: int) -> tf_keras.initializers.Initializer:
   """What the published models draw convolutions and their biases from."""
@@ -48,8 +46,10 @@ def _uniform(fan_in: int) -> tf_keras.initializers.Initializer:
   return tf_keras.initializers.RandomUniform(-bound, bound)
 
 
-def _dense(units: int, name: str,
-           regularizer: Regularizer | None) -> tf_keras.layers.Dense:
+def _dense(
+    units: int, name: str,
+    regularizer: tf_keras.regularizers.Regularizer | None,
+) -> tf_keras.layers.Dense:
   return tf_keras.layers.Dense(
       units, name=name, kernel_regularizer=regularizer,
       kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02))
@@ -73,7 +73,8 @@ class PatchEmbedding(tf_keras.layers.Layer):
   """
 
   def __init__(self, channels: int, patch_size: int, tubelet_size: int = 1,
-               regularizer: Regularizer | None = None, **kwargs):
+               regularizer: tf_keras.regularizers.Regularizer | None = None,
+               **kwargs):
     """Initialises the layer.
 
     Args:
@@ -105,10 +106,9 @@ class PatchEmbedding(tf_keras.layers.Layer):
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     _, frames, *frame = _sizes(inputs)
     if self._patch[0] > 1:
-      if inputs.shape[1] is None:
-        tf.debugging.assert_equal(
-            frames % self._patch[0], 0,
-            f'Tubelets of {self._patch[0]} frames do not divide the clip.')
+      tf.debugging.assert_equal(
+          frames % self._patch[0], 0,
+          f'Tubelets of {self._patch[0]} frames do not divide the clip.')
       return self.norm(self.proj(inputs))
     patches = self.proj(tf.reshape(inputs, [-1, *frame]))
     tokens = _sizes(patches)[1:]
@@ -122,7 +122,8 @@ class TemporalConvolution(tf_keras.layers.Layer):
   [k, C, C], without bias.
   """
 
-  def __init__(self, kernel_size: int, regularizer: Regularizer | None = None,
+  def __init__(self, kernel_size: int,
+               regularizer: tf_keras.regularizers.Regularizer | None = None,
                **kwargs):
     super().__init__(**kwargs)
     self._kernel_size = kernel_size
@@ -149,7 +150,9 @@ class Modulation(tf_keras.layers.Layer):
   [B, N, H, W, C] to the same.
   """
 
-  def __init__(self, regularizer: Regularizer | None = None, **kwargs):
+  def __init__(self,
+               regularizer: tf_keras.regularizers.Regularizer | None = None,
+               **kwargs):
     super().__init__(**kwargs)
     self._regularizer = regularizer
 
@@ -215,7 +218,8 @@ class Block(tf_keras.layers.Layer):
   """x + modulation(norm(x)), then x + MLP(norm(x)); [B, N, H, W, C]."""
 
   def __init__(self, stochastic_depth_drop_rate: float,
-               regularizer: Regularizer | None = None, **kwargs):
+               regularizer: tf_keras.regularizers.Regularizer | None = None,
+               **kwargs):
     """Initialises the layer.
 
     Args:
@@ -255,7 +259,8 @@ class VideoFocalNet(tf_keras.Model):
 
   def __init__(self, config: videofocalnet.VideoFocalNet,
                input_specs: tf_keras.layers.InputSpec,
-               regularizer: Regularizer | None = None, **kwargs):
+               regularizer: tf_keras.regularizers.Regularizer | None = None,
+               **kwargs):
     """Builds the model.
 
     Args:
@@ -319,7 +324,7 @@ def build_videofocalnet(
     input_specs: tf_keras.layers.InputSpec,
     backbone_config: hyperparams.Config,
     norm_activation_config: hyperparams.Config,
-    l2_regularizer: Regularizer | None = None,
+    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> VideoFocalNet:
   """Builds a VideoFocalNet as the Model Garden asks for it."""
   del norm_activation_config  # It has layer norms only, of one epsilon.
