@@ -84,8 +84,8 @@ def main(_):
       raise ValueError(
           f'The card of {_MODEL.value} does not say frames_per_second: give '
           '--fps, the rate of the clips that the model was trained with'
-          + (f"; its sampling is 'segments': {model.card.num_frames} divided by "
-             "the video's seconds."
+          + ("; its sampling is 'segments': "
+             f"{model.card.num_frames} divided by the video's seconds."
              if model.card.sampling == 'segments' else '.'))
     frames = (camera.read_frames(_CAMERA.value, fps) if _VIDEO.value is None
               else video_decoding.read_frames(_VIDEO.value, fps))

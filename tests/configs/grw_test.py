@@ -121,6 +121,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.validation_data.min_image_size', 160, 'min_image_size=160.*172'),
     ('task.validation_data.clip_start', 'end', "'end'.*'start'"),
     ('task.train_data.frames_per_second', 0, 'above 0'),
+    ('task.train_data.sampling', 'sparse', "'sparse'.*'segments'"),
     ('task.train_data.num_examples', 63, 'one batch of clips'),
     ('trainer.train_epochs', 0, 'train_steps is unset'),
     ('trainer.checkpoint_interval', 0, 'save or show nothing'),
@@ -132,6 +133,22 @@ def test_rows_of_table_4_are_one_override_apart(
 def test_wrong_values_are_refused_by_name(field, value, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{field: value}).validate()
+
+
+@pytest.mark.parametrize('field, value', [
+    ('temporal_stride', 2), ('random_stride_range', 1), ('num_test_clips', 3),
+    ('clip_start', 'start'), ('frames_per_second', 5.0)])
+def test_frames_of_segments_leave_no_room_for_other_choices(field, value):
+  config = experiment('kinetics600')
+  choices = {'sampling': 'segments', 'clip_start': 'middle',
+             'frames_per_second': None}
+  config.override({'task': {
+      'train_data': choices, 'validation_data': choices}})
+  config.validate()
+  config.override({'task': {'validation_data': {field: value}}})
+  with pytest.raises(
+      ValueError, match=f'task.validation_data.{field}={value!r}.*segments'):
+    config.validate()
 
 
 def test_saved_parameters_are_the_experiment_again(tmp_path):

@@ -17,8 +17,7 @@
 A converter folds constants only where that makes them little larger.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import contextvars
 

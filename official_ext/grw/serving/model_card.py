@@ -89,7 +89,8 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
   model, data = params.task.model, params.task.validation_data
   backbone = model.backbone.get()
   name = '_'.join([
-      model.backbone.type, str(getattr(backbone, 'model_id', '')),
+      model.backbone.type, str(getattr(
+          backbone, 'model_id', getattr(backbone, 'variant', ''))),
       'stream' if getattr(backbone, 'causal', False) else 'base',
       model.head.type])
   return ModelCard(

@@ -18,10 +18,9 @@ Variables have the names of the published PyTorch checkpoints, with '/' for '.'
 and Keras's words for leaves, as `blocks1/0/fc/encoder/fc1/kernel`.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from official.modeling import hyperparams
@@ -38,7 +37,29 @@ from official_ext.grw.modeling.backbones import normalization
 # Of batch and layer norms alike, with which the published weights were trained.
 _EPSILON = 1e-5
 
-Regularizer = tf_keras.regularizers.Regularizer
+Regularizer: TypeAlias = tf_keras.regularizers.Regularizer
+
+
+def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
+  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+def _dense(units: int, regularizer: Regularizer | None,
+           name: str) -> tf_keras.layers.Dense:
+  return tf_keras.layers.Dense(
+      units, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02))
+
+
+def _convolution(in_channels: int, channels: int,
+                 regularizer: Regularizer | None,
+                 name: str) -> tf_keras.layers.Conv2D:
+  """A convolution that halves padded images, initialised as PyTorch does."""
+  bound = (9 * in_channels) ** -0.5
+  return tf_keras.layers.Conv2D(
+      channels, 3, strides=2, kernel_regularizer=regularizer, name=name,
+      kernel_initializer=tf_keras.initializers.RandomUniform(-bound, bound),
+      bias_initializer=tf_keras.initializers.RandomUniform(-bound, bound))
 
 
 class PositionMixing(tf_keras.layers.Layer):
@@ -134,18 +155,16 @@ class GatedUnit(tf_keras.layers.Layer):
     super().__init__(**kwargs)
     self._window = window
     self._num_frames = num_frames
-    dense = dict(
-        kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02),
-        kernel_regularizer=regularizer)
     self.norm = _layer_norm('norm')
-    self.expand = tf_keras.layers.Dense(2 * channels, name='fc1', **dense)
+    self.expand = _dense(2 * channels, regularizer, 'fc1')
     self.mix = PositionMixing(
         (window, window) if window else (num_frames,), groups,
         name='gate_unit/pos')
-    self.project = tf_keras.layers.Dense(channels, name='fc2', **dense)
+    self.project = _dense(channels, regularizer, 'fc2')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    mixed, gate = tf.split(activations.gelu(self.expand(self.norm(inputs))), 2, axis=-1)
+    expanded = activations.gelu(self.expand(self.norm(inputs)))
+    mixed, gate = tf.split(expanded, 2, axis=-1)
     shape = tf.shape(mixed)
     batch, frames, height, width, _ = tf.unstack(shape)
     # Every size is given: with one left open, windows could reach from one
@@ -197,21 +216,6 @@ class Stage(tf_keras.layers.Layer):
     for block in self.blocks:
       inputs = block(inputs, training=training)
     return inputs
-
-
-def _layer_norm(name: str) -> tf_keras.layers.LayerNormalization:
-  return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
-
-
-def _convolution(in_channels: int, channels: int,
-                 regularizer: Regularizer | None,
-                 name: str) -> tf_keras.layers.Conv2D:
-  """A convolution that halves padded images, initialised as PyTorch does."""
-  bound = (9 * in_channels) ** -0.5
-  uniform = tf_keras.initializers.RandomUniform(-bound, bound)
-  return tf_keras.layers.Conv2D(
-      channels, 3, strides=2, kernel_initializer=uniform,
-      bias_initializer=uniform, kernel_regularizer=regularizer, name=name)
 
 
 def _padded(images: tf.Tensor) -> tf.Tensor:
@@ -350,7 +354,7 @@ class PosMlpVideo(tf_keras.Model):
     }
 
   def call(self, inputs, training=None, mask=None):
-    """Endpoints of clips of the right length and size; ValueError for others."""
+    """Endpoints of clips; ValueError for those that it cannot take."""
     self._backbone_config.check_clip(inputs.shape[1:], 'clip shape')
     return super().call(inputs, training=training, mask=mask)
 
