@@ -52,7 +52,7 @@ from official_ext.grw.modeling import grw_model
 _SOURCE = flags.DEFINE_string(
     'source', None,
     'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
-    'or a .pt file.')
+    'or a file that torch.save wrote (.pt, .pth, .pyth).')
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir', None, 'Folder to make for the checkpoint and config.yaml.')
 _WEIGHTS = flags.DEFINE_enum(

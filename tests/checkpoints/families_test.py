@@ -39,9 +39,9 @@ from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling.backbones import posmlp_video  # noqa: F401
-from official_ext.grw.modeling.backbones import videofocalnet  # noqa: F401
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
+from tests.modeling.backbones import videofocalnet_test
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
 CLASSES = 400
@@ -199,7 +199,7 @@ def test_every_variable_is_the_published_one(small):
     (focalnet_names((2, 2, 18, 2)), 'Video-FocalNet-S (tubelet_size 1)'),
     ({**focalnet_names(), 'patch_embed.proj.weight': (96, 3, 2, 4, 4)},
      'Video-FocalNet-T (tubelet_size 2)'),
-    (of_images(focalnet_names()), 'FocalNet (for images)-T'),
+    (of_images(focalnet_names()), 'FocalNet-T for images (tubelet_size 1)'),
     (published('posmlp_video_s_names.json'),
      'PosMLP-Video-S16, linear head, 400 classes'),
     ({name: (63, *shape[1:]) if shape and shape[0] == 31 else shape
@@ -372,3 +372,25 @@ def test_a_trainers_own_settings_are_kept(tmp_path):
   assert config.smoothing.endpoint == 'stage3'
   assert (config.head.type, config.head.num_layers) == ('temporal', 1)
   assert model_config.experiment(config, 3) == 'videofocalnet_grw_kinetics400'
+
+
+def test_a_published_checkpoint_answers_as_the_published_model(tmp_path):
+  """Video-FocalNet-T from its file, on one clip of the golden video."""
+  golden = np.load(PARITY / 'videofocalnet_t_golden.npz')
+  state = videofocalnet_test.published_weights(golden)
+  write_focalnet(tmp_path / 'tiny.pth', state)
+
+  weights = source.read(str(tmp_path / 'tiny.pth'))
+  config = model_config.model_config(weights)
+  # Of frames as they are, without the published normalisation.
+  config.backbone.videofocalnet.override({'mean': (), 'stddev': ()})
+  model = grw_model.build_grw_model(
+      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES)
+  report = assign.assign(model, weights, 'all')
+  assert len(report.matched) == len(state) == len(model.variables)
+  clip = videofocalnet_test.recipe().video(8, 224)[:1]
+  logits = model({'image': clip}, training=False)
+  error = np.abs(logits - golden['logits'][:1]).max() / np.abs(
+      golden['logits']).max()
+  print(f'Video-FocalNet-T logits: {error:.1e} relative')
+  assert error < 1e-5

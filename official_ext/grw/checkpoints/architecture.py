@@ -72,13 +72,16 @@ class Architecture:
         'movinet': 'stock classifier head',
         'linear': 'linear head'}.get(self.head, 'no head')
     classes = f', {self.num_classes} classes' if self.num_classes else ''
+    if self.images:
+      return self._backbone()
     return f'{self._backbone()}, {head}{classes}'
 
   def _backbone(self) -> str:
     if self.family != 'movinet':
       family = families.FAMILIES[self.family]
-      name = 'FocalNet (for images)' if self.images else family.title
+      name = 'FocalNet' if self.images else family.title
       name += f'-{self.model_id.upper()}' if self.model_id else ' of no variant'
+      name += ' for images' * self.images
       implied = family.variants.get(self.model_id, {})
       numbers = ', '.join(f'{field} {value}' for field, value
                           in self.settings.items() if field not in implied)

@@ -124,7 +124,8 @@ def translate(state: Mapping[str, np.ndarray],
     if not found:
       raise ValueError(
           f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-          'belongs neither to the PyTorch MoViNet port nor to a GRW model.')
+          'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
+          'FocalNet, a Video-FocalNet or a PosMLP-Video.')
     values[found[0]] = found[1]
   return values
 
