@@ -31,8 +31,8 @@ import zipfile
 
 import numpy as np
 
-# Of classes that the published checkpoints refer to, of their own code and of
-# the configurations kept beside the weights.
+# Where the classes are from that published checkpoints refer to: their authors'
+# code, and the configurations kept beside the weights.
 _INERT_MODULES = re.compile(
     r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*'
     r'|yacs\.config|fvcore\.common\.config|argparse')
