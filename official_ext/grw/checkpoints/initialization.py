@@ -30,9 +30,9 @@ def initialize(model: tf_keras.Model, path: str,
                modules: str = 'backbone') -> str | assign.Report:
   """Loads weights, in whatever layout they were published, into `model`.
 
-  A model whose backbone is no MoViNet is read as the Model Garden reads it:
-  object by object, from a checkpoint of the same model.  The backbone of a
-  MobileNetV3 may also come from an image classifier.
+  A model whose backbone is not read by name (see `assign`) is read as the Model
+  Garden reads it: object by object, from a checkpoint of the same model.  The
+  backbone of a MobileNetV3 may also come from an image classifier.
 
   Args:
     model: with a `backbone`.
@@ -45,7 +45,7 @@ def initialize(model: tf_keras.Model, path: str,
   Raises:
     ValueError: the path holds nothing that fits; says why.
   """
-  if assign.is_movinet(model):
+  if assign.is_recognised(model):
     return assign.assign(model, source.read(path), modules)
   if tf.io.gfile.isdir(path):
     prefix = tf.train.latest_checkpoint(path)
