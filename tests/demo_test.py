@@ -16,9 +16,6 @@
 
 import dataclasses
 import json
-import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -75,15 +72,11 @@ def test_picture_shows_both_runs_side_by_side(folder):
     assert len(np.unique(half.reshape([-1, 3]), axis=0)) > 100
 
 
-def test_tables_have_a_row_for_each_run(folder):
+def test_the_table_has_a_row_for_each_run(folder):
   outcomes = demo.compare(SETTING, str(folder))
-  assert '| λ = 0 |' in demo.table(outcomes)
-  shifted = [dataclasses.replace(outcome, top_1=outcome.top_1 + 0.2)
-             for outcome in outcomes]
-  rows = demo.summary([outcomes, shifted]).splitlines()
+  rows = demo.table(outcomes).splitlines()
   assert len(rows) == 4
-  expected = 100 * (outcomes[1].top_1 + 0.1)
-  assert f'| λ = 0.1 | {expected:.1f}% ± 14.1% |' in rows[3]
+  assert f'| λ = 0.1 | {outcomes[1].top_1:.1%} |' in rows[3]
 
 
 def test_a_folder_of_another_comparison_is_refused(folder):
@@ -100,13 +93,3 @@ def test_too_few_clips_are_refused(tmp_path):
 def test_two_runs_without_grw_are_no_comparison(tmp_path):
   with pytest.raises(demo.DemoError, match='more than 0'):
     demo.compare(dataclasses.replace(SETTING, weight=0.0), str(tmp_path))
-
-
-def test_seeds_must_be_three_different_numbers():
-  tool = pathlib.Path(__file__).parents[1] / 'tools' / 'demo_seeds.py'
-  process = subprocess.run(
-      [sys.executable, str(tool), '--seeds=0,1,1'], capture_output=True,
-      text=True)
-  assert process.returncode == 1
-  assert process.stderr.splitlines()[-1].startswith(
-      'demo_seeds: --seeds takes three different whole numbers')

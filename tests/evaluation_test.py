@@ -150,7 +150,10 @@ def test_eval_prints_and_writes_what_it_found(
 
   report = folder / 'model' / runner.REPORT_FOLDER
   assert sorted(path.name for path in report.iterdir()) == [
-      'confusions.png', 'per_class.csv', 'predictions.csv']
+      'confusions.png', 'measures.json', 'per_class.csv', 'predictions.csv']
+  assert json.loads((report / 'measures.json').read_text()) == {
+      'step': params.trainer.train_steps,
+      **{name: pytest.approx(float(value)) for name, value in logs.items()}}
   by_class = rows((report / 'per_class.csv').read_bytes())
   assert [row[:2] for row in by_class[1:]] == [
       ['still', '2'], ['right', '2'], ['down é', '1']]
@@ -180,7 +183,7 @@ def test_labels_that_do_not_fit_are_refused_before_the_evaluation(
     folder, params, trained):
   wrong = folder / 'wrong.txt'
   wrong.write_text('one\ntwo\n')
-  for path, message in ((wrong, 'has 2 labels: expected the 3'),
+  for path, message in ((wrong, "has 2 labels.*the model's 3 classes"),
                         (folder / 'none.txt', 'cannot be read')):
     with pytest.raises(ValueError, match=message):
       train.build_runner(

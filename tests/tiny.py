@@ -12,11 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A MoViNet and TFRecords small enough to train in seconds.
+"""Networks and TFRecords small enough to train in seconds.
 
 Importing this module registers the block specification 'tiny' with the stock
 MoViNet: one block, with all kinds of layers that A0 has, a skip projection
-among them.
+among them.  And with the stock MobileNet 'MobileNetV3Tiny': four blocks, with
+and without expansion, squeeze-excitation and shortcut.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,10 +29,13 @@ from typing import Any
 
 import numpy as np
 from official.projects.movinet.modeling import movinet
+from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import ensemble as ensemble_model
 from official_ext.grw.modeling import grw_model
 
 FRAMES = 6
@@ -45,6 +49,21 @@ movinet.BLOCK_SPECS['tiny'] = (
         strides=((1, 2, 2),)),
     movinet.HeadSpec(project_filters=32, head_filters=32),
 )
+
+mobilenet.SUPPORTED_SPECS_MAP['MobileNetV3Tiny'] = {
+    **mobilenet.MNV3Small_BLOCK_SPECS,
+    'block_specs': [
+        ('convbn', 3, 2, 8, 'hard_swish', None, None, True, False, False),
+        ('invertedbottleneck', 3, 2, 8, 'relu', 0.25, 1, None, False, True),
+        ('invertedbottleneck', 3, 1, 8, 'relu', None, 2., None, False, False),
+        ('invertedbottleneck', 5, 2, 16, 'hard_swish', 0.25, 2., None, False,
+         False),
+        ('invertedbottleneck', 5, 1, 16, 'hard_swish', 0.25, 2., None, False,
+         True),
+        ('convbn', 1, 1, 24, 'hard_swish', None, None, True, False, False),
+        ('gpooling', None, None, None, None, None, None, None, None, False),
+        ('convbn', 1, 1, 32, 'hard_swish', None, None, False, True, False),
+    ]}
 
 
 def clip(label: int, seed: int, frames: int = FRAMES,
@@ -151,12 +170,71 @@ def classifier(stream: bool = True, seed: int = 0,
   model = grw_model.GrwClassifier(
       config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
       l2_weight_decay)
+  _move_weights(model, seed)
+  return model
+
+
+def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
+             num_frames: int | None = None, num_classes: int = CLASSES,
+             **overrides: Any) -> ensemble_model.TemporalEnsemble:
+  """An ensemble of two tiny GRW classifiers with random weights.
+
+  Args:
+    streams: whether the backbone of each member is causal.
+    seed: of the weights.
+    num_frames: of the clips; None for any.
+    num_classes: of the logits.
+    **overrides: of the `GrwModel` of both members.
+  """
+  config = ensemble_cfg.GrwEnsemble()
+  for member, stream in zip(config.members, streams):
+    member.model.backbone = grw_cfg.movinet_backbone('tiny', stream)
+    member.model.override({
+        'smoothing': {'window': 3}, 'head': {'num_heads': 4}})
+    member.model.override(overrides)
+  model = ensemble_model.TemporalEnsemble(
+      config, num_classes, tf_keras.layers.InputSpec(
+          shape=[None, num_frames, None, None, 3]))
+  _move_weights(model, seed)
+  return model
+
+
+def ensemble_overrides(folder: pathlib.Path,
+                       model: ensemble_model.TemporalEnsemble,
+                       validation_path: str = '', size: int = SIZE) -> dict:
+  """Overrides that make `movinet_grw_ensemble_kinetics600` tiny.
+
+  Args:
+    folder: to write the checkpoints of the members to, each as its Trainer
+      would.
+    model: their weights.
+    validation_path: of validation records.
+    size: height and width of the frames.
+  """
+  members = {}
+  for classifier in model.members:
+    checkpoint = tf.train.Checkpoint(
+        model=classifier, **classifier.checkpoint_items)
+    members[classifier.name] = {
+        'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
+        'model': classifier.get_config()['model_config']}
+  data = {
+      'feature_shape': [FRAMES, size, size, 3], 'min_image_size': size,
+      'num_classes': CLASSES, 'global_batch_size': 4, 'num_examples': 4,
+      'frames_per_second': 8}
+  return {
+      'task': {
+          'model': members, 'train_data': data,
+          'validation_data': {**data, 'input_path': validation_path}},
+      'trainer': {'validation_steps': 1}}
+
+
+def _move_weights(model: tf_keras.Model, seed: int):
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)
     variable.assign(
         np.abs(moved) if 'variance' in variable.name else moved)
-  return model
 
 
 def merged(base: dict, changes: dict) -> dict:

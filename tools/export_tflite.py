@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-r"""Writes a trained model as a TFLite file that streams frame by frame.
+r"""Writes a trained model as a TFLite file.
 
   python3 tools/export_tflite.py \
     --experiment=movinet_grw_kinetics600 \
@@ -21,8 +21,10 @@ r"""Writes a trained model as a TFLite file that streams frame by frame.
 
 The folder holds model.tflite, labels.txt and model_card.json.  The file has one
 signature, from `image` [1, 1, height, width, 3] float32 in [0, 1] and states,
-zero at the start, to `logits` and the states.  What was written is run against
-the model, and the largest difference printed.
+zero at the start, to `logits` and the states: it streams frame by frame.  With
+--kind=clip, for backbones that see frames to come too, it takes the frames of a
+clip at once, [1, N, height, width, 3], and there are no states.  What was
+written is run against the model, and the largest difference printed.
 """
 
 import pathlib
@@ -37,11 +39,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.serving import export  # noqa: E402
+from official_ext.grw.serving import saved_model  # noqa: E402
 from official_ext.grw.serving import tflite  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
     'checkpoint', None, 'Whatever task.init_checkpoint takes.')
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make.')
+_KIND = flags.DEFINE_enum(
+    'kind', 'stream', saved_model.KINDS,
+    'Frame by frame with states, or clips of N frames at once.')
 _QUANTIZATION = flags.DEFINE_string(
     'quantization', 'float32',
     'float32; float16, half the size; or dynamic_int8, a quarter and faster.')
@@ -63,7 +69,8 @@ def main(_):
         flags.FLAGS, lock_return=False, print_return=False)
     difference = export.export_tflite(
         params, _CHECKPOINT.value, _OUTPUT_DIR.value, _QUANTIZATION.value,
-        _CLASSIFY_EVERY.value, _SPLIT_HEAD.value, _LABELS.value)
+        _CLASSIFY_EVERY.value, _SPLIT_HEAD.value, _LABELS.value,
+        _KIND.value)
   except (ValueError, KeyError, OSError) as error:
     sys.exit(f'error: {error}')
   print(f'written: {_OUTPUT_DIR.value}; largest difference to the model '

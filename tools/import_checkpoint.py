@@ -12,16 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-r"""Turns published MoViNet and GRW weights into a checkpoint of this project.
+r"""Turns published weights into a checkpoint of this project.
 
   python3 tools/import_checkpoint.py \
     --source=a0s_grw.pt --output_dir=/tmp/a0s_grw
 
 Reads the Model Garden's tarballs (unpacked) and Trainer checkpoints, the
-SavedModels on Kaggle, state dicts of the PyTorch MoViNet port and the GRW
-authors' PyTorch checkpoints; which one it is shows in the file.  Prints what
-was found and matched, and writes a checkpoint and `config.yaml`, with which
-train.py rebuilds, evaluates and fine-tunes the model.
+SavedModels on Kaggle, state dicts of the PyTorch MoViNet port and the PyTorch
+checkpoints of the authors of GRW, Video-FocalNets, FocalNets (for images) and
+PosMLP-Video; which one it is shows in the file.  Prints what was found and
+matched, and writes a checkpoint and `config.yaml`, with which train.py
+rebuilds, evaluates and fine-tunes the model.
 """
 
 import os
@@ -40,6 +41,7 @@ import tensorflow as tf
 import tf_keras
 import yaml
 
+from official_ext.grw import registry_imports  # pylint: disable=unused-import  # noqa: F401
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
@@ -50,7 +52,7 @@ from official_ext.grw.modeling import grw_model
 _SOURCE = flags.DEFINE_string(
     'source', None,
     'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
-    'or a .pt file.')
+    'or a file that torch.save wrote (.pt, .pth, .pyth).')
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir', None, 'Folder to make for the checkpoint and config.yaml.')
 _WEIGHTS = flags.DEFINE_enum(
@@ -114,7 +116,8 @@ def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
     overrides = model_config.experiment_overrides(
         config, classes, os.path.join(output_dir, _CHECKPOINT), modules)
     with open(os.path.join(unfinished, 'config.yaml'), 'w') as f:
-      f.write(_heading(report, output_dir, classes))
+      f.write(_heading(
+          report, output_dir, model_config.experiment(config, classes)))
       yaml.safe_dump(overrides, f, sort_keys=False, default_flow_style=None)
     if os.path.isdir(output_dir):
       os.rmdir(output_dir)
@@ -124,8 +127,7 @@ def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
   return report
 
 
-def _heading(report: assign.Report, output_dir: str, num_classes: int) -> str:
-  experiment = f'movinet_grw_kinetics{400 if num_classes == 400 else 600}'
+def _heading(report: assign.Report, output_dir: str, experiment: str) -> str:
   usage = [
       '',
       'Evaluates (with --mode=train_and_eval: fine-tunes):',

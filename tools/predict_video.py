@@ -83,7 +83,10 @@ def main(_):
     if fps is None:
       raise ValueError(
           f'The card of {_MODEL.value} does not say frames_per_second: give '
-          '--fps, the rate of the clips that the model was trained with.')
+          '--fps, the rate of the clips that the model was trained with'
+          + ("; its sampling is 'segments': "
+             f"{model.card.num_frames} divided by the video's seconds."
+             if model.card.sampling == 'segments' else '.'))
     frames = (camera.read_frames(_CAMERA.value, fps) if _VIDEO.value is None
               else video_decoding.read_frames(_VIDEO.value, fps))
     last = prediction.predict(

@@ -20,14 +20,10 @@ the same model, data and seed with λ > 0 and with λ = 0.
 
 from collections.abc import Sequence
 import dataclasses
+import io
 import json
 import os
 import pathlib
-import re
-import subprocess
-import sys
-import threading
-import time
 from typing import Any
 
 import matplotlib.figure
@@ -37,14 +33,14 @@ from official.core import task_factory
 from official.modeling import hyperparams
 import tensorflow as tf
 import tf_keras
-import tqdm
 
 from official_ext.grw import benchmark
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw import training_process
+from official_ext.grw import whole_file
 from official_ext.grw.datasets import airplanes
 
 EXPERIMENT = 'movinet_grw_airplanes'
-_STEP = re.compile(r'train \| step: +(\d+) \| steps/sec')
 _COLOURS = ('tab:blue', 'tab:orange', 'tab:green')
 
 
@@ -128,81 +124,6 @@ def _overrides(setting: Setting, weight: float, data_dir: pathlib.Path,
   }
 
 
-def _write(path: pathlib.Path, text: str):
-  """Writes to a temporary name and renames."""
-  temporary = path.with_name(path.name + '.tmp')
-  temporary.write_text(text)
-  os.replace(temporary, path)
-
-
-class _Training(threading.Thread):
-  """One run of train.py in a process of its own; continues where it was."""
-
-  def __init__(self, folder: pathlib.Path, overrides: dict[str, Any],
-               label: str, position: int, cores: int):
-    super().__init__(daemon=True)
-    self.folder = folder
-    self.log = folder / 'train.log'
-    self.steps = overrides['trainer']['train_steps']
-    self.exit_code: int | None = None
-    self._process: subprocess.Popen | None = None
-    self._label = label
-    self._position = position
-    self._cores = cores
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / 'overrides.yaml', json.dumps(overrides, indent=2))
-
-  @property
-  def seconds(self) -> float:
-    """Wall time so far, over all attempts."""
-    path = self.folder / 'seconds.json'
-    return json.loads(path.read_text()) if path.exists() else 0.0
-
-  def run(self):
-    latest = tf.train.latest_checkpoint(str(self.folder)) or '-0'
-    done = int(latest.rsplit('-', 1)[1])
-    with tqdm.tqdm(
-        total=self.steps, initial=done, desc=self._label, unit='step',
-        position=self._position, leave=True,
-        mininterval=0.5 if sys.stderr.isatty() else 30) as bar:
-      if done >= self.steps:
-        self.exit_code = 0
-        return
-      before, start = self.seconds, time.monotonic()
-      root = pathlib.Path(__file__).parents[2]
-      environment = {
-          **os.environ,
-          'PYTHONPATH': os.pathsep.join(
-              [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]),
-          'TF_CPP_MIN_LOG_LEVEL': '2',
-          'TF_NUM_INTRAOP_THREADS': str(self._cores),
-          'TF_NUM_INTEROP_THREADS': str(self._cores),
-      }
-      self._process = subprocess.Popen(
-          [sys.executable, '-m', 'official_ext.grw.train',
-           f'--experiment={EXPERIMENT}', '--mode=train',
-           f'--config_file={self.folder / "overrides.yaml"}',
-           f'--model_dir={self.folder}'],
-          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-          env=environment)
-      output = self._process.stdout
-      assert output is not None
-      with open(self.log, 'a', buffering=1) as log:
-        for line in output:
-          log.write(line)
-          step = _STEP.match(line)
-          if step:
-            bar.update(int(step.group(1)) - bar.n)
-            _write(self.folder / 'seconds.json',
-                   json.dumps(before + time.monotonic() - start))
-      self.exit_code = self._process.wait()
-
-  def stop(self):
-    """Ends the process; its checkpoints stay."""
-    if self._process and self._process.poll() is None:
-      self._process.terminate()
-
-
 def _claim(folder: pathlib.Path, setting: Setting):
   """Refuses a folder that holds a comparison of another setting."""
   folder.mkdir(parents=True, exist_ok=True)
@@ -213,7 +134,7 @@ def _claim(folder: pathlib.Path, setting: Setting):
         f'{folder} holds a comparison with other settings:\n'
         f'{path.read_text()}\nGive the same settings to continue it, or '
         'another --output_dir.')
-  _write(path, text)
+  whole_file.write(path, text)
 
 
 def compare(setting: Setting, output_dir: str) -> list[Outcome]:
@@ -250,30 +171,20 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
   dataset = airplanes.prepare(data_dir, config)
   cores = len(os.sched_getaffinity(0))
   trainings = {}
-  for position, weight in enumerate((0.0, setting.weight)):
+  for weight in (0.0, setting.weight):
     label = f'lambda={weight:g}'
-    trainings[weight] = _Training(
-        folder / label, _overrides(setting, weight, data_dir, dataset), label,
-        position, max(1, cores // 2))
-  together = list(trainings.values())
-  try:
-    # One core: one after the other, or both would only take turns.
-    for training in together:
-      training.start()
-      if cores == 1:
-        training.join()
-    for training in together:
-      training.join()
-  except BaseException:
-    for training in together:
-      training.stop()
-    raise
-  for training in together:
-    if training.exit_code != 0:  # None where it could not even be started.
-      tail = (''.join(training.log.read_text().splitlines(True)[-20:])
-              if training.log.exists() else '')
-      raise DemoError(f'{tail}\nTraining failed: see {training.log}. '
-                      'Run the same command again to continue.')
+    trainings[weight] = training_process.TrainingProcess(
+        folder / label, EXPERIMENT, 'train',
+        _overrides(setting, weight, data_dir, dataset), label,
+        cores=max(1, cores // 2))
+  # One core: one after the other, or both would only take turns.
+  finished = list(training_process.run_all(
+      list(trainings.values()), at_once=min(cores, 2)))
+  for training, succeeded in finished:
+    if not succeeded:
+      raise DemoError(f'{training.log_tail()}\nTraining failed: see '
+                      f'{training.log}. Run the same command again to '
+                      'continue.')
 
   outcomes, clouds = [], []
   for weight, training in trainings.items():
@@ -285,7 +196,7 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
         seconds=training.seconds))
     clouds.append((embeddings, labels))
   draw_embeddings(outcomes, clouds, folder / 'embeddings.png')
-  _write(outcome_path, json.dumps(
+  whole_file.write(outcome_path, json.dumps(
       [dataclasses.asdict(outcome) for outcome in outcomes], indent=2))
   return outcomes
 
@@ -368,37 +279,16 @@ def draw_embeddings(outcomes: Sequence[Outcome],
     axes.set_xlabel(f'first of two components ({explained:.0%} of variance)')
     axes.set_ylabel('second component')
     axes.legend(title='turns in', loc='best')
-  temporary = path.with_name(path.name + '.tmp')
-  figure.savefig(temporary, dpi=130, format='png')
-  os.replace(temporary, path)
-
-
-_HEADER = ('', 'top-1', 'order loss', 'acceleration / speed', 'seconds')
+  content = io.BytesIO()
+  figure.savefig(content, dpi=130, format='png')
+  whole_file.write(path, content.getvalue())
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
   """The outcomes as a Markdown table."""
-  return benchmark.markdown_table(_HEADER, [
+  return benchmark.markdown_table(
+      ('', 'top-1', 'order loss', 'acceleration / speed', 'seconds'), [
       (f'λ = {o.weight:g}', f'{o.top_1:.1%}', f'{o.order_loss:.2f}',
        f'{o.acceleration_over_speed:.2f}', f'{o.seconds:.0f}')
       for o in outcomes
   ])
-
-
-def summary(runs: Sequence[Sequence[Outcome]]) -> str:
-  """Mean ± sample standard deviation over seeds, as a Markdown table.
-
-  Args:
-    runs: `compare`'s outcomes, one sequence a seed.
-  """
-  rows = []
-  for outcomes in zip(*runs):
-    def spread(field, unit, outcomes=outcomes):
-      values = np.array([getattr(outcome, field) for outcome in outcomes])
-      deviation = values.std(ddof=1) if len(values) > 1 else 0.0
-      return f'{values.mean():{unit}} ± {deviation:{unit}}'
-    rows.append((
-        f'λ = {outcomes[0].weight:g}', spread('top_1', '.1%'),
-        spread('order_loss', '.2f'), spread('acceleration_over_speed', '.2f'),
-        spread('seconds', '.0f')))
-  return benchmark.markdown_table(_HEADER, rows)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import csv
 import dataclasses
 import io
+import json
 import math
 import os
 
@@ -26,7 +27,11 @@ import matplotlib.ticker
 import numpy as np
 import tensorflow as tf
 
+from official_ext.grw import whole_file
+
 TOP_K = 5
+# Of a run's folder of reports.
+MEASURES = 'measures.json'
 _Z = 1.959964  # 95 % of a normal distribution lie within ±z.
 _SHOWN_PAIRS = 20
 _SHOWN_CHARACTERS = 36
@@ -108,14 +113,6 @@ def confused_pairs(predictions: Predictions) -> list[tuple[int, int, int]]:
       pairs[order], counts[order])]
 
 
-def _write(path: str, content: bytes):
-  """Writes under a temporary name, and renames."""
-  temporary = f'{path}.unfinished'
-  with tf.io.gfile.GFile(temporary, 'wb') as file:
-    file.write(content)
-  tf.io.gfile.rename(temporary, path, overwrite=True)
-
-
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
   text = io.StringIO(newline='')
   writer = csv.writer(text)
@@ -194,6 +191,21 @@ def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
   return content.getvalue()
 
 
+def write_measures(step: int, logs: Mapping[str, float], folder: str):
+  """Writes measures.json: the step, and every measure by name.
+
+  Args:
+    step: that the weights are of.
+    logs: the measures.
+    folder: is made; a file of this name in it is replaced.
+  """
+  tf.io.gfile.makedirs(folder)
+  whole_file.write(
+      os.path.join(folder, MEASURES),
+      json.dumps({'step': step, **{
+          name: float(value) for name, value in logs.items()}}, indent=2))
+
+
 def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
   """Writes per_class.csv, predictions.csv and confusions.png.
 
@@ -207,4 +219,4 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
       ('per_class.csv', per_class_csv(predictions, texts)),
       ('predictions.csv', predictions_csv(predictions, texts)),
       ('confusions.png', confusions_png(predictions, texts))):
-    _write(os.path.join(folder, name), content)
+    whole_file.write(os.path.join(folder, name), content)

@@ -435,11 +435,13 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """
     if mode not in MODES:
       raise ValueError(f'mode={mode!r}: expected one of {MODES}.')
-    if mode == 'eval' and not params.task.init_checkpoint:
+    if mode == 'eval' and not task.has_initial_weights:
       if newest_readable_checkpoint(model_dir) is None:
         raise CheckpointError(
             f'There is no checkpoint in {model_dir} to evaluate. Train into '
-            'this folder first, or set task.init_checkpoint to the weights.')
+            'this folder first, or set task.init_checkpoint to the weights '
+            '(of an ensemble, task.model.first.checkpoint and '
+            'task.model.second.checkpoint).')
     # Wrong ones must not wait for the end of the evaluation.
     self._label_texts: list[str] = []
     if mode == 'eval' and not (params.task.validation_data.is_multilabel
@@ -509,9 +511,10 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     takes 11 s for A0 and misses 3D depthwise convolutions; and that it returns
     the logs of whichever evaluation came last.
 
-    Mode 'eval' also prints top-1 and top-5 with 95 % intervals, and writes
-    tables and a picture into `REPORT_FOLDER` of the model folder; not for data
-    with several labels a clip, nor with `eval_tf_while_loop`, which keeps
+    An evaluation that no training follows writes its measures into
+    `REPORT_FOLDER` of the model folder.  Mode 'eval' also prints top-1 and
+    top-5 with 95 % intervals, and writes tables and a picture there; not for
+    data with several labels a clip, nor with `eval_tf_while_loop`, which keeps
     nothing of its steps.
 
     Returns:
@@ -536,8 +539,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           self.controller.train(steps=trainer.train_steps)
         if self._mode in ('eval', 'train_and_post_eval') or self._run_post_eval:
           logs = self.controller.evaluate(steps=trainer.validation_steps)
-          if self._label_texts:
-            self._report()
+          self._report(logs)
     finally:
       self.checkpoint_manager.sync()
       if self._worker_dir:
@@ -546,11 +548,17 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
                  f'{self.trainer.model.count_params():,}')
     return self.trainer.model, logs or {}
 
-  def _report(self):
-    """Prints the accuracies; the chief writes tables and a picture."""
+  def _report(self, logs: Mapping[str, Any]):
+    """The chief writes the measures; in mode 'eval', all that was found."""
+    folder = os.path.join(self.model_dir, REPORT_FOLDER)
+    is_chief = self.strategy.extended.should_checkpoint
+    if is_chief:
+      evaluation.write_measures(
+          int(self.trainer.global_step.numpy()), logs, folder)
+    if not self._label_texts:
+      return
     predictions = self.trainer.predictions
     print(evaluation.summary(predictions), flush=True)
-    if self.strategy.extended.should_checkpoint:
-      folder = os.path.join(self.model_dir, REPORT_FOLDER)
+    if is_chief:
       evaluation.write_report(predictions, self._label_texts, folder)
       print(f'written: {folder}', flush=True)

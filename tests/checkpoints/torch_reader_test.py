@@ -14,6 +14,7 @@
 
 """Torch files are read as torch reads them, and hostile ones run nothing."""
 
+import argparse
 import builtins
 import collections
 import functools
@@ -241,6 +242,21 @@ def test_an_inert_class_runs_no_code_of_its_name(tmp_path):
     sys.path.remove(str(tmp_path))
   assert loaded.args == ('x',)
   assert not marker.exists()
+
+
+def test_a_configuration_becomes_an_inert_record(tmp_path):
+  """With its entries, as FocalNets and SlowFast keep one beside weights."""
+  torch_writer.save(tmp_path / 'x.pth', {
+      'config': torch_writer.config(
+          AUG=torch_writer.config(MIXUP=0.8), TAGS=('a',)),
+      'args': argparse.Namespace(lr=0.1)})
+  loaded = torch_reader.load(str(tmp_path / 'x.pth'))
+  assert all(isinstance(value, torch_reader.InertObject)
+             for value in loaded.values())
+  items = vars(loaded['config'])['items']
+  assert items['TAGS'] == ('a',)
+  assert vars(items['AUG'])['items'] == {'MIXUP': 0.8}
+  assert vars(loaded['args'])['lr'] == 0.1
 
 
 def test_one_file_leaves_nothing_to_the_next(tmp_path):

@@ -27,6 +27,7 @@ import numpy as np
 
 PARAMS = 'grw_smoothing_models.model.attention', 'TransformerParams'
 BACKBONE = 'grw_smoothing_models.backbones.movinets', 'MovinetBackbone'
+CONFIG = 'yacs.config', 'CfgNode'
 _STORAGES = {'f4': 'FloatStorage', 'i8': 'LongStorage'}
 
 
@@ -54,7 +55,7 @@ def _named(module: str, name: str, base: type = object) -> type:
 
 
 def save(path, content: dict[str, Any], root: str = 'archive'):
-  """Writes `content`, which may hold PARAMS and BACKBONE by `record`."""
+  """Writes `content`, which may hold BACKBONE and records of the others."""
   def rebuild(*args):
     del args  # Only named by the pickle.
 
@@ -62,7 +63,8 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
       '_rebuild_tensor_v2')
   classes: dict[tuple[str, str], Any] = {
       ('torch._utils', '_rebuild_tensor_v2'): rebuild,
-      PARAMS: _named(*PARAMS), BACKBONE: _named(*BACKBONE)}
+      PARAMS: _named(*PARAMS), BACKBONE: _named(*BACKBONE),
+      CONFIG: _named(*CONFIG, base=dict)}
   for name in _STORAGES.values():
     classes['torch', name] = _named('torch', name)
   storages: list[np.ndarray] = []
@@ -97,6 +99,8 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
       if isinstance(value, Record):
         made = classes[value.name]()
         made.__dict__.update(value.attributes)
+        if value.items:
+          made.update(resolve(value.items))
         return made
       if isinstance(value, tuple) and value == BACKBONE:
         return classes[BACKBONE]
@@ -112,11 +116,19 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
 
 
 class Record:
-  """An object of a class that only the pickle knows."""
+  """An object of a class that only the pickle knows, a dict if with items."""
 
-  def __init__(self, name: tuple[str, str], **attributes):
+  def __init__(self, name: tuple[str, str], items: dict | None = None,
+               **attributes):
     self.name = name
+    self.items = items
     self.attributes = attributes
+
+
+def config(**items: Any) -> Record:
+  """What FocalNets keep beside their weights, with the attributes it has."""
+  return Record(CONFIG, items, __immutable__=True, __deprecated_keys__=set(),
+                __renamed_keys__={}, __new_allowed__=False)
 
 
 def save_grw(path, state: dict[str, np.ndarray], window: int,

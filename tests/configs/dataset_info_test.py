@@ -68,6 +68,15 @@ def test_nothing_but_the_path_need_be_typed(path):
   assert trainer.optimizer_config.learning_rate.cosine.decay_steps == 50
 
 
+def test_frames_of_segments_have_no_rate(path):
+  params = parse(f'task.dataset_info={path}', *(
+      f'task.{split}.{field}' for split in ('train_data', 'validation_data')
+      for field in ('sampling=segments', 'clip_start=middle',
+                    'frames_per_second=null')))
+  assert params.task.train_data.num_classes == 5
+  assert params.task.train_data.frames_per_second is None
+
+
 def test_what_the_user_sets_wins(path):
   params = parse(
       f'task.dataset_info={path}', 'task.train_data.num_examples=16',

@@ -55,16 +55,17 @@ def test_every_published_row_has_the_papers_settings(file):
   config.validate()
   task, movinet = config.task, config.task.model.backbone.movinet
   variant = file.split('_')[1]
-  assert movinet.model_id == variant
-  assert movinet.causal == ('stream' in file)
-  frames, window, size = {
-      'a0': (50, 5, 172), 'a1': (50, 5, 172), 'a2': (50, 5, 224),
-      'a3': (120, 6, 256)}[variant]
-  side = {172: 200, 224: 256, 256: 300}[size]
+  assert movinet == grw_cfg.movinet_backbone(
+      variant, stream='stream' in file).movinet
+  frames, rate, window, size, side = {
+      'a0': (50, 5, 5, 172, 200), 'a1': (50, 5, 5, 172, 200),
+      'a2': (50, 5, 5, 224, 256), 'a3': (120, 12, 6, 256, 300),
+      'a4': (80, 8, 6, 290, 320), 'a5': (120, 12, 6, 320, 368),
+      't0': (25, 2.5, 5, 160, 176)}[variant]
   for data in (task.train_data, task.validation_data):
     assert tuple(data.feature_shape) == (frames, size, size, 3)
     assert (data.resize, data.min_image_size) == ('square', side)
-    assert data.frames_per_second == (12 if variant == 'a3' else 5)
+    assert data.frames_per_second == rate
   assert task.validation_data.clip_start == 'start'
   assert task.validation_data.num_test_clips == 1
   assert not task.validation_data.augment
@@ -81,6 +82,16 @@ def test_every_published_row_has_the_papers_settings(file):
   assert schedule.alpha == pytest.approx(0.01) and schedule.decay_steps == steps
   optimizer = config.trainer.optimizer_config.optimizer
   assert optimizer.get().backbone_lr_scale == pytest.approx(0.1)
+
+
+def test_the_whole_movinet_family_has_its_files():
+  files = {path.stem for path in CONFIGS.glob('movinet_*_k600.yaml')}
+  # The published A3, a base model, came first and has its own name.
+  assert files == {
+      f'movinet_{model_id}_{kind}_grw_k600' for model_id in (
+          'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 't0')
+      for kind in ('base', 'stream')
+  } - {'movinet_a3_base_grw_k600'} | {'movinet_a3_grw_k600'}
 
 
 @pytest.mark.parametrize('ablation, placement, weight, head', [
@@ -100,6 +111,7 @@ def test_rows_of_table_4_are_one_override_apart(
 
 
 @pytest.mark.parametrize('field, value, message', [
+    ('task.model.backbone.movinet.model_id', 'a6', "'a6'.*one of.*'a5'.*'t0'"),
     ('task.model.smoothing.window', 2, 'window=2.*at least 3 frames'),
     ('task.model.smoothing.window', 51, 'at least one GRW window: 51'),
     ('task.model.smoothing.placement', 'middle', "'middle'.*'intermediate'"),
@@ -125,6 +137,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.validation_data.min_image_size', 160, 'min_image_size=160.*172'),
     ('task.validation_data.clip_start', 'end', "'end'.*'start'"),
     ('task.train_data.frames_per_second', 0, 'above 0'),
+    ('task.train_data.sampling', 'sparse', "'sparse'.*'segments'"),
     ('task.train_data.num_examples', 63, 'one batch of clips'),
     ('trainer.train_epochs', 0, 'train_steps is unset'),
     ('trainer.checkpoint_interval', 0, 'save or show nothing'),
@@ -154,6 +167,22 @@ def test_subclips_of_whole_windows_are_valid():
   # Without smoothing there are no windows to cut.
   experiment('kinetics600', 'ablation_stock',
              **{'task.num_subclips': 25}).validate()
+
+
+@pytest.mark.parametrize('field, value', [
+    ('temporal_stride', 2), ('random_stride_range', 1), ('num_test_clips', 3),
+    ('clip_start', 'start'), ('frames_per_second', 5.0)])
+def test_frames_of_segments_leave_no_room_for_other_choices(field, value):
+  config = experiment('kinetics600')
+  choices = {'sampling': 'segments', 'clip_start': 'middle',
+             'frames_per_second': None}
+  config.override({'task': {
+      'train_data': choices, 'validation_data': choices}})
+  config.validate()
+  config.override({'task': {'validation_data': {field: value}}})
+  with pytest.raises(
+      ValueError, match=f'task.validation_data.{field}={value!r}.*segments'):
+    config.validate()
 
 
 def test_saved_parameters_are_the_experiment_again(tmp_path):

@@ -268,8 +268,53 @@ def test_random_offset_moves_the_clip_and_nothing_else():
   assert not is_mirrored(images).any()
 
 
+def frame_numbers(images):
+  """Which frames of clip(0) these are: each is 10 brighter than the last."""
+  return np.rint(images[..., 0, 0, 0] * 25.5).astype(int)
+
+
+@pytest.mark.parametrize('frames, expected, unique', [
+  (9, [1, 3, 5, 7], 4),  # Segments of 2, 2, 2 and 3.
+  (20, [2, 7, 12, 17], 4), (4, [0, 1, 2, 3], 4), (3, [0, 1, 2, 0], 3)])
+def test_evaluation_takes_the_middle_of_each_segment(
+    tmp_path, frames, expected, unique):
+  write(tmp_path / 'a', [encode(clip(0, frames))])
+  for training in (False, True):
+    params = config(tmp_path / 'a', sampling='segments', augment=False,
+                    is_training=training, random_offset=False,
+                    global_batch_size=1)
+    features, _ = next(iter(video_input.build_video_dataset(params)))
+    assert frame_numbers(features['image'][0].numpy()).tolist() == expected
+    assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
+
+
+def test_training_takes_any_frame_of_each_segment():
+  def draw(frames=18, draws=120, **overrides):
+    return frame_numbers(parse_training(
+      encode(clip(0, frames)), draws, sampling='segments', random_flip=False,
+      **{'augment': False, **overrides}))
+
+  numbers = draw()
+  segments = [range(0, 4), range(4, 9), range(9, 13), range(13, 18)]
+  for column, segment in enumerate(segments):
+    assert set(numbers[:, column]) == set(segment)
+  # Each by its own draw.
+  places = numbers - [segment[0] for segment in segments]
+  assert len({tuple(row) for row in places}) > 60
+  # A seed repeats them; short videos lose no frame.
+  np.testing.assert_array_equal(draw(seed=3), draw(seed=3))
+  assert np.any(draw(seed=3) != draw(seed=4))
+  assert np.all(draw(frames=3, draws=5) == [0, 1, 2, 0])
+
+
 FULL_FRAME = dict(aug_min_aspect_ratio=1.5, aug_max_aspect_ratio=1.5,
                   aug_min_area_ratio=1.0, aug_max_area_ratio=1.0)
+
+
+def test_frames_of_segments_are_augmented_as_others():
+  images = parse_training(encode(clip(0)), sampling='segments', **FULL_FRAME)
+  assert images.shape[1:] == (FRAMES, SIZE, SIZE, 3)
+  assert 0 < is_mirrored(images).mean() < 1
 
 
 @pytest.mark.parametrize('seed', [None, 7])

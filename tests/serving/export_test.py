@@ -85,6 +85,18 @@ def test_a_tflite_folder_tells_a_client_everything(trained, tmp_path):
   np.testing.assert_allclose(logits, want, atol=0.1 * np.abs(want).max())
 
 
+def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
+  params, checkpoint, _ = trained
+  folder = str(tmp_path / 'exported')
+  with pytest.raises(ValueError, match='classify_every.*are of streams'):
+    export.export_tflite(
+        params, checkpoint, folder, classify_every=2, kind='clip')
+  export.export_tflite(params, checkpoint, folder, kind='clip')
+  card, _ = model_card.read(folder)
+  assert (card.kind, card.format, card.states) == ('clip', 'tflite', {})
+  assert card.input['shape'] == [1, tiny.FRAMES, SIZE, SIZE, 3]
+
+
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
 def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
   params, checkpoint, _ = trained
@@ -94,7 +106,7 @@ def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
   assert (card.kind, card.format) == (kind, 'saved_model')
   assert card.input['dtype'] == 'uint8'
   assert bool(card.states) == (kind == 'stream')
-  assert names == ['class 0', 'class 1', 'class 2']
+  assert names == ['0', '1', '2']
   assert 'saved_model.pb' in card.files
 
 
@@ -108,14 +120,14 @@ def export_with(trained, folder, **kwargs):
 def test_labels_of_another_length(trained, tmp_path):
   labels = tmp_path / 'names.txt'
   labels.write_text('one\ntwo\n', encoding='utf-8')
-  with pytest.raises(export_folder.ExportError,
-                     match='names.txt has 2 lines.*3 classes'):
+  with pytest.raises(ValueError,
+                     match="--labels=.*names.txt' has 2 labels.*3 classes"):
     export_with(trained, tmp_path, labels=str(labels))
   assert [path.name for path in tmp_path.iterdir()] == ['names.txt']
 
 
 def test_labels_that_are_not_there(trained, tmp_path):
-  with pytest.raises(export_folder.ExportError, match='none.txt'):
+  with pytest.raises(ValueError, match='none.txt.*cannot be read'):
     export_with(trained, tmp_path, labels=str(tmp_path / 'none.txt'))
   assert not list(tmp_path.iterdir())
 

@@ -132,6 +132,31 @@ def test_quantised_files_are_smaller_and_agree(
         np.int32 if 'frame_count' in name else np.float32)
 
 
+@pytest.mark.parametrize('quantization', tflite.MAX_DIFFERENCE)
+def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
+  """A base MoViNet sees frames to come, and has 3D convolutions."""
+  model = tiny.classifier(stream=False)
+  frames = video(seed=3)[0] / np.float32(255)
+  want = [model({'image': frames[np.newaxis]})[0],
+          model({'image': frames[np.newaxis, [0, 1, 2, 3, 0, 1]]})[0]]
+  written = tflite.export_clip(
+      model, str(tmp_path), DATA, video(), quantization)
+  assert not written.states
+  path = str(tmp_path / tflite_stream.MODEL_FILE)
+  interpreter = litert.Interpreter(path)
+  assert list(interpreter.get_signature_list()) == ['serving_default']
+  names = {op['op_name'] for op in interpreter._get_ops_details()}  # pylint: disable=protected-access
+  assert not [name for name in names if 'Flex' in name or '3D' in name]
+  classify = tflite_stream.TfliteClip(path)
+  assert classify.image_shape == (1, N, SIZE, SIZE, 3)
+  atol = np.max(np.abs(want)) * tflite.MAX_DIFFERENCE[quantization]
+  np.testing.assert_allclose(classify(frames), want[0], atol=atol)
+  # Four frames are filled by beginning again.
+  np.testing.assert_allclose(classify(frames[:4]), want[1], atol=atol)
+  with pytest.raises(ValueError, match=r'shape \(7, 16, 16, 3\), expected'):
+    classify(np.zeros([N + 1, SIZE, SIZE, 3]))
+
+
 def test_full_int8_is_refused_in_one_line(model, tmp_path):
   with pytest.raises(ValueError, match='int8.*drift') as error:
     export(model, tmp_path, 'int8')

@@ -26,6 +26,7 @@ import zipfile
 
 import numpy as np
 from official.core import exp_factory
+from official.core import task_factory
 from official.modeling import hyperparams
 from official.projects.movinet.modeling import movinet
 from official.projects.movinet.modeling import movinet_model
@@ -37,6 +38,7 @@ from official_ext.grw import train
 from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
 from tests import tiny  # noqa: F401  # Registers the block specification.
+from tests.checkpoints import families_test
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
 from tools import import_checkpoint
@@ -214,6 +216,45 @@ def test_the_gate_can_be_set(published, tmp_path):
       str(tmp_path / 'published'), str(tmp_path / 'imported'),
       gating_activation='hard_sigmoid')
   assert report.gating_activation == 'hard_sigmoid'
+
+
+@pytest.mark.parametrize('family', families_test.FAMILIES)
+def test_another_family_is_rebuilt_by_its_experiment(family, tmp_path):
+  names, write = families_test.FAMILIES[family]
+  state = torch_names_test.drawn(names())
+  write(tmp_path / 'published.pth', state)
+  report = import_checkpoint.import_checkpoint(
+      str(tmp_path / 'published.pth'), str(tmp_path / 'imported'))
+  assert not report.initial and not report.unused
+  path = tmp_path / 'imported' / 'config.yaml'
+  assert f'--experiment={family}_kinetics400 ' in path.read_text()
+  params = exp_factory.get_exp_config(f'{family}_kinetics400')
+  hyperparams.override_params_dict(params, str(path), is_strict=True)
+  params.validate()
+  task = task_factory.get_task(params.task)
+  model = task.build_model()
+  task.initialize(model)
+  assert len(model.variables) == len(report.matched)
+  for variable in model.variables:
+    np.testing.assert_array_equal(
+        variable, families_test.expected_value(variable, state),
+        err_msg=variable.name)
+
+
+def test_weights_of_images_need_a_class_count(tmp_path):
+  state = torch_names_test.drawn(
+      families_test.of_images(families_test.small_focalnet()))
+  torch_writer.save(tmp_path / 'focalnet.pth', {'model': state})
+  with pytest.raises(ValueError, match='give --num_classes'):
+    import_checkpoint.import_checkpoint(
+        str(tmp_path / 'focalnet.pth'), str(tmp_path / 'imported'))
+  assert not (tmp_path / 'imported').exists()
+  report = import_checkpoint.import_checkpoint(
+      str(tmp_path / 'focalnet.pth'), str(tmp_path / 'imported'), num_classes=5)
+  assert 'temporal branch' in str(report)
+  found = source.read(str(tmp_path / 'imported')).architecture
+  assert (found.family, found.num_classes, found.images) == (
+      'videofocalnet', 5, False)
 
 
 class Hostile:

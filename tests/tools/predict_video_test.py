@@ -81,9 +81,11 @@ def test_a_video_that_is_missing_is_one_error(model, tmp_path):
 
 
 def test_a_card_without_a_rate_needs_one(tmp_path, video):
-  model = color_model.export(tmp_path / 'model', frames_per_second=None)
-  assert_one_error(run_tool(f'--model={model}', f'--video={video}'),
-                   'give --fps')
+  model = color_model.export(
+      tmp_path / 'model', frames_per_second=None, sampling='segments')
+  assert_one_error(
+      run_tool(f'--model={model}', f'--video={video}'),
+      "sampling is 'segments': 4 divided by the video's seconds")
 
 
 def test_interrupted_it_writes_what_there_is(model, video, tmp_path):

@@ -17,30 +17,40 @@
 from collections.abc import Mapping
 import dataclasses
 import re
+from typing import Any
 
 from official.projects.movinet.modeling import movinet
 
-# Structural names to shapes, in the layout of `structure`.
-Shapes = Mapping[str, tuple[int, ...]]
+from official_ext.grw.checkpoints import families
+from official_ext.grw.checkpoints import structure
+
+Shapes = families.Shapes
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-  """A MoViNet, and the head on it.
+  """A backbone, and the head on it.
 
   Attributes:
-    model_id: 'a0' to 'a5', 't0', any other registered in BLOCK_SPECS, or ''.
-    stream: whether squeeze-excitations see the frame beside the mean over
-      frames, as in the published streaming models.
-    factorised: whether 3D kernels are split into space and time ('2plus1d' or
-      '3d_2plus1d') or whole ('3d').
+    model_id: of a MoViNet 'a0' to 'a5', 't0' or any other registered in
+      BLOCK_SPECS; of another family the variant in its config; '' for none of
+      these.
+    stream: of a MoViNet: whether squeeze-excitations see the frame beside the
+      mean over frames, as in the published streaming models.
+    factorised: of a MoViNet: whether 3D kernels are split into space and time
+      ('2plus1d' or '3d_2plus1d') or whole ('3d').
     positional_encoding: whether squeeze-excitations know their frame's number.
-    head: 'temporal' (GRW), 'movinet' (the stock classifier head) or ''.
+    head: 'temporal' (GRW), 'movinet' (the stock classifier head), 'linear' or
+      ''.
     num_classes: of the head, or 0.
     embedding_dim: D of a temporal head, or 0.
     num_layers: of a temporal head, or 0.
     mlp_ratio: of a temporal head, or 0.
     num_heads: of a temporal head, or 0.
+    family: the type of backbone, in the config of all of them.
+    settings: of another family than MoViNet: what shapes tell of its config.
+    images: whether it is a FocalNet, which is a Video-FocalNet without the
+      temporal branch, and whose classes are those of images.
   """
   model_id: str
   stream: bool
@@ -52,17 +62,34 @@ class Architecture:
   num_layers: int = 0
   mlp_ratio: int = 0
   num_heads: int = 0
+  family: str = 'movinet'
+  settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  images: bool = False
 
   def __str__(self):
-    name = f'MoViNet-{self.model_id.upper()}' if self.model_id else (
-        'a MoViNet of no registered model id')
     head = {
         'temporal': f'GRW temporal head of {self.num_layers} layers',
-        'movinet': 'stock classifier head'}.get(self.head, 'no head')
+        'movinet': 'stock classifier head',
+        'linear': 'linear head'}.get(self.head, 'no head')
     classes = f', {self.num_classes} classes' if self.num_classes else ''
+    if self.images:
+      return self._backbone()
+    return f'{self._backbone()}, {head}{classes}'
+
+  def _backbone(self) -> str:
+    if self.family != 'movinet':
+      family = families.FAMILIES[self.family]
+      name = 'FocalNet' if self.images else family.title
+      name += f'-{self.model_id.upper()}' if self.model_id else ' of no variant'
+      name += ' for images' * self.images
+      implied = family.variants.get(self.model_id, {})
+      numbers = ', '.join(f'{field} {value}' for field, value
+                          in self.settings.items() if field not in implied)
+      return f'{name} ({numbers})' if numbers else name
+    name = f'MoViNet-{self.model_id.upper()}' if self.model_id else (
+        'a MoViNet of no registered model id')
     return (f'{name}-{"Stream" if self.stream else "Base"}, '
-            f'{"2plus1d" if self.factorised else "3d"} convolutions, '
-            f'{head}{classes}')
+            f'{"2plus1d" if self.factorised else "3d"} convolutions')
 
 
 def expand_widths(shapes: Shapes) -> dict[str, int]:
@@ -97,8 +124,7 @@ def _model_id(shapes: Shapes) -> str:
   return ''
 
 
-def identify(shapes: Shapes) -> Architecture | None:
-  """What the weights of these names and shapes are of; None if no MoViNet."""
+def _movinet(shapes: Shapes) -> Architecture | None:
   widths = expand_widths(shapes)
   if 'stem/stem/kernel' not in shapes or not widths:
     return None
@@ -108,11 +134,34 @@ def identify(shapes: Shapes) -> Architecture | None:
   whole = any(
       shape[0] > 1 and max(shape[1:3]) > 1 for name, shape in shapes.items()
       if name.endswith('/bneck/feature/kernel') and len(shape) == 5)
-  backbone = Architecture(
+  return Architecture(
       model_id=_model_id(shapes),
       stream=squeeze is not None and squeeze[-2] == 2 * widths[block],
       factorised=not whole,
       positional_encoding=any('/pos_encoding/' in name for name in shapes))
+
+
+def _of_family(shapes: Shapes) -> Architecture | None:
+  """What the weights are of, if of another family than MoViNet."""
+  for name, family in families.FAMILIES.items():
+    if settings := family.read_settings(shapes):
+      return Architecture(
+          model_id=family.variant(settings), stream=False, factorised=False,
+          family=name, settings=settings,
+          images=name == 'videofocalnet' and not any(
+              structure.in_temporal_branch(variable) for variable in shapes))
+  return None
+
+
+def identify(shapes: Shapes) -> Architecture | None:
+  """What the weights of these names and shapes are of.
+
+  Returns:
+    None for what is neither a MoViNet nor of one of `families`.
+  """
+  backbone = _movinet(shapes) or _of_family(shapes)
+  if backbone is None or backbone.images:
+    return backbone
   if 'grw_head/classifier/kernel' in shapes:
     query = shapes.get('grw_head/block0/attention/query/kernel', (0, 0))
     mlp = shapes.get('grw_head/block0/mlp_in/kernel', (1, 0))
@@ -126,9 +175,10 @@ def identify(shapes: Shapes) -> Architecture | None:
             if re.match(r'grw_head/block\d+/', name)}),
         mlp_ratio=mlp[1] // mlp[0],
         num_heads=query[1])
-  if 'classifier_head/classifier/kernel' in shapes:
-    return dataclasses.replace(
-        backbone,
-        head='movinet',
-        num_classes=shapes['classifier_head/classifier/kernel'][-1])
+  for head, layer in (('movinet', 'classifier_head'),
+                      ('linear', 'grw_linear_head')):
+    if f'{layer}/classifier/kernel' in shapes:
+      return dataclasses.replace(
+          backbone, head=head,
+          num_classes=shapes[f'{layer}/classifier/kernel'][-1])
   return backbone

@@ -21,6 +21,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import architecture
+from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import structure
 
@@ -33,37 +34,45 @@ class Report:
 
   Attributes:
     weights: where from.
-    modules: 'backbone' or 'all'.
+    modules: 'backbone' or 'all', of those the ones read.
     model: what the model is.
-    conv_type: of the model's backbone.
-    activation: of the model's backbone.
-    gating_activation: of the model's backbone.
     matched: names of the model's variables that were assigned.
     initial: names of the model's variables that kept their initial value.
     unused: structural names of the file that the model has no place for.
+    conv_type: of a MoViNet.
+    activation: of a MoViNet.
+    gating_activation: of a MoViNet.
   """
   weights: source.PublishedWeights
   modules: str
   model: architecture.Architecture
-  conv_type: str
-  activation: str
-  gating_activation: str
   matched: tuple[str, ...]
   initial: tuple[str, ...]
   unused: tuple[str, ...]
+  conv_type: str = ''
+  activation: str = ''
+  gating_activation: str = ''
 
   def __str__(self):
+    branch = [name for name in self.initial
+              if structure.in_temporal_branch(name)]
+    movinet = [
+        f'conv_type:   {self.conv_type}',
+        f'activations: {self.activation}, gates {self.gating_activation}',
+    ] if self.model.family == 'movinet' else []
     lines = [
         f'source:      {source.DESCRIPTIONS[self.weights.kind]}, '
         f'{self.weights.path}',
         f'weights:     {_weights(self.weights)}',
         f'holds:       {self.weights.architecture}',
         f'model:       {self.model}',
-        f'conv_type:   {self.conv_type}',
-        f'activations: {self.activation}, gates {self.gating_activation}',
+        *movinet,
         f'modules:     {self.modules}',
         f'matched:     {len(self.matched)} variables',
-        _listed('initial:     ', 'left at their initial value', self.initial),
+        *[f'initial:     {len(branch)} left at their initial value in the '
+          'temporal branch'] * bool(branch),
+        _listed('initial:     ', 'left at their initial value', tuple(
+            name for name in self.initial if name not in branch)),
         _listed('unused:      ', 'in the file only', self.unused)
         if self.modules == 'all' else
         f"unused:      {len(self.unused)} of the file's head",
@@ -87,7 +96,8 @@ def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
 def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
   """(structural name, variable) for each variable of `model`.
 
-  The name is '' for variables of neither a MoViNet nor one of our heads.
+  The name is '' for variables of neither a backbone that is read by name nor
+  one of our heads.
   """
   backbone = getattr(model, 'backbone', model)
   # The scale of a position is called 'scale' and no more.
@@ -103,8 +113,8 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
       for variable in model.variables]
 
 
-def is_movinet(model: tf_keras.Model) -> bool:
-  """Whether the model, or its backbone, is a MoViNet."""
+def is_recognised(model: tf_keras.Model) -> bool:
+  """Whether the model, or its backbone, is one that is read by name."""
   return _architecture(model) is not None
 
 
@@ -119,9 +129,11 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   """Assigns variables by structural name, once all of them are known to fit.
 
   Args:
-    model: a MoViNet, or a model with one as its `backbone`.
-    weights: see `source.read`.
-    modules: 'backbone', or 'all' for the head too.
+    model: a MoViNet, a Video-FocalNet or a PosMLP-Video, or a model with one
+      as its `backbone`.
+    weights: see `source.read`.  Those of a FocalNet for images become the
+      spatial part of a Video-FocalNet.
+    modules: 'backbone', or 'all' for the head too, unless it is of images.
 
   Returns:
     What was assigned, and what was not.
@@ -137,8 +149,10 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   if ours is None:
     raise ValueError(
         f'{weights.path} holds {weights.architecture}, and the backbone of '
-        'the model is no MoViNet.')
+        'the model is none that is read by name.')
   _check_backbones(weights, ours)
+  if weights.architecture.images:
+    modules = 'backbone'
   backbone = getattr(model, 'backbone', model)
 
   values: list[tuple[tf.Variable, np.ndarray]] = []
@@ -148,12 +162,19 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
     in_backbone = structure.in_backbone(name)
     if name not in weights.values or (
         modules == 'backbone' and not in_backbone):
-      if in_backbone:
+      if in_backbone and not (weights.architecture.images
+                              and structure.in_temporal_branch(name)):
         raise _unfit(weights, ours, variable.name, tuple(variable.shape), None)
       initial.append(variable.name)
       continue
+    value = weights.values[name]
+    if weights.architecture.images and name == 'patch_embed/proj/kernel' and (
+        len(variable.shape) > value.ndim):
+      # A tubelet of one image then gives what the image gives.
+      frames = variable.shape[0]
+      value = np.repeat(value[np.newaxis] / frames, frames, axis=0)
     value = structure.from_structural(
-        name, variable.name, len(variable.shape), weights.values[name])
+        name, variable.name, variable.shape, value)
     if tuple(value.shape) != tuple(variable.shape):
       raise _unfit(weights, ours, variable.name, tuple(variable.shape),
                    tuple(value.shape))
@@ -171,15 +192,16 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
 
   for variable, value in values:
     variable.assign(value)
-  config = backbone.get_config()
+  movinet = {} if ours.family != 'movinet' else {
+      'conv_type': backbone.conv_type,
+      'activation': str(backbone.get_config().get('activation', '')),
+      'gating_activation': _gating_activation(backbone)}
   return Report(
       weights=weights, modules=modules, model=ours,
-      conv_type=backbone.conv_type,
-      activation=str(config.get('activation', '')),
-      gating_activation=_gating_activation(backbone),
       matched=tuple(variable.name for variable, _ in values),
       initial=tuple(initial),
-      unused=tuple(unused))
+      unused=tuple(unused),
+      **movinet)
 
 
 def _gating_activation(backbone: tf_keras.Model) -> str:
@@ -194,6 +216,20 @@ def _check_backbones(weights: source.PublishedWeights,
                      ours: architecture.Architecture):
   """Raises for backbones that cannot match, before variables are compared."""
   theirs = weights.architecture
+  held = f'{weights.path} holds {theirs}, and the model is {ours}'
+  if theirs.family != ours.family:
+    raise ValueError(
+        f'{held}: set task.model.backbone.type to {theirs.family!r}.')
+  differing = [
+      name for name, value in theirs.settings.items()
+      if ours.settings[name] != value
+      and not (theirs.images and name == 'tubelet_size')]
+  if differing:
+    raise ValueError(
+        f'{held}: ' + ', '.join(
+            f'{name} is {theirs.settings[name]} there and '
+            f'{ours.settings[name]} here' for name in differing)
+        + f'. Set {_remedy(theirs, differing)}.')
   if theirs.factorised != ours.factorised:
     have, want = ('factorised', 'whole') if theirs.factorised else (
         'whole', 'factorised')
@@ -202,6 +238,19 @@ def _check_backbones(weights: source.PublishedWeights,
         f"the model are {want}, and neither can be made of the other. Set "
         'task.model.backbone.movinet.conv_type to '
         + ("'2plus1d' or '3d_2plus1d'." if theirs.factorised else "'3d'."))
+
+
+def _remedy(theirs: architecture.Architecture, differing: list[str]) -> str:
+  """What of the config makes the `differing` settings those of the file."""
+  setting = f'task.model.backbone.{theirs.family}'
+  implied = families.FAMILIES[theirs.family].variants.get(theirs.model_id, {})
+  of_variant = [name for name in differing if name in implied]
+  parts = [f'{setting}.{name} to {theirs.settings[name]}'
+           for name in differing if name not in of_variant]
+  if of_variant:
+    parts.insert(0, f'{setting}.variant to {theirs.model_id!r}, which has '
+                    f'these {" and ".join(of_variant)}')
+  return ', '.join(parts)
 
 
 def _unfit(weights: source.PublishedWeights, ours: architecture.Architecture,
@@ -226,6 +275,9 @@ def _likely_cause(theirs: architecture.Architecture,
               "'backbone'.")
     return ('The heads differ: set task.init_checkpoint_modules to '
             "'backbone', or task.model.head to what the file holds.")
+  if theirs.images:
+    return ('Video-FocalNets have two focal levels: of the FocalNets for '
+            'images take one with small receptive fields (SRF).')
   if theirs.model_id != ours.model_id:
     return (f'The model id differs: set {setting}.model_id to '
             f'{theirs.model_id!r}.' if theirs.model_id else

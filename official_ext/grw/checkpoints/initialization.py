@@ -12,21 +12,27 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The start of fine-tuning: `task.init_checkpoint`."""
+"""Models from checkpoints: `task.init_checkpoint`, and those of ensembles."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.checkpoints import mobilenet
 from official_ext.grw.checkpoints import source
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.modeling.backbones import mobilenet_v3
 
 
 def initialize(model: tf_keras.Model, path: str,
                modules: str = 'backbone') -> str | assign.Report:
   """Loads weights, in whatever layout they were published, into `model`.
 
-  A model whose backbone is no MoViNet is read as the Model Garden reads it:
-  object by object, from a checkpoint of the same model.
+  A model whose backbone is not read by name (see `assign`) is read as the Model
+  Garden reads it: object by object, from a checkpoint of the same model.  The
+  backbone of a MobileNetV3 may also come from an image classifier.
 
   Args:
     model: with a `backbone`.
@@ -39,15 +45,53 @@ def initialize(model: tf_keras.Model, path: str,
   Raises:
     ValueError: the path holds nothing that fits; says why.
   """
-  if assign.is_movinet(model):
+  if assign.is_recognised(model):
     return assign.assign(model, source.read(path), modules)
   if tf.io.gfile.isdir(path):
     prefix = tf.train.latest_checkpoint(path)
     if prefix is None:
       raise ValueError(f"{path} has no 'checkpoint' file, so no checkpoint.")
     path = prefix
+  if modules == 'backbone' and isinstance(
+      model.backbone, mobilenet_v3.MobileNetV3):
+    return mobilenet.initialize(model.backbone, path)
   checkpoint = (tf.train.Checkpoint(model=model) if modules == 'all'
                 else tf.train.Checkpoint(backbone=model.backbone))
   status = checkpoint.read(path)
   status.expect_partial().assert_existing_objects_matched()
   return f'Loaded the {modules} of the model from {path}.'
+
+
+def initialize_members(models: Sequence[tf_keras.Model],
+                       config: ensemble_cfg.GrwEnsemble) -> str:
+  """Loads the weights of all members of an ensemble, heads included.
+
+  Args:
+    models: the members, in the order of `ensemble_cfg.MEMBERS`.
+    config: names their checkpoints.
+
+  Returns:
+    What was loaded, to be logged.
+
+  Raises:
+    ValueError: a checkpoint is not given or not one of its member; says which.
+  """
+  reports = []
+  for name, member, model in zip(
+      ensemble_cfg.MEMBERS, config.members, models):
+    field = f'task.model.{name}.checkpoint'
+    if not member.checkpoint:
+      raise ValueError(
+          f'{field} is not set: expected the weights of the trained member, '
+          'as task.init_checkpoint takes them.')
+    try:
+      report = initialize(model, member.checkpoint, 'all')
+    except ValueError as error:
+      raise ValueError(f'{field}: {error}') from error
+    if isinstance(report, assign.Report) and report.initial:
+      raise ValueError(
+          f'{field}: {member.checkpoint} lacks {len(report.initial)} variables '
+          f'of the member, {report.initial[0]!r} among them: expected a whole '
+          f'classifier of the configuration task.model.{name}.model.')
+    reports.append(f'{name} member of the ensemble:\n{report}')
+  return '\n'.join(reports)

@@ -15,24 +15,27 @@
 """The configuration that rebuilds the model of published weights."""
 
 from collections.abc import Mapping
-import os
 from typing import Any
 
-from official.modeling import hyperparams
-import tensorflow as tf
+from official.core import exp_factory
 
+from official_ext.grw.checkpoints import architecture
+from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
+from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import trained_params
 
 # Frames, frames a second, crop and size before the crop that a model was
-# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  The
-# size of A4 and A5 is not published: 8/7 of the crop, as for A2.
+# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  T0,
+# and the size of A4 and A5, are as the Model Garden's configs have them.
 _CLIPS = {
     'a0': (50, 5, 172, 200), 'a1': (50, 5, 172, 200), 'a2': (50, 5, 224, 256),
-    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 332),
-    'a5': (120, 12, 320, 366),
+    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 320),
+    'a5': (120, 12, 320, 368), 't0': (25, 2.5, 160, 176),
 }
-# What of a backbone's config decides what its weights compute.
+_CROP = 224  # Of the published PosMLP-Video.
+# What of a MoViNet's config decides what its weights compute.
 _BACKBONE_FIELDS = (
     'model_id', 'causal', 'use_positional_encoding', 'conv_type', 'se_type',
     'activation', 'gating_activation', 'average_pooling_type')
@@ -49,12 +52,42 @@ def model_config(weights: source.PublishedWeights,
 
   Args:
     weights: see `source.read`.
-    gating_activation: in place of the one found; 'hard_sigmoid' for streaming
-      weights trained with tf-models-official 2.8 or later.
+    gating_activation: of a MoViNet in place of the one found; 'hard_sigmoid'
+      for streaming weights trained with tf-models-official 2.8 or later.
 
   Raises:
-    ValueError: the backbone's model id is not registered.
+    ValueError: the MoViNet's model id is not registered, or the backbone has no
+      gates.
   """
+  found = weights.architecture
+  if found.family == 'movinet':
+    model = _movinet(weights)
+  else:
+    model = _of_family(found)
+  if found.head == 'temporal':
+    model.head.override({
+        'type': 'temporal', 'embedding_dim': found.embedding_dim,
+        'num_layers': found.num_layers, 'num_heads': found.num_heads,
+        'mlp_ratio': found.mlp_ratio})
+    model.smoothing.placement = 'final'
+  else:
+    model.smoothing.placement = (
+        'final' if 'grw_embedding/kernel' in weights.values else 'none')
+    model.head.type = found.head or model.head.type
+  if weights.window:
+    model.smoothing.window = weights.window
+  if weights.kind == 'trainer':
+    _override_from_trainer(model, weights.path)
+  if gating_activation:
+    if found.family != 'movinet':
+      raise ValueError(
+          f'{weights.path} holds {found}, which has no gates: leave out the '
+          f'gating activation, {gating_activation!r}.')
+    model.backbone.movinet.gating_activation = gating_activation
+  return model
+
+
+def _movinet(weights: source.PublishedWeights) -> grw_cfg.GrwModel:
   found = weights.architecture
   if not found.model_id:
     raise ValueError(
@@ -62,42 +95,34 @@ def model_config(weights: source.PublishedWeights,
         'in movinet.BLOCK_SPECS: register its specification first.')
   model = grw_cfg.GrwModel(
       backbone=grw_cfg.movinet_backbone(found.model_id, found.stream))
-  backbone = model.backbone.movinet
-  backbone.use_positional_encoding = found.positional_encoding
-  backbone.conv_type = '2plus1d' if found.factorised else '3d'
-  if found.head == 'temporal':
-    model.head.override({
-        'type': 'temporal', 'embedding_dim': found.embedding_dim,
-        'num_layers': found.num_layers, 'num_heads': found.num_heads,
-        'mlp_ratio': found.mlp_ratio})
-  else:
-    model.smoothing.placement = 'none'
-    model.head.type = 'movinet'
-  if weights.window:
-    model.smoothing.window = weights.window
-  if weights.kind == 'trainer':
-    _override_from_trainer(model, weights.path)
-  if gating_activation:
-    backbone.gating_activation = gating_activation
+  model.backbone.movinet.use_positional_encoding = found.positional_encoding
+  model.backbone.movinet.conv_type = '2plus1d' if found.factorised else '3d'
+  model.head.type = 'movinet'
+  return model
+
+
+def _of_family(found: architecture.Architecture) -> grw_cfg.GrwModel:
+  """As the family's own experiment, with the published input and head."""
+  model = exp_factory.get_exp_config(f'{found.family}_kinetics400').task.model
+  implied = families.FAMILIES[found.family].variants.get(found.model_id, {})
+  settings = {name: value for name, value in found.settings.items()
+              if name not in implied}
+  if found.model_id:
+    settings['variant'] = found.model_id
+  model.backbone.get().override(settings)
   return model
 
 
 def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
   """Takes what weights do not tell from a Trainer's `params.yaml`."""
-  folder = os.path.dirname(prefix)
-  for place in (folder, os.path.dirname(folder)):  # Of best_ckpt/, the latter.
-    path = os.path.join(place, 'params.yaml')
-    if tf.io.gfile.exists(path):
-      break
-  else:
-    return
-  trained = hyperparams.read_yaml_to_params_dict(path).as_dict()
-  trained = trained.get('task', {}).get('model', {})
-  backbone = trained.get('backbone', {}).get('movinet', {})
-  model.backbone.movinet.override({
-      name: backbone[name] for name in ('causal', 'se_type', 'activation',
-                                        'gating_activation')
-      if name in backbone})
+  trained = trained_params.read(prefix).get('task', {}).get('model', {})
+  backbone = trained.get('backbone', {}).get(model.backbone.type, {})
+  if model.backbone.type == 'movinet':
+    backbone = {
+        name: backbone[name] for name in ('causal', 'se_type', 'activation',
+                                          'gating_activation')
+        if name in backbone}
+  model.backbone.get().override(backbone)
   # Only ours say these; the stock head's activation is the model's.
   for part in ('smoothing', 'head'):
     if part in trained:
@@ -117,13 +142,20 @@ def experiment_overrides(model: grw_cfg.GrwModel, num_classes: int,
     checkpoint: to start from.
     modules: 'backbone' or 'all'.
   """
-  backbone = model.backbone.movinet.as_dict()
+  backbone = model.backbone.get().as_dict()
+  if model.backbone.type == 'movinet':
+    backbone = {name: backbone[name] for name in _BACKBONE_FIELDS}
+
   def data() -> dict[str, Any]:  # Anew, for a YAML without references.
     found: dict[str, Any] = {'num_classes': num_classes}
-    if model.backbone.movinet.model_id in _CLIPS:
+    if (model.backbone.type == 'movinet'
+        and model.backbone.movinet.model_id in _CLIPS):
       frames, rate, crop, side = _CLIPS[model.backbone.movinet.model_id]
       found.update(feature_shape=[frames, crop, crop, 3],
                    frames_per_second=rate, min_image_size=side)
+    elif model.backbone.type == 'posmlp_video':  # Whose weights fix them.
+      frames = model.backbone.posmlp_video.resolved().num_frames
+      found.update(feature_shape=[frames, _CROP, _CROP, 3])
     return found
 
   return {'task': {
@@ -131,9 +163,17 @@ def experiment_overrides(model: grw_cfg.GrwModel, num_classes: int,
       'init_checkpoint_modules': modules,
       'model': {
           'backbone': {
-              'type': 'movinet',
-              'movinet': {name: backbone[name] for name in _BACKBONE_FIELDS}},
+              'type': model.backbone.type, model.backbone.type: backbone},
           'smoothing': model.smoothing.as_dict(),
           'head': model.head.as_dict()},
       'train_data': data(),
       'validation_data': data()}}
+
+
+def experiment(model: grw_cfg.GrwModel, num_classes: int) -> str:
+  """The experiment that `experiment_overrides` are for."""
+  if model.backbone.type != 'movinet':
+    return (f'{model.backbone.type}_kinetics400'
+            if model.smoothing.placement == 'none'
+            else f'{model.backbone.type}_grw_kinetics400')
+  return f'movinet_grw_kinetics{400 if num_classes == 400 else 600}'

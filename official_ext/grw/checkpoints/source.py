@@ -14,7 +14,7 @@
 
 """Recognises what a path holds, and reads it into one form.
 
-Sources, by the layouts in which MoViNet and GRW weights were published:
+Sources, by the layouts in which weights were published:
 
 1.  'tarball': a folder saved as Checkpoint(model=MovinetClassifier).
 2.  'trainer': a checkpoint of a Model Garden Trainer, stock or ours, with or
@@ -22,6 +22,10 @@ Sources, by the layouts in which MoViNet and GRW weights were published:
 3.  'saved_model': Kaggle's and TF-Hub's SavedModels, or any other.
 4.  'movinet_pytorch': a state dict of the PyTorch MoViNet port.
 5.  'grw_pytorch': a checkpoint of the GRW authors.
+6.  'videofocalnet_pytorch': one of the Video-FocalNet authors.
+7.  'focalnet_pytorch': weights of a FocalNet for images, with which a
+    Video-FocalNet begins.
+8.  'posmlp_video_pytorch': a checkpoint of the PosMLP-Video authors.
 """
 
 from collections.abc import Mapping
@@ -44,8 +48,13 @@ DESCRIPTIONS = {
     'saved_model': 'a SavedModel (Kaggle, TF-Hub or other)',
     'movinet_pytorch': 'a state dict of the PyTorch MoViNet port',
     'grw_pytorch': "a GRW authors' PyTorch checkpoint",
+    'videofocalnet_pytorch': "a Video-FocalNet authors' PyTorch checkpoint",
+    'focalnet_pytorch': "a FocalNet authors' PyTorch checkpoint, for images",
+    'posmlp_video_pytorch': "a PosMLP-Video authors' PyTorch checkpoint",
 }
 WEIGHTS = ('auto', 'model', 'ema')
+# Where a torch file has its state dict, if it is not one itself.
+_STATES = ('model_state', 'state_dict', 'model')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +98,7 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
       average for a Trainer's checkpoints and the model for GRW's PyTorch ones.
 
   Raises:
-    ValueError: nothing there, or nothing that is a MoViNet's.
+    ValueError: nothing there, or nothing that is read by name.
     UnsafeCheckpointError: a torch file that is refused.
   """
   if weights not in WEIGHTS:
@@ -197,26 +206,18 @@ def _from_torch(path: str, weights: str) -> PublishedWeights:
   if not isinstance(loaded, dict):
     raise ValueError(
         f'{path} holds a {type(loaded).__name__}, not a state dict.')
-  if 'model_state' not in loaded:
-    state = _tensors(loaded.get('state_dict', loaded), path)
-    if weights == 'ema':
-      raise ValueError(
-          f'{path} holds no moving average; ask for the model weights.')
-    values = torch_names.translate(state)
-    return PublishedWeights(
-        kind='grw_pytorch' if torch_names.is_grw(state) else 'movinet_pytorch',
-        path=path, values=values, architecture=_identify(values, path))
-
   average = loaded.get('ema_weights')
   if weights == 'ema' and not average:
     raise ValueError(
         f'{path} holds no moving average; ask for the model weights.')
   if weights == 'ema':
-    state = {key.removeprefix('module.'): value
-             for key, value in _tensors(average, path).items()
+    state = {key: value for key, value in _tensors(average, path).items()
              if key != 'n_averaged'}
   else:
-    state = _tensors(loaded['model_state'], path)
+    key = next((key for key in _STATES if key in loaded), None)
+    state = _tensors(loaded[key] if key else loaded, path)
+  # Where it was trained in parallel.
+  state = {key.removeprefix('module.'): value for key, value in state.items()}
   params = loaded.get('transformer_params')
   num_heads = getattr(params, 'num_heads', 8)
   window = loaded.get('T', 0)
@@ -227,7 +228,7 @@ def _from_torch(path: str, weights: str) -> PublishedWeights:
           'whole number.')
   values = torch_names.translate(state, num_heads)
   return PublishedWeights(
-      kind='grw_pytorch', path=path, values=values,
+      kind=f'{torch_names.kind(state)}_pytorch', path=path, values=values,
       architecture=_identify(values, path),
       weights='ema' if weights == 'ema' else 'model',
       has_average=bool(average),
@@ -250,5 +251,6 @@ def _identify(values: Mapping[str, np.ndarray],
   if found is None:
     raise ValueError(
         f'{path} can be read, but holds no MoViNet: among its variables is no '
-        'stem/stem kernel and no block*_layer*/bneck/expansion kernel.')
+        'stem/stem kernel and no block*_layer*/bneck/expansion kernel. It '
+        'holds no Video-FocalNet and no PosMLP-Video either.')
   return found

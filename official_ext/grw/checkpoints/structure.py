@@ -22,6 +22,11 @@ before.  Here each has one structural name, `block0_layer0/bneck/expansion/
 gamma`, and one layout, that of a 3D convolution: [time, height, width, in, out]
 (for depthwise kernels in = 1).  Both are what all readers produce and what
 `assign` matches.
+
+The variables of Video-FocalNets and PosMLP-Video bear everywhere the names of
+the published PyTorch modules.  Only their kernels differ: a dense layer may
+stand for a convolution of extent 1, and one over time for one over time and
+space.  Their layout is [extents above 1, ..., in, out].
 """
 
 from collections.abc import Sequence
@@ -34,6 +39,8 @@ _CONVOLUTIONS = frozenset((
     'conv2d', 'conv3d', 'depthwise_conv2d', 'conv2d_temporal',
     'conv3d_temporal', 'bn', 'bn_temporal'))
 _BACKBONE = re.compile(r'(stem|head|block\d+_layer\d+)/')
+# Video-FocalNets' and PosMLP-Video's.
+_CLIP_BACKBONE = re.compile(r'(patch_embed\d?|layers|blocks\d|norm)/')
 _MOVINET = re.compile(r'(stem|head|classifier_head|block\d+_layer\d+)/')
 _CONV_RANKS = (4, 5)
 
@@ -49,7 +56,12 @@ def positional_scale(block: str) -> str:
 
 def in_backbone(name: str) -> bool:
   """Whether a structural name is of the backbone and not of a head."""
-  return bool(_BACKBONE.match(name))
+  return bool(_BACKBONE.match(name) or _CLIP_BACKBONE.match(name))
+
+
+def in_temporal_branch(name: str) -> bool:
+  """Whether a name is of what a Video-FocalNet has and a FocalNet has not."""
+  return '_temporal/' in name and bool(_CLIP_BACKBONE.match(name))
 
 
 def structural_name(name: str, shape: Sequence[int]) -> str | None:
@@ -60,8 +72,8 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
     shape: of the variable; tells temporal kernels, [k, 1, ...], from spatial.
 
   Returns:
-    None for a variable that is of no MoViNet and of none of our heads, such as
-    a step counter.
+    None for a variable that is of none of the backbones that are read by name
+    and of none of our heads, such as a step counter.
   """
   parts = [re.sub(r'_\d+$', '', part)  # Numbers that Keras adds.
            for part in name.removesuffix(':0').split('/')]
@@ -73,6 +85,9 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
     parts[0] = 'classifier_head'
   if parts[0].startswith('grw_'):
     return '/'.join(parts)
+  if _CLIP_BACKBONE.match('/'.join(parts)):
+    return '/'.join(
+        [*parts[:-1], re.sub('^depthwise_', '', parts[-1])])
   if not _MOVINET.match('/'.join(parts)):
     return None
   if parts[-1] == 'scale':
@@ -100,13 +115,20 @@ def _is_convolution(structural: str, rank: int) -> bool:
 
 
 def to_structural(structural: str, name: str, value: np.ndarray) -> np.ndarray:
-  """A variable's value in the layout of a 3D convolution.
+  """A variable's value in the layout of its structural name.
 
   Args:
     structural: the variable's structural name.
     name: the name it had in the file, which tells depthwise 2D kernels.
     value: in the layout of Keras.
   """
+  if _CLIP_BACKBONE.match(structural):
+    if not structural.endswith('/kernel') or value.ndim < 2:
+      return value
+    if value.shape[-1] == 1:  # Depthwise, [.., channels, 1].
+      value = np.swapaxes(value, -1, -2)
+    extents = [n for n in value.shape[:-2] if n > 1]
+    return value.reshape(*extents, *value.shape[-2:])
   if value.ndim != 4 or not _is_convolution(structural, value.ndim):
     return value
   if _leaf(name) == 'depthwise_kernel':  # [.., channels, 1].
@@ -120,9 +142,20 @@ def structural_shape(structural: str, name: str,
   return to_structural(
       structural, name, np.broadcast_to(np.float32(0), tuple(shape))).shape
 
-def from_structural(structural: str, name: str, rank: int,
+
+def from_structural(structural: str, name: str, shape: Sequence[int],
                     value: np.ndarray) -> np.ndarray:
-  """The inverse of `to_structural` for a variable of `rank` called `name`."""
+  """The inverse of `to_structural` for a variable of `shape` called `name`.
+
+  A value that no such variable can hold is returned in another shape.
+  """
+  shape, rank = tuple(shape), len(shape)
+  if _CLIP_BACKBONE.match(structural):
+    if structural_shape(structural, name, shape) != value.shape:
+      return value
+    if structural.endswith('/kernel') and shape[-1] == 1:
+      value = np.swapaxes(value, -1, -2)
+    return value.reshape(shape)
   if rank != 4 or value.ndim != 5 or not _is_convolution(structural, 5):
     return value
   axis = 1 if '/temporal/' in structural else 0

@@ -12,17 +12,21 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Names and layouts of the PyTorch MoViNets, translated.
+"""Names and layouts of the PyTorch models, translated.
 
-Two kinds of state dicts: those of the MoViNet port (Atze00/MoViNet-pytorch),
-and those of the GRW models, which hold a port's MoViNet under
-`video_backbone._encoder.` and a transformer under `attention.`.
+State dicts of the MoViNet port (Atze00/MoViNet-pytorch); of the GRW models,
+which hold a port's MoViNet under `video_backbone._encoder.` and a transformer
+under `attention.`; and of Video-FocalNets (TalalWasim/Video-FocalNets), of the
+FocalNets for images that they start from (microsoft/FocalNet) and of
+PosMLP-Video (zhouds1918/PosMLP_Video), whose names ours follow.
 """
 
 from collections.abc import Mapping
 import re
 
 import numpy as np
+
+from official_ext.grw.checkpoints import structure
 
 _GRW_ENCODER = 'video_backbone._encoder.'
 
@@ -47,6 +51,7 @@ _BATCH_NORM = {
     'weight': 'gamma', 'bias': 'beta', 'running_mean': 'moving_mean',
     'running_var': 'moving_variance'}
 _CONVOLUTION = {'weight': 'kernel', 'bias': 'bias'}
+_CONSTANTS = ('.num_batches_tracked', '.window_relative_position_index')
 
 _HEAD = (
     (r'ln\.(\w+)', r'grw_head/norm_in/\1'),
@@ -66,9 +71,23 @@ _ATTENTION = re.compile(
     r'attention\.transformer\.layers\.(\d+)\.1\.(\w+\.?\w*)')
 
 
-def is_grw(state: Mapping[str, np.ndarray]) -> bool:
-  """Whether a state dict is of a GRW model, not of the port alone."""
-  return any(key.startswith(_GRW_ENCODER) for key in state)
+_FOCALNET = 'layers.0.blocks.0.modulation'
+_POSMLP_VIDEO = 'blocks1.0.t_fc.encoder.gate_unit.pos.token_proj_n_bias'
+
+
+def kind(state: Mapping[str, np.ndarray]) -> str:
+  """Of which of the models above a state dict is.
+
+  Returns:
+    'grw', 'videofocalnet', 'focalnet' (for images), 'posmlp_video', or for all
+    others 'movinet'.
+  """
+  if any(key.startswith(_GRW_ENCODER) for key in state):
+    return 'grw'
+  if f'{_FOCALNET}.f.weight' in state:
+    return ('videofocalnet' if f'{_FOCALNET}.f_temporal.weight' in state
+            else 'focalnet')
+  return 'posmlp_video' if _POSMLP_VIDEO in state else 'movinet'
 
 
 def translate(state: Mapping[str, np.ndarray],
@@ -76,19 +95,25 @@ def translate(state: Mapping[str, np.ndarray],
   """A state dict under structural names, in the layouts of `structure`.
 
   Args:
-    state: names to arrays, of the port or of a GRW model.
+    state: names to arrays, of any of the models above.
     num_heads: of the attention, which its tensors do not tell.
 
   Returns:
-    {structural name: array}; counters of batches are left out.
+    {structural name: array}; counters of batches and indices of position
+    tables, which are constants, are left out.
 
   Raises:
-    ValueError: a key that belongs to neither kind of model.
+    ValueError: a key that belongs to none of the models.
   """
-  grw = is_grw(state)
+  found_kind = kind(state)
+  if found_kind not in ('grw', 'movinet'):
+    return dict(
+        _clip_backbone(key, value, found_kind) for key, value in state.items()
+        if not key.endswith(_CONSTANTS))
+  grw = found_kind == 'grw'
   values = {}
   for key, value in state.items():
-    if key.endswith('.num_batches_tracked'):
+    if key.endswith(_CONSTANTS):
       continue
     inner = key.removeprefix(_GRW_ENCODER)
     attention = _ATTENTION.fullmatch(key)
@@ -99,7 +124,8 @@ def translate(state: Mapping[str, np.ndarray],
     if not found:
       raise ValueError(
           f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-          'belongs neither to the PyTorch MoViNet port nor to a GRW model.')
+          'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
+          'FocalNet, a Video-FocalNet or a PosMLP-Video.')
     values[found[0]] = found[1]
   return values
 
@@ -174,3 +200,20 @@ def _attention(block: str, leaf: str, value: np.ndarray, num_heads: int):
     yield f'{module}/attention_output/bias', value
   else:
     raise ValueError(f'Unknown part of an attention layer: {leaf!r}.')
+
+
+def _clip_backbone(key: str, value: np.ndarray, family: str):
+  """(structural name, value) of `key` in a state dict of `family`."""
+  *module, leaf = key.split('.')
+  if module == ['head']:
+    module = ['grw_linear_head', 'classifier']
+  norm = re.search(r'(^|\.)norm\d?\.\w+$', key)
+  leaves = _BATCH_NORM if norm else _CONVOLUTION
+  name = '/'.join([*module, leaves.get(leaf, leaf)])
+  if not (structure.in_backbone(name) or name.startswith('grw_linear_head/')):
+    raise ValueError(
+        f'The state dict has an entry {key!r} {tuple(value.shape)} that '
+        f'belongs to no {family}.')
+  if value.ndim >= 2 and name.endswith('/kernel'):
+    value = np.moveaxis(value, (0, 1), (-1, -2))  # Of [out, in, ..].
+  return name, structure.to_structural(name, name, value)

@@ -31,9 +31,11 @@ import zipfile
 
 import numpy as np
 
-# Classes that the published checkpoints refer to and that users do not have.
+# Where the classes are from that published checkpoints refer to: their authors'
+# code, and the configurations kept beside the weights.
 _INERT_MODULES = re.compile(
-    r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*')
+    r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*'
+    r'|yacs\.config|fvcore\.common\.config|argparse')
 
 # Torch's names of storages and of dtypes, and the bytes they stand for.
 _STORAGES = {
@@ -64,7 +66,7 @@ class InertClass(type):
 
 
 class InertObject:
-  """What is left of an object: its arguments and its attributes."""
+  """What is left of an object: its arguments, its attributes and its items."""
 
   def __new__(cls, *args):
     record = super().__new__(cls)
@@ -80,6 +82,9 @@ class InertObject:
       raise UnsafeCheckpointError(
           f'sets a state that is no dict on a {type(self).__name__}')
     self.__dict__.update(state)
+
+  def __setitem__(self, key, value):
+    self.__dict__.setdefault('items', {})[key] = value
 
 
 class _Name:
@@ -174,6 +179,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
     self._order = order
     self._globals: dict[tuple[str, str], Any] = {
         ('collections', 'OrderedDict'): collections.OrderedDict,
+        # Protocol 2, which torch.save writes, knows sets by this name.
+        ('__builtin__', 'set'): _Builder('set', frozenset),
         ('torch', 'Size'): _Builder('torch.Size', tuple),
         ('torch', 'device'): _Builder(
             'torch.device', lambda *args: _Name('torch.device')),

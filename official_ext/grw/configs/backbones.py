@@ -14,14 +14,45 @@
 
 """The video backbones that take GRW-smoothing, by configuration."""
 
+from collections.abc import Sequence
 import dataclasses
 
 from official.projects.movinet.configs import movinet
+
+from official_ext.grw.configs import mobilenet_v3 as mobilenet_v3_config
+from official_ext.grw.configs import posmlp_video as posmlp_video_cfg
+from official_ext.grw.configs import videofocalnet as videofocalnet_cfg
 
 
 @dataclasses.dataclass
 class Backbone3D(movinet.Backbone3D):
   """One of the registered video backbones; the Model Garden's own first."""
+  mobilenet_v3: mobilenet_v3_config.MobileNetV3 = dataclasses.field(
+      default_factory=mobilenet_v3_config.MobileNetV3)
+  posmlp_video: posmlp_video_cfg.PosMlpVideo = dataclasses.field(
+      default_factory=posmlp_video_cfg.PosMlpVideo)
+  videofocalnet: videofocalnet_cfg.VideoFocalNet = dataclasses.field(
+      default_factory=videofocalnet_cfg.VideoFocalNet)
+
+
+def check_clip(backbone: Backbone3D, shape: Sequence[int | None], field: str):
+  """Raises ValueError, naming `field`, for clips a backbone cannot take.
+
+  Args:
+    backbone: any.
+    shape: frames, height, width and channels; what may be any is None.
+    field: where the shape was set.
+  """
+  if backbone.type == 'posmlp_video':
+    backbone.posmlp_video.check_clip(shape, field)
+  elif backbone.type == 'videofocalnet':
+    backbone.videofocalnet.check_clip(shape, field)
+
+
+def frames_per_vector(backbone: Backbone3D) -> int:
+  """How many frames of a clip share a feature vector, where they may."""
+  return (backbone.videofocalnet.tubelet_size
+          if backbone.type == 'videofocalnet' else 1)
 
 
 def with_states(backbone: Backbone3D) -> Backbone3D:
@@ -34,6 +65,9 @@ def with_states(backbone: Backbone3D) -> Backbone3D:
   Raises:
     ValueError: the backbone cannot take its video frame by frame.
   """
+  if backbone.type == 'mobilenet_v3':
+    return backbone.replace(
+        mobilenet_v3=backbone.mobilenet_v3.replace(use_external_states=True))
   if backbone.type != 'movinet' or not backbone.movinet.causal:
     model = (f'MoViNet-{backbone.movinet.model_id.upper()} Base'
              if backbone.type == 'movinet' else backbone.type)

@@ -21,6 +21,36 @@ from official_ext.grw.configs import grw as grw_config
 from official_ext.grw.datasets import airplanes  # pylint: disable=unused-import  # Registers. # noqa: F401
 
 
+def read(path: str, num_classes: int, name: str = 'labels') -> list[str]:
+  """Returns the texts of labels, one a line.
+
+  Args:
+    path: of a text file in UTF-8.
+    num_classes: how many there have to be.
+    name: what an error calls the file: a field or a flag.
+
+  Raises:
+    ValueError: the file cannot be read, or has another number of lines.
+  """
+  try:
+    with tf.io.gfile.GFile(path) as file:
+      texts = file.read().splitlines()
+  except (tf.errors.OpError, UnicodeDecodeError) as error:
+    raise ValueError(
+        f'{name}={path!r} cannot be read '
+        f'({str(error).partition(chr(10))[0]}): expected a text file with '
+        'one label a line.') from error
+  return _one_a_class(texts, num_classes, f'{name}={path!r}')
+
+
+def _one_a_class(texts: list[str], num_classes: int, source: str) -> list[str]:
+  if len(texts) != num_classes:
+    raise ValueError(
+        f'{source} has {len(texts)} labels: expected one for each of the '
+        f"model's {num_classes} classes.")
+  return texts
+
+
 def label_texts(task: grw_config.GrwTask) -> list[str]:
   """Returns the text of each label, in the order of the labels.
 
@@ -33,24 +63,11 @@ def label_texts(task: grw_config.GrwTask) -> list[str]:
   """
   data = task.validation_data
   if task.labels:
-    try:
-      with tf.io.gfile.GFile(task.labels) as file:
-        texts = file.read().splitlines()
-    except (tf.errors.OpError, UnicodeDecodeError) as error:
-      raise ValueError(
-          f'task.labels={task.labels!r} cannot be read '
-          f'({str(error).partition(chr(10))[0]}): expected a text file with '
-          'one label a line.') from error
-    source = f'task.labels={task.labels!r}'
-  elif data.tfds_name:
+    return read(task.labels, data.num_classes, 'task.labels')
+  if data.tfds_name:
     info = tfds.builder(
         data.tfds_name, data_dir=data.tfds_data_dir or None).info
-    texts = info.features['label'].names
-    source = f'task.validation_data.tfds_name={data.tfds_name!r}'
-  else:
-    return [str(label) for label in range(data.num_classes)]
-  if len(texts) != data.num_classes:
-    raise ValueError(
-        f'{source} has {len(texts)} labels: expected the {data.num_classes} of '
-        'task.validation_data.num_classes.')
-  return texts
+    return _one_a_class(
+        info.features['label'].names, data.num_classes,
+        f'task.validation_data.tfds_name={data.tfds_name!r}')
+  return [str(label) for label in range(data.num_classes)]

@@ -16,9 +16,10 @@
 
 This is the Model Garden's pipeline (`official.vision.dataloaders.video_input`
 read by `official.core.input_reader`) with what it lacks: augmentation can be
-switched off or seeded, clips can be taken from a video's start and frames made
-square, clips say how many of their frames are repeated, bad records are named
-or dropped and counted, and a label outside the classes is never trained on.
+switched off or seeded, clips can be taken from a video's start or spread over
+all of it, frames made square, clips say how many of their frames are repeated,
+bad records are named or dropped and counted, and a label outside the classes is
+never trained on.
 """
 
 from collections.abc import Iterator
@@ -88,8 +89,8 @@ class VideoParser(video_input.Parser):
   """Turns a decoded record into a clip and its label.
 
   The same as the Model Garden's parser as long as `augment`, `random_flip` and
-  `random_offset` are true, there is no seed, and `resize` and `clip_start` are
-  the stock ones, except:
+  `random_offset` are true, there is no seed, and `resize`, `clip_start` and
+  `sampling` are the stock ones, except:
 
   *   A record without frames or with a label outside the classes fails by name.
   *   Features have `NUM_FRAMES`, int32: how many frames of a clip come before
@@ -197,6 +198,39 @@ class VideoParser(video_input.Parser):
           tf.linspace(0.0, tf.cast(room, tf.float32), num_clips), tf.int32)
     return tf.reshape(room // 2 if params.clip_start == 'middle' else 0, [1])
 
+  def _dense_frames(self, total: tf.Tensor, is_training: bool
+                    ) -> tuple[tf.Tensor, tf.Tensor]:
+    """The frames of clips that go on in time; see `_sample`."""
+    params = self._params
+    stride = tf.constant(params.temporal_stride)
+    if is_training and params.augment and params.random_stride_range > 0:
+      stride = tf.random.uniform(
+          [], tf.maximum(stride - params.random_stride_range, 1),
+          stride + params.random_stride_range, tf.int32, self._random_seed(5))
+    first = self._first_frames(total, is_training, stride)
+    steps = stride * tf.range(params.feature_shape[0])
+    indices = tf.reshape(first[:, tf.newaxis] + steps, [-1])
+    unique = tf.minimum(-(-(total - first) // stride), params.feature_shape[0])
+    return indices, unique
+
+  def _segment_frames(self, total: tf.Tensor, is_training: bool
+                      ) -> tuple[tf.Tensor, tf.Tensor]:
+    """One frame of each segment of a video; see `_sample`.
+
+    A video with fewer frames than segments has each frame once.
+    """
+    num_segments = self._params.feature_shape[0]
+    bounds = total * tf.range(num_segments + 1) // num_segments
+    first, sizes = bounds[:-1], bounds[1:] - bounds[:-1]
+    if is_training and self._params.random_offset:
+      place = tf.random.uniform([num_segments], seed=self._random_seed(6))
+      inside = tf.cast(place * tf.cast(sizes, tf.float32), tf.int32)
+    else:
+      inside = sizes // 2
+    indices = tf.where(
+        total < num_segments, tf.range(num_segments), first + inside)
+    return indices, tf.reshape(tf.minimum(total, num_segments), [1])
+
   def _sample(self, decoded: dict[str, tf.Tensor], is_training: bool
               ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """Takes clips out of a video.
@@ -211,19 +245,13 @@ class VideoParser(video_input.Parser):
       before the first repetition.
     """
     params = self._params
-    stride = tf.constant(params.temporal_stride)
-    if is_training and params.augment and params.random_stride_range > 0:
-      stride = tf.random.uniform(
-          [], tf.maximum(stride - params.random_stride_range, 1),
-          stride + params.random_stride_range, tf.int32, self._random_seed(5))
     frames = decoded[params.image_field_key]
     total = tf.shape(frames)[0]
-    first = self._first_frames(total, is_training, stride)
-    steps = stride * tf.range(params.feature_shape[0])
-    indices = tf.reshape(first[:, tf.newaxis] + steps, [-1])
+    sample = (self._segment_frames if params.sampling == 'segments'
+              else self._dense_frames)
+    indices, unique = sample(total, is_training)
     # Past its last frame, a video begins again.
     frames = tf.gather(frames, indices % total)
-    unique = tf.minimum(-(-(total - first) // stride), params.feature_shape[0])
     if params.resize == 'square' and not (is_training and params.augment):
       if frames.dtype == tf.string:
         frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])

@@ -29,3 +29,13 @@ def hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
   reach this one as 'grw>hard_sigmoid'.
   """
   return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def gelu(x: tf.Tensor) -> tf.Tensor:
+  """x · Φ(x), exact: with the error function, not with tanh."""
+  if x.dtype == tf.float64:
+    # tf.nn.gelu rounds the square root of two to float32, also here.
+    return 0.5 * x * (1.0 + tf.math.erf(
+        x * tf.constant(0.5, tf.float64) ** 0.5))
+  # One op of TFLite, which has none for the error function.
+  return tf.nn.gelu(x, approximate=False)

@@ -35,6 +35,7 @@ from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.modeling import subclips
 from official_ext.grw.modeling import temporal_head
+from official_ext.grw.modeling.backbones import mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
 
 
 def build_backbone(

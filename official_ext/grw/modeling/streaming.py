@@ -21,6 +21,7 @@ backbone it adds what the head has to know of earlier frames.
 """
 
 from collections.abc import Mapping, Sequence
+import re
 from typing import Any
 
 import tensorflow as tf
@@ -217,7 +218,7 @@ class StreamingClassifier(tf_keras.Model):
     if training:
       raise ValueError('A streaming model does not train: train the clip model '
                        'and stream its weights.')
-    self._check_states(inputs)
+    check_states(inputs, self.initial_state_specs(inputs['image'].shape))
     embeddings, states = self.encode(inputs)
     before = inputs[_COUNT][0]
     after = before + tf.shape(embeddings)[1]
@@ -253,27 +254,42 @@ class StreamingClassifier(tf_keras.Model):
     states[_LOGITS] = logits
     return logits, states
 
-  def _check_states(self, inputs: Mapping[str, tf.Tensor]):
-    """Raises ValueError unless the inputs are the image and all states."""
-    specs = self.initial_state_specs(inputs['image'].shape)
-    given = set(inputs) - {'image'}
-    if given != set(specs):
+
+def check_states(inputs: Mapping[str, tf.Tensor],
+                 specs: Mapping[str, tf_keras.layers.InputSpec]):
+  """Raises ValueError unless the inputs are 'image' and the states of specs."""
+  given = set(inputs) - {'image'}
+  if given != set(specs):
+    raise ValueError(
+        f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
+        f'{sorted(given - set(specs))}; start with init_states(image.shape) '
+        'and pass on what each call returns.')
+  for name, spec in specs.items():
+    if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
       raise ValueError(
-          f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
-          f'{sorted(given - set(specs))}; start with init_states(image.shape) '
-          'and pass on what each call returns.')
-    for name, spec in specs.items():
-      if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
-        raise ValueError(
-            f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
-            f'{tuple(spec.shape)} for images of shape '
-            f'{tuple(inputs["image"].shape)}; start anew with init_states.')
+          f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
+          f'{tuple(spec.shape)} for images of shape '
+          f'{tuple(inputs["image"].shape)}; start anew with init_states.')
 
 
 def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
-  """Copies all variables between models of the same layers, by name."""
+  """Copies all variables between models of the same layers, by name.
+
+  Or by order, where names differ only in the numbers that Keras gives layers
+  without a name of their own ('conv2d_7'), and that go on from model to model.
+  """
   values = {variable.name: variable for variable in source.variables}
-  if set(values) != {variable.name for variable in target.variables}:
-    raise ValueError(f'{source.name} and {target.name} differ in variables.')
-  for variable in target.variables:
-    variable.assign(values[variable.name])
+  if set(values) == {variable.name for variable in target.variables}:
+    ordered = [values[variable.name] for variable in target.variables]
+  else:
+    ordered = source.variables
+    if _unnumbered(source) != _unnumbered(target):
+      raise ValueError(f'{source.name} and {target.name} differ in variables.')
+  for variable, value in zip(target.variables, ordered):
+    variable.assign(value)
+
+
+def _unnumbered(model: tf_keras.Model) -> list[str]:
+  """Names of the variables without the numbers of their layers."""
+  return [re.sub(r'_\d+(?=/)', '', variable.name)
+          for variable in model.variables]

@@ -94,10 +94,13 @@ class TrainerConfig(config_definitions.TrainerConfig):
 
   Attributes:
     train_epochs: passes over the training data, where `train_steps` is −1.
+    warmup_epochs: passes over the training data in which the learning rate
+      rises, where the `warmup_steps` of `optimizer_config.warmup` are −1.
     optimizer_config: optimizer, schedule, warm-up and moving average.
   """
 
   train_epochs: int = 0
+  warmup_epochs: int = 0
   optimizer_config: OptimizationConfig = dataclasses.field(
       default_factory=OptimizationConfig
   )

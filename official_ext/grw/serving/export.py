@@ -19,11 +19,13 @@ import os
 
 import numpy as np
 from official.core import config_definitions as cfg
+import tensorflow as tf
 
 from official_ext.grw.configs import backbones
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
-from official_ext.grw.modeling import grw_model
+from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
@@ -38,22 +40,17 @@ def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
   return airplanes.render_example(config, 'validation', 0)['video'][np.newaxis]
 
 
-def _labels(params: cfg.ExperimentConfig, path: str | None) -> list[str]:
-  num_classes = params.task.validation_data.num_classes
-  path = path or params.task.labels
-  if not path:
-    return [f'class {number}' for number in range(num_classes)]
-  return model_card.read_labels(path, num_classes)
-
-
+# AutoGraph finds nothing to convert in layers, but takes seconds to look.
+@tf.autograph.experimental.do_not_convert
 def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             labels: str | None,
-            write: Callable[
-                [grw_model.GrwClassifier, str], saved_model.Written],
+            write: Callable[[saved_model.Model, str], saved_model.Written],
             **card) -> float:
   """Builds a model, has it written to a folder, and describes it there."""
+  num_classes = params.task.validation_data.num_classes
   with export_folder.whole_folder(output_dir) as folder:
-    names = _labels(params, labels)
+    texts = (label_files.read(labels, num_classes, '--labels') if labels
+             else label_files.label_texts(params.task))
     model = saved_model.build_trained_model(params, checkpoint)
     written = write(model, folder)
     files = {}
@@ -67,8 +64,14 @@ def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
             params, checkpoint, files=files, states={
                 name: {'shape': list(spec.shape), 'dtype': str(spec.dtype)}
                 for name, spec in written.states.items()}, **card),
-        names, folder)
+        texts, folder)
   return written.difference
+
+
+def _require_streaming(params: cfg.ExperimentConfig):
+  """Raises ValueError if a backbone cannot stream, before it is built."""
+  for classifier in ensemble_cfg.classifiers(params.task.model):
+    backbones.with_states(classifier.backbone)
 
 
 def _input(data: grw_cfg.DataConfig, shape, dtype: str) -> dict:
@@ -92,7 +95,8 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
     kind: 'clip' or 'stream', see `saved_model.export_clip_model` and
       `saved_model.export_stream_model`.
     input_type: 'float32' or 'uint8', see there.
-    labels: file of class names, a line each; by default `task.labels`.
+    labels: file of class names, a line each; by default those of the task, see
+      `labels.label_texts`.
 
   Returns:
     The largest difference to the model, relative to the largest logit.
@@ -101,7 +105,7 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   if kind == 'stream':
-    backbones.with_states(params.task.model.backbone)
+    _require_streaming(params)
   write = (saved_model.export_stream_model if kind == 'stream'
            else saved_model.export_clip_model)
   data = params.task.validation_data
@@ -116,13 +120,16 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
 def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
                   output_dir: str, quantization: str = 'float32',
                   classify_every: int | None = None, split_head: bool = False,
-                  labels: str | None = None) -> float:
-  """Writes streaming TFLite files, their card and their labels.
+                  labels: str | None = None, kind: str = 'stream') -> float:
+  """Writes TFLite files, their card and their labels.
 
   Args:
     params, checkpoint, output_dir, labels: as for `export_saved_model`.
-    quantization, split_head: see `tflite.export_stream`.
-    classify_every: see there; None takes `tflite.default_classify_every`.
+    quantization: see `tflite.export_stream`.
+    classify_every, split_head: of a stream, see there; None takes
+      `tflite.default_classify_every`.
+    kind: 'stream' or 'clip', see `tflite.export_stream` and
+      `tflite.export_clip`.
 
   Returns:
     The largest difference to the model, relative to the largest logit.
@@ -131,15 +138,27 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   tflite.check_quantization(quantization)
-  backbones.with_states(params.task.model.backbone)
   data = params.task.validation_data
-  if classify_every is None:
-    classify_every = tflite.default_classify_every(params.task.model)
+  frames = 1
+  if kind == 'stream':
+    _require_streaming(params)
+    every = classify_every or tflite.default_classify_every(params.task.model)
+
+    def write(model, folder):
+      return tflite.export_stream(
+          model, folder, data, example_clip(params), quantization, every,
+          split_head)
+  else:
+    if classify_every is not None or split_head:
+      raise ValueError('classify_every and split_head are of streams: leave '
+                       "them out for kind='clip', which classifies once.")
+    frames, every = data.feature_shape[0], 1
+
+    def write(model, folder):
+      return tflite.export_clip(
+          model, folder, data, example_clip(params), quantization)
+
   return _export(
-      params, checkpoint, output_dir, labels,
-      lambda model, folder: tflite.export_stream(
-          model, folder, data, example_clip(params), quantization,
-          classify_every, split_head),
-      kind='stream', format='tflite', quantization=quantization,
-      classify_every=classify_every,
-      input=_input(data, [1, 1, *data.feature_shape[1:]], 'float32'))
+      params, checkpoint, output_dir, labels, write, kind=kind,
+      format='tflite', quantization=quantization, classify_every=every,
+      input=_input(data, [1, frames, *data.feature_shape[1:]], 'float32'))

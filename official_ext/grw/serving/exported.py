@@ -15,6 +15,7 @@
 """Exported models of all kinds, fed one video frame after the other."""
 
 import collections
+from collections.abc import Callable
 import os
 from typing import Any
 
@@ -48,12 +49,12 @@ class _SavedModelStream:
     return logits[0].numpy()
 
 
-class _SavedModelClips:
-  """A clip SavedModel that answers each N frames, of the last N."""
+class _Clips:
+  """A clip model that answers each N frames, of the last N."""
 
-  def __init__(self, loaded: Any, num_frames: int):
-    self._loaded = loaded
-    self._serve = loaded.signatures['serving_default']
+  def __init__(self, classify: Callable[[np.ndarray], np.ndarray],
+               num_frames: int):
+    self._classify = classify
     self._num_frames = num_frames
     self.reset()
 
@@ -75,8 +76,7 @@ class _SavedModelClips:
     if not self._unanswered:
       return None
     self._unanswered = 0
-    clip = tf.constant(np.stack(self._frames)[np.newaxis])
-    return self._serve(image=clip)['logits'][0].numpy()
+    return self._classify(np.stack(self._frames))
 
 
 class ExportedModel:
@@ -92,8 +92,7 @@ class ExportedModel:
   def __init__(
       self, card: model_card.ModelCard, labels: list[str],
       data: grw_cfg.DataConfig,
-      runner: (tflite_stream.TfliteStream | _SavedModelStream
-               | _SavedModelClips)):
+      runner: tflite_stream.TfliteStream | _SavedModelStream | _Clips):
     self.card = card
     self.labels = labels
     self._runner = runner
@@ -153,7 +152,7 @@ class ExportedModel:
       Of a clip model, logits [classes] of the last N frames, or of as many as
       there are, unless the last frame was answered for; otherwise None.
     """
-    if isinstance(self._runner, _SavedModelClips):
+    if isinstance(self._runner, _Clips):
       return self._checked(self._runner.finish())
     return None
 
@@ -196,26 +195,35 @@ def open_model(path: str, num_threads: int = 1) -> ExportedModel:
     folder, file = os.path.dirname(path), path
   card, labels = model_card.read(folder)
   data = _evaluation_data(card, folder)
-  if card.format == 'tflite' and card.kind == 'stream':
-    stream = tflite_stream.TfliteStream(file, num_threads)
-    if stream.image_shape[2:4] != card.size:
+  if card.kind not in saved_model.KINDS or (
+      card.format not in ('tflite', 'saved_model')):
+    raise ValueError(
+        f'{os.path.join(folder, model_card.CARD_FILE)} has format '
+        f'{card.format!r} and kind {card.kind!r}: expected tflite or '
+        'saved_model, and stream or clip.')
+  runner: Any
+  if card.format == 'tflite':
+    runner = (tflite_stream.TfliteStream if card.kind == 'stream'
+              else tflite_stream.TfliteClip)(file, num_threads)
+    if runner.image_shape[2:4] != card.size:
       raise ValueError(
-          f'{file} takes frames of {stream.image_shape[2:4]}, and its card '
+          f'{file} takes frames of {runner.image_shape[2:4]}, and its card '
           f'says {card.size}: export it again.')
-    return ExportedModel(card, labels, data, stream)
-  if card.format == 'saved_model' and card.kind in saved_model.KINDS:
-    try:
-      loaded = tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-      reason = str(error).splitlines()[0]
-      raise ValueError(
-          f'{folder} is no SavedModel ({reason}): expected the folder that '
-          'tools/export_saved_model.py wrote.') from error
-    return ExportedModel(
-        card, labels, data, _SavedModelStream(loaded, card.size)
-        if card.kind == 'stream' else
-        _SavedModelClips(loaded, card.num_frames))
-  raise ValueError(
-      f'{os.path.join(folder, model_card.CARD_FILE)} has format '
-      f'{card.format!r} and kind {card.kind!r}: expected tflite and stream, or '
-      'saved_model and stream or clip.')
+    if card.kind == 'clip':
+      runner = _Clips(runner, runner.image_shape[1])
+    return ExportedModel(card, labels, data, runner)
+  try:
+    loaded = tf.saved_model.load(folder)
+  except (OSError, ValueError, tf.errors.OpError) as error:
+    reason = str(error).splitlines()[0]
+    raise ValueError(
+        f'{folder} is no SavedModel ({reason}): expected the folder that '
+        'tools/export_saved_model.py wrote.') from error
+  if card.kind == 'stream':
+    runner = _SavedModelStream(loaded, card.size)
+  else:
+    runner = _Clips(
+        lambda clip: loaded.signatures['serving_default'](
+            image=tf.constant(clip[np.newaxis]))['logits'][0].numpy(),
+        card.num_frames)
+  return ExportedModel(card, labels, data, runner)

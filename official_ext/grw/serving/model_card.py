@@ -22,7 +22,9 @@ from typing import Any
 
 from official.core import config_definitions as cfg
 
-from official_ext.grw.serving import export_folder
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.datasets import labels
 
 CARD_FILE = 'model_card.json'
 LABELS_FILE = 'labels.txt'
@@ -37,7 +39,8 @@ class ModelCard:
     kind: 'stream', frame by frame with states, or 'clip'.
     format: 'saved_model' or 'tflite'.
     quantization: 'float32', 'float16' or 'dynamic_int8'.
-    frames_per_second: the rate at which to feed frames.
+    frames_per_second: the rate at which to feed frames; null if the experiment
+      does not say, or has none by its `sampling`.
     num_frames: N, the frames that logits are of.
     classify_every: frames between two runs of the head; 1 for every frame.
     input: 'shape' [batch, frames, height, width, 3] with null for what is
@@ -50,12 +53,14 @@ class ModelCard:
     files: {file: bytes} of the model.
     checkpoint: the weights it was made from, as they were named.
     config: the model's configuration, that builds it anew.
+    sampling: of `num_frames` frames out of a video: 'dense', one after the
+      other, or 'segments', the middle ones of as many equal segments.
   """
   name: str
   kind: str
   format: str
   quantization: str
-  frames_per_second: float
+  frames_per_second: float | None
   num_frames: int
   classify_every: int
   input: dict[str, Any]
@@ -66,11 +71,21 @@ class ModelCard:
   files: dict[str, int]
   checkpoint: str
   config: dict[str, Any]
+  sampling: str = 'dense'
 
   @property
   def size(self) -> tuple[int, int]:
     """Height and width of the frames that the model takes."""
     return self.resize['crop'][0], self.resize['crop'][1]
+
+
+def _name(classifier: grw_cfg.GrwModel) -> str:
+  backbone = classifier.backbone.get()
+  return '_'.join([
+      classifier.backbone.type, str(getattr(
+          backbone, 'model_id', getattr(backbone, 'variant', ''))),
+      'stream' if getattr(backbone, 'causal', False) else 'base',
+      classifier.head.type])
 
 
 def describe(params: cfg.ExperimentConfig, checkpoint: str,
@@ -83,14 +98,10 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
     **fields: those of `ModelCard` that the experiment does not tell.
   """
   model, data = params.task.model, params.task.validation_data
-  backbone = model.backbone.get()
-  name = '_'.join([
-      model.backbone.type, str(getattr(backbone, 'model_id', '')),
-      'stream' if getattr(backbone, 'causal', False) else 'base',
-      model.head.type])
   return ModelCard(
-      name=name,
+      name=' + '.join(map(_name, ensemble_cfg.classifiers(model))),
       frames_per_second=data.frames_per_second,
+      sampling=data.sampling,
       num_frames=data.feature_shape[0],
       resize={'mode': data.resize, 'size': data.min_image_size,
               'crop': list(data.feature_shape[1:3])},
@@ -101,10 +112,10 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
       **fields)
 
 
-def write(card: ModelCard, labels: Sequence[str], folder: str):
+def write(card: ModelCard, label_texts: Sequence[str], folder: str):
   """Writes card and labels into a folder."""
   with open(os.path.join(folder, LABELS_FILE), 'w', encoding='utf-8') as file:
-    file.writelines(f'{label}\n' for label in labels)
+    file.writelines(f'{text}\n' for text in label_texts)
   with open(os.path.join(folder, CARD_FILE), 'w', encoding='utf-8') as file:
     json.dump(dataclasses.asdict(card), file, indent=1)
     file.write('\n')
@@ -125,23 +136,5 @@ def read(folder: str) -> tuple[ModelCard, list[str]]:
         f'{path} is no model card ({error}): expected the folder that '
         'tools/export_tflite.py or tools/export_saved_model.py wrote.'
     ) from error
-  return card, read_labels(os.path.join(folder, card.labels), card.num_classes)
-
-
-def read_labels(path: str, num_classes: int) -> list[str]:
-  """Class names, a line each.
-
-  Raises:
-    ExportError: the file cannot be read or has another number of lines.
-  """
-  try:
-    with open(path, encoding='utf-8') as file:
-      labels = file.read().splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise export_folder.ExportError(
-        f'Labels {path} cannot be read: {error}.') from error
-  if len(labels) != num_classes:
-    raise export_folder.ExportError(
-        f'Labels {path} has {len(labels)} lines, and the model '
-        f'{num_classes} classes: expected one line a class.')
-  return labels
+  return card, labels.read(
+      os.path.join(folder, card.labels), card.num_classes)

@@ -26,15 +26,18 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import export_folder
 
 # The exported graph is the model's own; only constant folding differs.
 MAX_DIFFERENCE = 1e-5
 KINDS = ('clip', 'stream')
 INPUT_TYPES = ('float32', 'uint8')
+
+Model = grw_model.GrwClassifier | ensemble.TemporalEnsemble
 
 
 class Written(NamedTuple):
@@ -50,23 +53,33 @@ class Written(NamedTuple):
 
 
 def build_trained_model(params: cfg.ExperimentConfig,
-                        checkpoint: str) -> grw_model.GrwClassifier:
+                        checkpoint: str) -> Model:
   """The model of an experiment for clips of any length and size.
 
   Args:
     params: the experiment the weights were trained by.
     checkpoint: a Trainer's, an imported one, or any published layout that
       `task.init_checkpoint` takes.  Of a Trainer's moving averages are used.
+      '' for an ensemble, whose members name theirs.
 
   Raises:
     ValueError: the checkpoint is not of this model.
   """
   config = params.task.model
+  is_ensemble = isinstance(config, ensemble_cfg.GrwEnsemble)
+  if is_ensemble and checkpoint:
+    raise ValueError(
+        f"checkpoint={checkpoint!r}: expected '', as an ensemble takes the "
+        'weights of its members. Set task.model.first.checkpoint and '
+        'task.model.second.checkpoint.')
   model = factory_3d.build_model(
       config.model_type,
       tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config,
       params.task.train_data.num_classes)
-  logging.info('%s', initialization.initialize(model, checkpoint, 'all'))
+  logging.info('%s', (
+      initialization.initialize_members(model.members, config)
+      if is_ensemble else
+      initialization.initialize(model, checkpoint, 'all')))
   return model
 
 
@@ -96,7 +109,10 @@ def save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
   module.variables = list(variables)
   module.trainable_variables = [v for v in variables if v.trainable]
   module.regularization_losses = []
-  tf.saved_model.save(module, folder, signatures=signatures)
+  # A function that is not traced here would be traced anew.
+  tf.saved_model.save(module, folder, signatures={
+      name: function.get_concrete_function()
+      for name, function in signatures.items()})
 
 
 def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
@@ -123,7 +139,7 @@ def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
       frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
 
 
-def export_clip_model(model: grw_model.GrwClassifier, folder: str,
+def export_clip_model(model: Model, folder: str,
                       data: grw_cfg.DataConfig, example: np.ndarray,
                       input_type: str = 'float32') -> Written:
   """Writes a clip model, and checks what was written against the model.
@@ -171,7 +187,7 @@ def export_clip_model(model: grw_model.GrwClassifier, folder: str,
   return Written(difference, {})
 
 
-def export_stream_model(model: grw_model.GrwClassifier, folder: str,
+def export_stream_model(model: Model, folder: str,
                         data: grw_cfg.DataConfig, example: np.ndarray,
                         input_type: str = 'float32') -> Written:
   """Writes a streaming model, and checks it against the clip model.
@@ -192,7 +208,7 @@ def export_stream_model(model: grw_model.GrwClassifier, folder: str,
     ValueError: the model cannot stream.
     export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
   """
-  stream = streaming.StreamingClassifier(model, data.feature_shape[0])
+  stream = ensemble.stream_of(model, data.feature_shape[0])
   image = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
   # What the backbone sees: frames that are resized here have one size.
   size = tuple(data.feature_shape[1:3] if input_type == 'uint8'

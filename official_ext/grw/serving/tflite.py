@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes trained models as TFLite files that stream, and prove themselves."""
+"""Writes trained models as TFLite files that prove themselves."""
 
 import contextlib
 import io
@@ -26,9 +26,12 @@ from ai_edge_quantizer import quantizer
 import numpy as np
 import tensorflow as tf
 
+from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
-from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import frame_operations
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite_stream
 
@@ -39,8 +42,16 @@ SPLIT_FILE = 'model_split.tflite'
 MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2, 'dynamic_int8': 1e-1}
 
 
-def default_classify_every(config: grw_cfg.GrwModel) -> int:
-  """How often the head runs if nobody says: each window, if it is costly."""
+def default_classify_every(
+    config: grw_cfg.GrwModel | ensemble_cfg.GrwEnsemble) -> int:
+  """How often the head runs if nobody says: each window, if it is costly.
+
+  Of an ensemble each head runs once in the shorter of both windows, of frames
+  that are every second of the video.
+  """
+  if isinstance(config, ensemble_cfg.GrwEnsemble):
+    every = min(map(default_classify_every, ensemble_cfg.classifiers(config)))
+    return 2 * every if every > 1 else 1
   costly = config.head.type == 'temporal' and not config.head.causal
   return config.smoothing.window if costly else 1
 
@@ -60,7 +71,8 @@ def convert(signatures: dict[str, Any], variables: list[tf.Variable],
   """Writes functions as a TFLite file of builtin operations alone."""
   with tempfile.TemporaryDirectory() as folder:
     # Converting functions instead of a SavedModel would lose output names.
-    saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
+    with frozen_weights.frozen_weights():
+      saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(
         folder, signature_keys=list(signatures))
     if quantization == 'float16':
@@ -87,7 +99,7 @@ def convert(signatures: dict[str, Any], variables: list[tf.Variable],
       recipe.quantize().export_model(path)
 
 
-def export_stream(model: grw_model.GrwClassifier, folder: str,
+def export_stream(model: saved_model.Model, folder: str,
                   data: grw_cfg.DataConfig, example: np.ndarray,
                   quantization: str = 'float32', classify_every: int = 1,
                   split_head: bool = False) -> saved_model.Written:
@@ -103,14 +115,14 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   the first count, to `logits`.
 
   Args:
-    model: with a causal backbone.
+    model: with a causal backbone, or an ensemble of two.
     folder: to write to.
     data: of the evaluation; gives N, height and width.
     example: uint8 clips [1, N, height, width, 3] for the check.
     quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
       weights of dense layers and pointwise convolutions in 8 bits.
-    classify_every: see `streaming.StreamingClassifier`.
-    split_head: whether to write `SPLIT_FILE`.
+    classify_every: see `ensemble.stream_of`.
+    split_head: whether to write `SPLIT_FILE`; not of an ensemble.
 
   Returns:
     The largest difference over the frames of the example and both files, and
@@ -122,7 +134,10 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   """
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
-  stream = streaming.StreamingClassifier(model, num_frames, classify_every)
+  stream = ensemble.stream_of(model, num_frames, classify_every)
+  if split_head and not isinstance(stream, streaming.StreamingClassifier):
+    raise ValueError('split_head=True: expected False for an ensemble, which '
+                     'has two heads, and which is one file.')
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -133,22 +148,10 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
 
   states = stream.initial_state_specs(shape)
 
-  @tf.function(input_signature=[specs(states)])
+  @tf.function(input_signature=[specs(states)], autograph=False)
   def serve(inputs):
     logits, states = stream(inputs)
     return {**states, 'logits': logits}
-
-  @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))])
-  def encode(inputs):
-    embeddings, states = stream.encode(inputs)
-    return {**states, 'embedding': embeddings[:, 0]}
-
-  @tf.function(input_signature=[
-      tf.TensorSpec([1, num_frames, stream.embedding_dim], tf.float32,
-                    'embeddings'),
-      tf.TensorSpec([1], tf.int32, 'num_frames')])
-  def classify(embeddings, num_frames):
-    return {'logits': stream.classify(embeddings, num_frames[0])}
 
   frames = saved_model.prepared(tf.constant(example), data)[0].numpy()
   expected = _logits(serve, stream.init_states(shape), frames)
@@ -159,6 +162,19 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   differences = [saved_model.relative_difference(
       np.stack([written.step(frame) for frame in frames]), expected)]
   if split_head:
+    @tf.function(input_signature=[specs(stream.backbone_state_specs(shape))],
+                 autograph=False)
+    def encode(inputs):
+      embeddings, states = stream.encode(inputs)
+      return {**states, 'embedding': embeddings[:, 0]}
+
+    @tf.function(input_signature=[
+        tf.TensorSpec([1, num_frames, stream.embedding_dim], tf.float32,
+                      'embeddings'),
+        tf.TensorSpec([1], tf.int32, 'num_frames')], autograph=False)
+    def classify(embeddings, num_frames):
+      return {'logits': stream.classify(embeddings, num_frames[0])}
+
     path = os.path.join(folder, SPLIT_FILE)
     convert({'encode': encode, 'classify': classify}, stream.variables, path,
              quantization)
@@ -168,6 +184,44 @@ def export_stream(model: grw_model.GrwClassifier, folder: str,
   difference = max(differences)
   saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
   return saved_model.Written(difference, states)
+
+
+def export_clip(model: saved_model.Model, folder: str,
+                data: grw_cfg.DataConfig, example: np.ndarray,
+                quantization: str = 'float32') -> saved_model.Written:
+  """Writes a TFLite file of the clip model, and checks it against the model.
+
+  `tflite_stream.MODEL_FILE` has one signature, from `image` [1, N, height,
+  width, 3] float32 in [0, 1] to `logits` [1, classes].
+
+  Args:
+    model: with any backbone; its 3D layers are changed, to compute the same by
+      other operations (`frame_operations`).
+    folder, data, example, quantization: as for `export_stream`.
+
+  Returns:
+    The difference for the example; there are no states.
+
+  Raises:
+    ValueError: the quantization is not offered.
+    export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
+  """
+  check_quantization(quantization)
+  clip = saved_model.prepared(tf.constant(example), data)
+  expected = model({'image': clip}, training=False)
+  frame_operations.use(model)
+
+  @tf.function(input_signature=[
+      tf.TensorSpec(clip.shape, tf.float32, 'image')], autograph=False)
+  def serve(image):
+    return {'logits': model({'image': image}, training=False)}
+
+  path = os.path.join(folder, tflite_stream.MODEL_FILE)
+  convert({'serving_default': serve}, model.variables, path, quantization)
+  written = tflite_stream.TfliteClip(path)(clip[0].numpy())
+  difference = saved_model.relative_difference(written, expected[0])
+  saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
+  return saved_model.Written(difference, {})
 
 
 def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
@@ -180,7 +234,7 @@ def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
   return np.stack(logits)
 
 
-def _require_clip_model(model: grw_model.GrwClassifier, frames: np.ndarray,
+def _require_clip_model(model: saved_model.Model, frames: np.ndarray,
                         logits: np.ndarray, classify_every: int):
   """Raises ExportError unless the stream ends where the clip model does."""
   last = max(len(frames) // classify_every * classify_every, 1)

@@ -56,7 +56,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   """
 
   def __init__(self, params: grw_cfg.GrwTask, **kwargs):
-    grw_cfg.validate_task(params)
+    params.validate()
     super().__init__(params, **kwargs)
 
   def build_model(self) -> tf_keras.Model:
@@ -67,6 +67,16 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     if self.task_config.num_subclips > 1:
       model.train_in_subclips(self.task_config.num_subclips)
     return model
+
+  @property
+  def has_initial_weights(self) -> bool:
+    """Whether `initialize` loads weights."""
+    return bool(self.task_config.init_checkpoint)
+
+  @property
+  def measures_smoothing(self) -> bool:
+    """Whether a step measures the smoothing terms."""
+    return self.task_config.model.smoothing.placement != 'none'
 
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
@@ -101,7 +111,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """The stock accuracies, then the measures of this task."""
     metrics = super().build_metrics(training)
     names = ['cross_entropy']
-    if self.task_config.model.smoothing.placement != 'none':
+    if self.measures_smoothing:
       names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
     data = (self.task_config.train_data
             if training else self.task_config.validation_data)

@@ -1,0 +1,241 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Configuration of temporal ensembles, and their experiment.
+
+Kondratyuk et al., arXiv 2103.11511, Section 3.3: two models, trained apart on
+clips of half the frame rate, see every second frame of a video each, one of
+them a frame later than the other; the mean of their logits is the ensemble's.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+from official.core import config_definitions as cfg
+from official.core import exp_factory
+from official.modeling import hyperparams
+
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import trained_params
+
+MEMBERS = ('first', 'second')
+
+# What two members must share, and share with half of the ensemble's frames.
+_SHARED = ('num_classes', 'feature_shape', 'frames_per_second')
+_RATE_TOLERANCE = 0.05
+
+
+@dataclasses.dataclass
+class Member(hyperparams.Config):
+  """A model of an ensemble, and what it was trained on.
+
+  What is unset of the latter is read from the `params.yaml` beside the
+  checkpoint, or else is what the ensemble needs.
+
+  Attributes:
+    model: as it was trained.
+    checkpoint: whatever `task.init_checkpoint` takes, head included.
+    num_classes: of its logits.
+    feature_shape: of the clips it was trained on, half the ensemble's frames.
+    frames_per_second: of these clips, half the ensemble's.
+  """
+  model: grw_cfg.GrwModel = dataclasses.field(
+      default_factory=lambda: grw_cfg.GrwModel(dropout_rate=0.0))
+  checkpoint: str = ''
+  num_classes: int = grw_cfg.UNSET
+  feature_shape: tuple[int, ...] = ()
+  frames_per_second: float | None = None
+
+
+@dataclasses.dataclass
+class GrwEnsemble(hyperparams.Config):
+  """Two classifiers, each for every second frame.
+
+  Attributes:
+    model_type: of the registered builder.
+    first: sees frames 0, 2, 4 and so on.
+    second: sees frames 1, 3, 5 and so on.
+  """
+  model_type: str = 'grw_ensemble'
+  first: Member = dataclasses.field(default_factory=Member)
+  second: Member = dataclasses.field(default_factory=Member)
+
+  @property
+  def members(self) -> tuple[Member, Member]:
+    """Both, in the order of the frames they see."""
+    return self.first, self.second
+
+
+@dataclasses.dataclass
+class GrwEnsembleTask(grw_cfg.GrwTask):
+  """Evaluation of an ensemble; its members have been trained by `GrwTask`.
+
+  Attributes:
+    model: see `GrwEnsemble`.
+  """
+  model: GrwEnsemble = dataclasses.field(default_factory=GrwEnsemble)
+
+  def validate(self):
+    """Sets what is unset of the members, and checks that they go together.
+
+    Raises:
+      ValueError: names the field, its value, what was expected and what to do.
+    """
+    set_members(self)
+    validate_task(self)
+
+
+@dataclasses.dataclass
+class GrwEnsembleExperimentConfig(grw_cfg.GrwExperimentConfig):
+  """An experiment that evaluates an ensemble."""
+  task: GrwEnsembleTask = dataclasses.field(default_factory=GrwEnsembleTask)
+
+
+def classifiers(model: grw_cfg.GrwModel | GrwEnsemble
+                ) -> Sequence[grw_cfg.GrwModel]:
+  """The classifiers that a model consists of: its members, or itself."""
+  if isinstance(model, GrwEnsemble):
+    return [member.model for member in model.members]
+  return [model]
+
+
+def _half(shape: Sequence[int]) -> tuple[int, ...]:
+  """The shape of every second frame of clips, [frames, height, width, 3]."""
+  return (shape[0] // 2, *shape[1:])
+
+
+def _wanted(data: grw_cfg.DataConfig) -> dict[str, Any]:
+  """What an ensemble's data need of its members, by field."""
+  rate = data.frames_per_second
+  return {'num_classes': data.num_classes,
+          'feature_shape': _half(data.feature_shape),
+          'frames_per_second': rate / 2 if rate else None}
+
+
+def set_members(task: GrwEnsembleTask):
+  """Sets what is unset of the clips that members were trained on.
+
+  Raises:
+    ValueError: a member's model is not the one that was trained.
+  """
+  wanted = _wanted(task.validation_data)
+  for name, member in zip(MEMBERS, task.model.members):
+    unset = [field for field in _SHARED
+             if getattr(member, field) in (grw_cfg.UNSET, (), [], None)]
+    if not unset:
+      continue
+    found = trained_params.read(member.checkpoint) if member.checkpoint else {}
+    found = found.get('task', {})
+    _require_trained_model(name, member, found.get('model', {}))
+    for field in unset:
+      value = found.get('train_data', {}).get(field) or wanted[field]
+      if value is not None:
+        setattr(member, field, value)
+
+
+def _require_trained_model(name: str, member: Member, trained: dict[str, Any]):
+  """Raises ValueError where a member's settings are not those of its run.
+
+  Weights of other settings may load without a word: neither activations nor
+  the number of attention heads show in them.
+  """
+  family = member.model.backbone.type
+  for path in (('backbone', family), ('head',)):
+    ours, theirs = member.model.as_dict(), trained
+    for part in path:
+      ours, theirs = ours[part], theirs.get(part, {})
+    for field, value in theirs.items():
+      # What differs in training alone.
+      if field.endswith('_drop_rate') or field not in ours:
+        continue
+      if ours[field] != value:
+        raise ValueError(
+            f'task.model.{name}.model.{".".join(path)}.{field}='
+            f'{ours[field]!r}: expected {value!r}, with which '
+            f'{member.checkpoint} was trained, as its params.yaml says.')
+
+
+def _is_same(name: str, value: Any, wanted: Any) -> bool:
+  if name == 'feature_shape':
+    return tuple(value) == tuple(wanted)
+  if name == 'frames_per_second':
+    return (None in (value, wanted)
+            or abs(value / wanted - 1) <= _RATE_TOLERANCE)
+  return value == wanted
+
+
+def _shown(value: Any) -> Any:
+  return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def validate_task(task: GrwEnsembleTask):
+  """Raises ValueError for members that do not go together or with the data."""
+  if task.init_checkpoint:
+    raise ValueError(
+        f'task.init_checkpoint={task.init_checkpoint!r}: expected none, as an '
+        'ensemble takes the weights of its members. Set '
+        'task.model.first.checkpoint and task.model.second.checkpoint.')
+  for split in ('train_data', 'validation_data'):
+    shape = getattr(task, split).feature_shape
+    if shape[0] % 2:
+      raise ValueError(
+          f'task.{split}.feature_shape={tuple(shape)}: expected an even number '
+          'of frames, of which each member of the ensemble sees every second.')
+  first, second = task.model.members
+  for name in _SHARED:
+    one, other = getattr(first, name), getattr(second, name)
+    if not _is_same(name, other, one):
+      raise ValueError(
+          f'task.model.second.{name}={_shown(other)}: expected '
+          f'{_shown(one)}, that of task.model.first. Members of an ensemble '
+          'have the same classes, and clips of the same size and frame rate: '
+          'train one of them anew.')
+  for name, wanted in _wanted(task.validation_data).items():
+    value = getattr(first, name)
+    if not _is_same(name, value, wanted):
+      raise ValueError(
+          f'task.model.first.{name}={_shown(value)}: expected '
+          f'{_shown(wanted)}, as task.validation_data has '
+          f'{name}={_shown(getattr(task.validation_data, name))} and each '
+          'member sees every second frame. Train the members on such clips, '
+          'or change task.validation_data.')
+  for name in MEMBERS:
+    try:
+      grw_cfg.validate_task(grw_cfg.GrwTask(
+          model=getattr(task.model, name).model,
+          train_data=_member_data(task.train_data),
+          validation_data=_member_data(task.validation_data)))
+    except ValueError as error:
+      raise ValueError(f'In task.model.{name}, as a task of its own: '
+                       f'{error}') from error
+
+
+def _member_data(data: grw_cfg.DataConfig) -> grw_cfg.DataConfig:
+  return data.replace(feature_shape=_half(data.feature_shape))
+
+
+@exp_factory.register_config_factory('movinet_grw_ensemble_kinetics600')
+def movinet_grw_ensemble_kinetics600() -> GrwEnsembleExperimentConfig:
+  """Two MoViNet-A0-Stream with GRW, of 25 frames at 2.5 a second each.
+
+  The members are trained with `movinet_grw_kinetics600`.
+  """
+  single = grw_cfg.movinet_grw_kinetics600()
+  return GrwEnsembleExperimentConfig(
+      runtime=cfg.RuntimeConfig(),
+      task=GrwEnsembleTask(
+          train_data=single.task.train_data,
+          validation_data=single.task.validation_data),
+      trainer=single.trainer)

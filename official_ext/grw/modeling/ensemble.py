@@ -1,0 +1,281 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Two classifiers that share the frames of a video.
+
+Kondratyuk et al., arXiv 2103.11511, Section 3.3: each member sees every second
+frame, the second one frame later; the mean of their logits, before the softmax,
+is the ensemble's.  So a video costs what one member at the full frame rate
+does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from official.vision.modeling import factory_3d
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import streaming
+
+_COUNT = 'state_ensemble_frame_count'
+
+
+def _require_even(num_frames: int):
+  if num_frames % 2:
+    raise ValueError(
+        f'A clip of {num_frames} frames: expected an even number, of which '
+        'each member of the ensemble sees every second.')
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class TemporalEnsemble(tf_keras.Model):
+  """Clips [batch, N, height, width, 3], N even, to logits [batch, classes].
+
+  The input is {'image': clips}, values in [0, 1]; a call may also give
+  'num_frames' as for `GrwClassifier`.  Of a clip with a single frame before the
+  first repetition the logits are those of the first member, as in a stream.
+  """
+
+  def __init__(self, model_config: ensemble_cfg.GrwEnsemble, num_classes: int,
+               input_specs: tf_keras.layers.InputSpec,
+               l2_weight_decay: float = 0.0, **kwargs):
+    """Builds both members.
+
+    Args:
+      model_config: the whole model; kept in the Keras config.
+      num_classes: width of the logits.
+      input_specs: of the clips; frames, height and width may be None.
+      l2_weight_decay: as for `GrwClassifier`.
+      **kwargs: of the Keras model.
+
+    Raises:
+      ValueError: the number of frames is odd, or a member cannot be built.
+    """
+    shape = tuple(input_specs.shape)
+    num_frames = shape[1]
+    if num_frames is not None:
+      _require_even(num_frames)
+      num_frames //= 2
+    members = [
+        grw_model.GrwClassifier(
+            member.model, num_classes,
+            tf_keras.layers.InputSpec(shape=(shape[0], num_frames, *shape[2:])),
+            l2_weight_decay, name=name)
+        for name, member in zip(ensemble_cfg.MEMBERS, model_config.members)]
+    image = tf_keras.Input(shape=shape[1:], name='image')
+    first, second = (
+        member({'image': image[:, offset::2]})
+        for offset, member in enumerate(members))
+    super().__init__(
+        inputs={'image': image}, outputs=(first + second) / 2, **kwargs)
+    # After super(), so that Keras tracks them.
+    self._members = members
+    self._config = {
+        'model_config': model_config.as_dict(),
+        'num_classes': num_classes,
+        'input_shape': shape,
+        'l2_weight_decay': l2_weight_decay,
+    }
+
+  @property
+  def members(self) -> Sequence[grw_model.GrwClassifier]:
+    """Both classifiers, in the order of the frames they see."""
+    return self._members
+
+  @property
+  def smoothing(self) -> None:
+    """None: there is no one smoothing layer to measure."""
+
+  def call(self, inputs, training=None, mask=None):
+    """Logits; see the class for what `inputs` may hold."""
+    image = inputs['image']
+    if image.shape[1] is not None:
+      _require_even(image.shape[1])
+    else:
+      tf.debugging.assert_equal(
+          tf.shape(image)[1] % 2, 0,
+          'A temporal ensemble takes clips of an even number of frames.')
+    if grw_cfg.NUM_FRAMES not in inputs:
+      return super().call({'image': image}, training=training, mask=mask)
+    num_frames = inputs[grw_cfg.NUM_FRAMES]
+    first, second = (
+        member({'image': image[:, offset::2],
+                grw_cfg.NUM_FRAMES: tf.maximum(
+                    (num_frames + 1 - offset) // 2, 1)}, training=training)
+        for offset, member in enumerate(self._members))
+    return tf.where(
+        (num_frames > 1)[:, tf.newaxis], (first + second) / 2, first)
+
+  def get_config(self) -> dict[str, Any]:
+    return {'name': self.name, **self._config}
+
+  @classmethod
+  def from_config(cls, config, custom_objects=None):
+    config = dict(config)
+    model_config = ensemble_cfg.GrwEnsemble()
+    model_config.override(config.pop('model_config'))
+    return cls(
+        model_config=model_config,
+        input_specs=tf_keras.layers.InputSpec(
+            shape=tuple(config.pop('input_shape'))),
+        **config)
+
+
+@factory_3d.register_model_builder('grw_ensemble')
+def build_ensemble(
+    input_specs: tf_keras.layers.InputSpec,
+    model_config: ensemble_cfg.GrwEnsemble,
+    num_classes: int,
+    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
+) -> TemporalEnsemble:
+  """Builds a TemporalEnsemble as `factory_3d.build_model` asks for it."""
+  l2 = float(l2_regularizer.get_config()['l2']) if l2_regularizer else 0.0
+  return TemporalEnsemble(
+      model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2)
+
+
+def _member_state(member: str, name: str) -> str:
+  """The ensemble's name for a state of a member."""
+  return f'state_{member}_{name.removeprefix("state_")}'
+
+
+def _last_logits(member: str) -> str:
+  return _member_state(member, 'state_last_logits')
+
+
+class StreamingEnsemble(tf_keras.Model):
+  """The frames of a video, in clips of any length, to logits and states.
+
+  It has the interface of `StreamingClassifier`, and its states are those of
+  both members under names of their own, their last logits, and a count of
+  frames.  Each frame is taken by one of the members.  After an even number of
+  frames, up to N, the logits are the clip model's; between, the last logits of
+  both members count; after the first frame, those of the first member alone.
+  """
+
+  def __init__(self, model: TemporalEnsemble, num_frames: int,
+               classify_every: int = 1, **kwargs):
+    """Takes the weights of an ensemble.
+
+    Args:
+      model: both members with a causal backbone.
+      num_frames: N, even: the frames the heads see, half of them each.
+      classify_every: 1, or an even number: each head runs at the first frame
+        it sees, and then once in so many frames of the video.
+      **kwargs: of the Keras model.
+
+    Raises:
+      ValueError: a member cannot stream, or a number is out of range.
+    """
+    super().__init__(**kwargs)
+    _require_even(num_frames)
+    if classify_every != 1 and (
+        classify_every % 2 or not 2 <= classify_every <= num_frames):
+      raise ValueError(
+          f'classify_every={classify_every}: expected 1, or an even number up '
+          f'to the {num_frames} frames of a clip, as each member of the '
+          'ensemble sees every second frame.')
+    self.num_frames = num_frames
+    self.classify_every = classify_every
+    self._members = {
+        name: streaming.StreamingClassifier(
+            member, num_frames // 2, max(classify_every // 2, 1))
+        for name, member in zip(ensemble_cfg.MEMBERS, model.members)}
+
+  @property
+  def num_classes(self) -> int:
+    """The width of the logits."""
+    return self._members['first'].num_classes
+
+  def initial_state_specs(
+      self, input_shape: Sequence[int | None]
+  ) -> dict[str, tf_keras.layers.InputSpec]:
+    """Shape and type of every state, by name; see `StreamingClassifier`."""
+    specs = {_COUNT: tf_keras.layers.InputSpec(shape=(1,), dtype='int32')}
+    for member, stream in self._members.items():
+      for name, spec in stream.initial_state_specs(input_shape).items():
+        specs[_member_state(member, name)] = spec
+      specs[_last_logits(member)] = tf_keras.layers.InputSpec(
+          shape=(input_shape[0], self.num_classes), dtype='float32')
+    return specs
+
+  def init_states(
+      self, input_shape: Sequence[int] | tf.Tensor) -> streaming.States:
+    """The states before the first frame: zeros."""
+    states = {_COUNT: tf.zeros([1], tf.int32)}
+    for member, stream in self._members.items():
+      for name, state in stream.init_states(input_shape).items():
+        states[_member_state(member, name)] = state
+      states[_last_logits(member)] = tf.zeros(
+          [input_shape[0], self.num_classes])
+    return states
+
+  def call(self, inputs: Mapping[str, tf.Tensor],
+           training: bool = False) -> tuple[tf.Tensor, streaming.States]:
+    """The next frames of a stream; as of `StreamingClassifier`."""
+    if training:
+      raise ValueError('A streaming model does not train: train the clip '
+                       'models of the members and stream their weights.')
+    streaming.check_states(inputs, self.initial_state_specs(
+        inputs['image'].shape))
+    image = inputs['image']
+    before = inputs[_COUNT][0]
+    after = before + tf.shape(image)[1]
+    states = {_COUNT: tf.reshape(after, [1])}
+    logits = {}
+    for offset, (member, stream) in enumerate(self._members.items()):
+      names = stream.initial_state_specs(image.shape)
+      own = {name: inputs[_member_state(member, name)] for name in names}
+      last = inputs[_last_logits(member)]
+      # Whether its next frame is the first or the second of these.
+      begin = (before + offset) % 2
+      # A slice of unknown length would make TFLite states of unknown shape.
+      frames = image if image.shape[1] == 1 else image[:, begin::2]
+
+      def step(stream=stream, own=own, frames=frames):
+        return stream({**own, 'image': frames})
+
+      def wait(last=last, own=own):
+        return last, own
+
+      logits[member], own = tf.cond(
+          begin < tf.shape(image)[1], step, wait)
+      states[_last_logits(member)] = logits[member]
+      for name, state in own.items():
+        states[_member_state(member, name)] = state
+    first, second = logits['first'], logits['second']
+    return tf.where(after > 1, (first + second) / 2, first), states
+
+
+def stream_of(
+    model: grw_model.GrwClassifier | TemporalEnsemble, num_frames: int,
+    classify_every: int = 1,
+) -> streaming.StreamingClassifier | StreamingEnsemble:
+  """The streaming model of a trained one.
+
+  Args:
+    model: a classifier or an ensemble.
+    num_frames: N, the frames that its heads see.
+    classify_every: see the class of the streaming model.
+
+  Raises:
+    ValueError: the model cannot stream, or a number is out of range.
+  """
+  if isinstance(model, TemporalEnsemble):
+    return StreamingEnsemble(model, num_frames, classify_every)
+  return streaming.StreamingClassifier(model, num_frames, classify_every)

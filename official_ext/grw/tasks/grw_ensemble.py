@@ -1,0 +1,63 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Evaluation of a temporal ensemble of classifiers trained before."""
+
+from absl import logging
+from official.core import task_factory
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw.checkpoints import initialization
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.tasks import grw_video_classification
+
+
+@task_factory.register_task_cls(ensemble_cfg.GrwEnsembleTask)
+class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
+  """The task of its members, without training."""
+
+  @property
+  def has_initial_weights(self) -> bool:
+    """Whether both members have checkpoints."""
+    return all(
+        member.checkpoint for member in self.task_config.model.members)
+
+  @property
+  def measures_smoothing(self) -> bool:
+    """False: each member has a smoothing loss of its own."""
+    return False
+
+  def initialize(self, model: tf_keras.Model):
+    """Loads the members' checkpoints, and says what they were."""
+    logging.info('%s', initialization.initialize_members(
+        model.members, self.task_config.model))
+
+  def build_inputs(
+      self,
+      params: grw_cfg.DataConfig,
+      input_context: tf.distribute.InputContext | None = None,
+  ) -> tf.data.Dataset:
+    """Batches for evaluation.
+
+    Raises:
+      ValueError: they are for training.
+    """
+    if params.is_training:
+      raise ValueError(
+          'An ensemble does not train: train its members apart, each on clips '
+          f'of {params.feature_shape[0] // 2} frames at half the frame rate, '
+          'and evaluate with --mode=eval.')
+    return super().build_inputs(params, input_context)

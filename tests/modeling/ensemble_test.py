@@ -1,0 +1,197 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""An ensemble is the mean of its members on their frames, cut as one likes."""
+
+import functools
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from official_ext.grw.modeling import ensemble
+from tests import tiny
+
+N, SIZE = 8, tiny.SIZE
+HEADS: dict[str, dict] = {
+    'bidirectional': {},
+    'causal': {'head': {'causal': True}},
+}
+HEAD = 'bidirectional'
+CLIPS = tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)
+
+
+def clips(batch, frames, seed=0):
+  return np.random.default_rng(seed).random(
+      (batch, frames, SIZE, SIZE, 3), np.float32)
+
+
+@functools.cache
+def model(head):
+  return tiny.ensemble(**HEADS[head])
+
+
+@functools.cache
+def of_clips(head, member):
+  """A member, for clips that may be shorter than a window."""
+  classifier = model(head).members[member]
+  return tf.function(
+      lambda image: classifier({'image': image}, training=False),
+      input_signature=[CLIPS])
+
+
+@functools.cache
+def stream(head):
+  streaming = ensemble.stream_of(model(head), N)
+  specs = {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in
+           streaming.initial_state_specs((None, None, SIZE, SIZE, 3)).items()}
+  return streaming, tf.function(
+      streaming, input_signature=[{'image': CLIPS, **specs}])
+
+
+def expected(head, video):
+  """Logits after the last frame of a video of up to N frames."""
+  first = of_clips(head, 0)(video[:, ::2])
+  if video.shape[1] == 1:
+    return first
+  return (first + of_clips(head, 1)(video[:, 1::2])) / 2
+
+
+def test_logits_are_the_mean_of_members_on_their_frames():
+  video = clips(2, N)
+  first, second = model(HEAD).members
+  want = (first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]})
+          ) / 2
+  np.testing.assert_allclose(model(HEAD)({'image': video}), want, atol=1e-6)
+  # Neither member is the ensemble, nor are they alike.
+  assert np.max(np.abs(want - first({'image': video[:, 0::2]}))) > 1e-2
+
+
+@pytest.mark.parametrize('num_frames', [1, 4, 6, 7])
+def test_repeated_frames_do_not_count(num_frames):
+  video = clips(2, N)
+  logits = model(HEAD)({'image': video, 'num_frames': tf.fill([2], num_frames)})
+  np.testing.assert_allclose(
+      logits, expected(HEAD, video[:, :num_frames]), atol=1e-5)
+
+
+def test_odd_clips_are_refused():
+  with pytest.raises(ValueError, match='7 frames: expected an even number'):
+    tiny.ensemble(num_frames=7)
+  with pytest.raises(ValueError, match='5 frames: expected an even number'):
+    model(HEAD)({'image': clips(1, 5)})
+  with pytest.raises(ValueError, match='7 frames: expected an even number'):
+    ensemble.stream_of(model(HEAD), 7)
+  any_length = tf.function(lambda image: model(HEAD)({'image': image}),
+                           input_signature=[CLIPS])
+  with pytest.raises(tf.errors.InvalidArgumentError, match='an even number'):
+    any_length(clips(1, 5))
+
+
+@pytest.mark.parametrize('head', HEADS)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_any_split_gives_the_logits_of_the_clip(head, data):
+  streaming, step = stream(head)
+  batch = data.draw(st.integers(1, 2))
+  lengths = data.draw(st.lists(
+      st.integers(1, 5), min_size=1, max_size=5).filter(
+          lambda lengths: sum(lengths) <= N))
+  video = clips(batch, sum(lengths), data.draw(st.integers(0, 99)))
+  states = streaming.init_states(video.shape)
+  seen = 0
+  for length in lengths:
+    logits, states = step({**states, 'image': video[:, seen:seen + length]})
+    seen += length
+    want = expected(head, video[:, :seen])
+    np.testing.assert_allclose(logits, want, atol=1e-5)
+
+
+def test_after_n_frames_heads_see_the_last_ones():
+  """Two streams of N/2 frames, each fed its frames, are the reference."""
+  streaming, step = stream(HEAD)
+  video = clips(1, N + 3)
+  states = streaming.init_states(video.shape)
+  for number in range(video.shape[1]):
+    logits, states = step({**states, 'image': video[:, number:number + 1]})
+  parts = []
+  for member, offset in zip(model(HEAD).members, (0, 1)):
+    single = ensemble.stream_of(member, N // 2)
+    frames = video[:, offset::2]
+    parts.append(single(
+        {**single.init_states(frames.shape), 'image': frames})[0])
+  np.testing.assert_allclose(logits, (parts[0] + parts[1]) / 2, atol=1e-5)
+
+
+def test_each_frame_is_seen_by_one_member():
+  streaming, step = stream(HEAD)
+  states = streaming.init_states((1, 1, SIZE, SIZE, 3))
+  for number in range(4):
+    _, after = step({**states, 'image': clips(1, 1, seed=number)})
+    moved = {name.split('_')[1] for name in states
+             if np.any(np.asarray(after[name]) != np.asarray(states[name]))}
+    assert moved == {'ensemble', ('first', 'second')[number % 2]}
+    states = after
+
+
+def test_heads_run_once_in_so_many_frames_of_the_video():
+  streaming = ensemble.stream_of(model(HEAD), N, classify_every=4)
+  video = clips(1, N)
+  states = streaming.init_states(video.shape)
+  found = []
+  for number in range(N):
+    logits, states = streaming(
+        {**states, 'image': video[:, number:number + 1]})
+    found.append(logits.numpy())
+  for seen in (4, 8):
+    np.testing.assert_allclose(
+        found[seen - 1], expected(HEAD, video[:, :seen]), atol=1e-5)
+  np.testing.assert_array_equal(found[3], found[5])
+
+
+@pytest.mark.parametrize('every', [0, 3, 10])
+def test_heads_cannot_run_at_odd_intervals(every):
+  with pytest.raises(ValueError, match=f'classify_every={every}: expected 1'):
+    ensemble.stream_of(model(HEAD), N, every)
+
+
+def test_states_of_another_model_are_refused():
+  streaming, _ = stream(HEAD)
+  states = streaming.init_states((1, 1, SIZE, SIZE, 3))
+  with pytest.raises(ValueError, match='state_second_last_logits'):
+    states.pop('state_second_last_logits')
+    streaming({**states, 'image': clips(1, 1)})
+
+
+def test_base_members_classify_clips_and_do_not_stream():
+  mixed = tiny.ensemble(streams=(True, False))
+  video = clips(1, N)
+  first, second = mixed.members
+  np.testing.assert_allclose(
+      mixed({'image': video}),
+      (first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]}))
+      / 2, atol=1e-6)
+  with pytest.raises(ValueError, match='not causal'):
+    ensemble.stream_of(mixed, N)
+
+
+def test_the_configuration_rebuilds_the_model():
+  again = ensemble.TemporalEnsemble.from_config(model(HEAD).get_config())
+  again.set_weights(model(HEAD).get_weights())
+  video = clips(1, N)
+  np.testing.assert_allclose(
+      again({'image': video}), model(HEAD)({'image': video}), atol=1e-6)
