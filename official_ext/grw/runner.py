@@ -435,6 +435,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """
     if mode not in MODES:
       raise ValueError(f'mode={mode!r}: expected one of {MODES}.')
+    if 'train' in mode:
+      task.check_training()
     if mode == 'eval' and not task.has_initial_weights:
       if newest_readable_checkpoint(model_dir) is None:
         raise CheckpointError(

@@ -50,7 +50,7 @@ def params_fixture(model, tmp_path_factory):
 
 def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   folder = tmp_path / 'exported'
-  assert export.export_tflite(params, '', str(folder), classify_every=1) < 1e-4
+  assert export.export_tflite(params, '', str(folder)) < 1e-4
   assert sorted(path.name for path in folder.iterdir()) == [
       'labels.txt', 'model.tflite', 'model_card.json']
   card, _ = model_card.read(str(folder))
@@ -118,10 +118,9 @@ def test_base_members_do_not_stream(params, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('causal, every', [
-    ((False, False), 6), ((True, False), 1)])
-def test_heads_run_once_a_window_of_their_frames(params, causal, every):
-  config = params.task.model.replace(**{
-      name: {'model': {'head': {'causal': value}}}
-      for name, value in zip(('first', 'second'), causal)})
-  assert tflite.default_classify_every(config) == every
+def test_heads_run_at_every_frame_they_see(params, model, tmp_path):
+  assert tflite.default_classify_every(params.task.model) == 1
+  with pytest.raises(ValueError, match='classify_every=2: expected 1'):
+    tflite.export_stream(model, str(tmp_path), params.task.validation_data,
+                         export.example_clip(params), classify_every=2)
+  assert not list(tmp_path.iterdir())

@@ -32,7 +32,7 @@ def read(checkpoint: str) -> dict[str, Any]:
   folder = (checkpoint if tf.io.gfile.isdir(checkpoint)
             else os.path.dirname(checkpoint))
   # Of best_ckpt/, it is in the folder above.
-  for place in (folder, os.path.dirname(os.path.normpath(folder))):
+  for place in (folder, os.path.dirname(folder.rstrip('/'))):
     path = os.path.join(place, _FILE)
     if tf.io.gfile.exists(path):
       return hyperparams.read_yaml_to_params_dict(path).as_dict()

