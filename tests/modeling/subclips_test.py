@@ -243,24 +243,24 @@ def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
       model({'image': clips()}), same({'image': clips()}))
 
 
-def small_backbone(name, rate, has_states):
+def small_backbone(units, rate, has_states):
   """A dense layer and dropout of each pixel."""
   image = tf_keras.Input([None, None, None, 3], name='image')
   states = ({'state': tf_keras.Input([1], name='state')} if has_states else {})
-  x = tf_keras.layers.Dense(4, name=name)(image)
+  x = tf_keras.layers.Dense(units)(image)
   x = tf_keras.layers.Dropout(rate, name='dropout')(x)
   return tf_keras.Model(
       {'image': image, **states}, ({'head': x}, states), name='small')
 
 
-@pytest.mark.parametrize('name, rate, message', [
-    ('dense', 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
-    ('other', 0.0, 'small has other layers with states than without'),
+@pytest.mark.parametrize('units, rate, message', [
+    (4, 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
+    (5, 0.0, 'small has other layers with states than without'),
 ])
-def test_refuses_backbones_that_it_would_train_wrongly(name, rate, message):
+def test_refuses_backbones_that_it_would_train_wrongly(units, rate, message):
   with pytest.raises(ValueError, match=message):
     subclips.SubclipBackbone(
-        small_backbone('dense', rate, False), small_backbone(name, rate, True),
+        small_backbone(4, rate, False), small_backbone(units, rate, True),
         ['head'], WINDOWS)
 
 
