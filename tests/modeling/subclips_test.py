@@ -224,6 +224,22 @@ def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
   assert gradients[0] == 0.0 < gradients[1], 'another choice in the second run'
 
 
+def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
+  # Subclips of whole windows of base frames share none.
+  config = grw_cfg.GrwModel()
+  config.override({
+      'backbone': {'type': 'mobilenet_v3', 'mobilenet_v3': {
+          'window': 3, 'width_multiplier': 0.25}},
+      'norm_activation': {'use_sync_bn': False}, 'dropout_rate': 0.0,
+      'smoothing': {'window': 3}, 'head': {'embedding_dim': 8}})
+  model = with_frozen_batch_norm(grw_model.GrwClassifier(
+      config, tiny.CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+      L2))
+  expected = step(model)
+  model.train_in_subclips(WINDOWS)
+  assert_same(step(model), expected)
+
+
 def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
   model, _ = whole
   same = with_frozen_batch_norm(
