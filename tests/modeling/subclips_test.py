@@ -224,6 +224,22 @@ def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
   assert gradients[0] == 0.0 < gradients[1], 'another choice in the second run'
 
 
+def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
+  # Subclips of whole windows of base frames share none.
+  config = grw_cfg.GrwModel()
+  config.override({
+      'backbone': {'type': 'mobilenet_v3', 'mobilenet_v3': {
+          'window': 3, 'width_multiplier': 0.25}},
+      'norm_activation': {'use_sync_bn': False}, 'dropout_rate': 0.0,
+      'smoothing': {'window': 3}, 'head': {'embedding_dim': 8}})
+  model = with_frozen_batch_norm(grw_model.GrwClassifier(
+      config, tiny.CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+      L2))
+  expected = step(model)
+  model.train_in_subclips(WINDOWS)
+  assert_same(step(model), expected)
+
+
 def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
   model, _ = whole
   same = with_frozen_batch_norm(
@@ -243,24 +259,24 @@ def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
       model({'image': clips()}), same({'image': clips()}))
 
 
-def small_backbone(name, rate, has_states):
+def small_backbone(units, rate, has_states):
   """A dense layer and dropout of each pixel."""
   image = tf_keras.Input([None, None, None, 3], name='image')
   states = ({'state': tf_keras.Input([1], name='state')} if has_states else {})
-  x = tf_keras.layers.Dense(4, name=name)(image)
+  x = tf_keras.layers.Dense(units)(image)
   x = tf_keras.layers.Dropout(rate, name='dropout')(x)
   return tf_keras.Model(
       {'image': image, **states}, ({'head': x}, states), name='small')
 
 
-@pytest.mark.parametrize('name, rate, message', [
-    ('dense', 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
-    ('other', 0.0, 'small has other layers with states than without'),
+@pytest.mark.parametrize('units, rate, message', [
+    (4, 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
+    (5, 0.0, 'small has other layers with states than without'),
 ])
-def test_refuses_backbones_that_it_would_train_wrongly(name, rate, message):
+def test_refuses_backbones_that_it_would_train_wrongly(units, rate, message):
   with pytest.raises(ValueError, match=message):
     subclips.SubclipBackbone(
-        small_backbone('dense', rate, False), small_backbone(name, rate, True),
+        small_backbone(4, rate, False), small_backbone(units, rate, True),
         ['head'], WINDOWS)
 
 

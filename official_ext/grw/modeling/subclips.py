@@ -92,17 +92,20 @@ class SubclipBackbone:
       ValueError: the layers of the two differ, or some cannot be run twice
         alike or in a loop.
     """
-    shared = {layer.name: layer for layer in backbone.layers if layer.weights}
+    own, other = (
+        [layer for layer in model.layers if layer.weights]
+        for model in (backbone, with_states))
+    if list(map(_kind, own)) != list(map(_kind, other)):
+      raise ValueError(
+          f'Backbone {backbone.name} has other layers with states than without '
+          'and cannot be trained in subclips: set task.num_subclips=1.')
+    # By place, as layers may have been numbered on.
+    shared = {theirs.name: layer for theirs, layer in zip(other, own)}
     # Its layers on a second graph of calls: weights, batch norm and whether
     # they are frozen stay in one place.
     self._stream = tf_keras.models.clone_model(
         with_states,
         clone_function=lambda layer: shared.get(layer.name, layer))
-    own = {variable.ref() for variable in backbone.variables}
-    if own != {variable.ref() for variable in self._stream.variables}:
-      raise ValueError(
-          f'Backbone {backbone.name} has other layers with states than without '
-          'and cannot be trained in subclips: set task.num_subclips=1.')
     self._backbone = backbone
     self._state_interface = with_states
     self._endpoints = tuple(endpoints)
@@ -255,6 +258,12 @@ class SubclipBackbone:
       yield
     finally:
       self._seeds.seed = None
+
+
+def _kind(layer: tf_keras.layers.Layer) -> tuple:
+  """What layers have in common that may stand for each other."""
+  # Frozen weights come last.
+  return type(layer), sorted(tuple(weight.shape) for weight in layer.weights)
 
 
 def _with_shapes(states: Mapping[str, tf.Tensor],
