@@ -14,7 +14,7 @@
 
 """What published papers say of the models that can be built here.
 
-Their figures as they are printed, with what they were rounded to.
+Figures are as printed, and as far rounded.
 """
 
 from collections.abc import Mapping
@@ -94,6 +94,7 @@ ROWS = (
     _movinet('a4', MOVINET, 83.5, 105, causal=False),
     _movinet('a5', MOVINET, 84.3, 281, causal=False),
     Published('MoViNet-A6', 600, MOVINET, 84.8, 386),
+    # The Model Garden gives its (2+1)D streams the GFLOPs of base models.
     _movinet('a0', MOVINET_STREAM, 72.05, 2.7, causal=True),
     _movinet('a1', MOVINET_STREAM, 76.45, 6.0, causal=True),
     _movinet('a2', MOVINET_STREAM, 78.40, 10, causal=True),
