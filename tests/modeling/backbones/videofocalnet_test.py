@@ -14,6 +14,7 @@
 
 """Video-FocalNet is the published network, and takes GRW as any backbone."""
 
+import functools
 import importlib.util
 import json
 import pathlib
@@ -76,8 +77,10 @@ def recipe():
   return module
 
 
-def published_weights(golden):
+@functools.cache
+def published_weights():
   """The stand-ins for a published checkpoint's, by name."""
+  golden = np.load(PARITY / 'videofocalnet_t_golden.npz')
   weights = recipe().state_dict(PARITY / 'videofocalnet_t_names.json')
   for suffix, factor in json.loads(str(golden['scale_rules'])).items():
     for name in weights:
@@ -104,7 +107,7 @@ def load_published(model, weights):
 def answers(model, weights, video):
   """Endpoints by frame, and what the published head makes of the last."""
   found = {name: np.mean(value, (2, 3))
-           for name, value in tf.function(model)(video, training=False).items()}
+           for name, value in model(video, training=False).items()}
   pooled = np.mean(found['stage4'], 1)
   logits = pooled @ weights['head.weight'].T.astype(pooled.dtype)
   return found, pooled, logits + weights['head.bias']
@@ -112,7 +115,7 @@ def answers(model, weights, video):
 
 def test_t_is_the_published_network():
   golden = np.load(PARITY / 'videofocalnet_t_golden.npz')
-  weights = published_weights(golden)
+  weights = published_weights()
   model = videofocalnet.VideoFocalNet(config.VideoFocalNet(), ANY)
   load_published(model, weights)
   assert model.count_params() + 769 * 400 == int(golden['num_parameters'])
@@ -129,7 +132,7 @@ def test_t_is_the_published_network():
 
 def test_in_float64_it_is_the_published_network_to_the_last_digits():
   golden = np.load(PARITY / 'videofocalnet_t_golden.npz')
-  weights = published_weights(golden)
+  weights = published_weights()
   policy = tf_keras.mixed_precision.global_policy()
   tf_keras.mixed_precision.set_global_policy('float64')
   try:
