@@ -16,7 +16,7 @@
 
   python3 tools/benchmark_subclips.py
 
-MoViNet-A0-Stream with GRW on 50 frames of 172 x 172, batch 8: the task's own
+MoViNet-A0-Stream with GRW on 50 frames of 172 x 172, batch 12: the task's own
 train step on whole clips and on 5 subclips, each in a process of its own, whose
 peak resident memory is compared.  Beside it stands what the process held before
 its first step: TensorFlow, the model and the batch.  Linux only.

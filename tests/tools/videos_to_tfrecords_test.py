@@ -44,13 +44,16 @@ def many(tmp_path_factory):
 
 def start(videos, output, *flags):
   # In a session of its own, as Ctrl-C reaches the workers too; elsewhere, to
-  # show that nothing need be installed.
+  # show that nothing need be installed.  A shell in the background lets what it
+  # starts ignore Ctrl-C.
   return subprocess.Popen(
     [sys.executable, str(TOOL), f'--input_dir={videos}',
      f'--output_dir={output}', '--fps=25', '--short_side=240',
      '--num_shards=20', *flags],
     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     start_new_session=True, cwd=videos.parent,
+    preexec_fn=lambda: signal.signal(
+      signal.SIGINT, signal.default_int_handler),
     env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'})
 
 
