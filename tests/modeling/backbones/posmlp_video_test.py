@@ -20,8 +20,6 @@ from typing import Any
 
 from ai_edge_litert import interpreter as litert
 import numpy as np
-from official.core import exp_factory
-from official.core import task_factory
 from official.vision.configs import video_classification
 from official.vision.modeling import factory_3d
 import pytest
@@ -31,10 +29,8 @@ import tf_keras
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import backbones
 from official_ext.grw.configs import posmlp_video as config
-from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling.backbones import posmlp_video
-from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
@@ -330,112 +326,7 @@ def test_it_does_not_stream():
     backbones.with_states(backbones.Backbone3D(type='posmlp_video'))
 
 
-def experiment(**smoothing):
-  """The published recipe, on rendered airplanes and a tiny network."""
-  params = exp_factory.get_exp_config('posmlp_video_grw_kinetics400')
-  data = {'num_classes': CLASSES, 'feature_shape': (FRAMES, SIZE, SIZE, 3),
-          'min_image_size': SIZE}
-  params.override({'task': {
-      'model': {'backbone': {'posmlp_video': TINY},
-                'smoothing': {'window': 3, **smoothing},
-                'head': {'num_layers': 1, 'num_heads': 2}},
-      'train_data': data, 'validation_data': data},
-      # The published warm-up begins with steps too small to see.
-      'trainer': {'optimizer_config': {'warmup': {'linear': {
-          'warmup_learning_rate': 1e-3}}}}})
-  params.validate()
-  return params
-
-
-@pytest.fixture(name='classifier', scope='module')
-def classifier_fixture():
-  model = grw_model.build_grw_model(ANY, experiment().task.model, CLASSES)
-  model.backbone.set_weights(build().get_weights())
-  return model
-
-
-def airplane_clips():
-  """Four clips and their one-hot labels."""
-  settings = airplanes.AirplanesConfig(num_frames=FRAMES, image_size=SIZE)
-  examples = [airplanes.render_example(settings, 'train', i) for i in range(4)]
-  images = np.stack([example['video'] for example in examples])
-  return ({'image': tf.constant(images / np.float32(255))},
-          tf.one_hot([airplanes.LABELS.index(example['label'])
-                      for example in examples], CLASSES))
-
-
-@pytest.mark.parametrize('smoothing', [
-    {'placement': 'final'},
-    {'placement': 'intermediate', 'endpoint': 'stage3'}])
-def test_trains_saves_loads_evaluates_and_exports(smoothing, tmp_path):
-  params = experiment(**smoothing)
-  task = task_factory.get_task(params.task)
-  model = task.build_model()
-  before = [variable.numpy() for variable in model.trainable_variables]
-  optimizer = task.create_optimizer(params.trainer.optimizer_config)
-  batch = airplane_clips()
-  for _ in range(2):
-    logs = task.train_step(batch, model, optimizer, task.build_metrics())
-    assert np.isfinite(logs['loss'])
-  assert not [variable.name for variable, value in zip(
-      model.trainable_variables, before) if np.array_equal(variable, value)]
-
-  path = tf.train.Checkpoint(
-      model=model, optimizer=optimizer, **model.checkpoint_items).save(
-          str(tmp_path / 'ckpt'))
-  loaded = saved_model.build_trained_model(params, path)
-  images, labels = batch
-  expected = model(images)
-  np.testing.assert_allclose(loaded(images), expected, rtol=1e-5, atol=1e-6)
-
-  metrics = task.build_metrics(training=False)
-  task.validation_step(batch, loaded, metrics)
-  measured = {metric.name: float(metric.result()) for metric in metrics}
-  right = np.argmax(expected, -1) == np.argmax(labels, -1)
-  assert measured['top_1_accuracy'] == right.mean()
-  assert measured['order_loss'] > 0
-
-  written = saved_model.export_clip_model(
-      loaded, str(tmp_path / 'exported'), params.task.validation_data,
-      tf.image.convert_image_dtype(images['image'][:1], tf.uint8).numpy())
-  assert written.difference <= 1e-5
-
-
-def test_in_tflite_it_has_builtin_operations_alone(classifier, tmp_path):
-  image = clips(batch=1)
-
-  @tf.function(input_signature=[
-      tf.TensorSpec(image.shape, tf.float32, 'image')])
-  def serve(image):
-    return {'logits': classifier({'image': image}, training=False)}
-
-  path = str(tmp_path / 'model.tflite')
-  tflite.convert(
-      {'serving_default': serve}, classifier.variables, path, 'float32')
-  interpreter = litert.Interpreter(path)
-  names = operations(interpreter)
-  assert 'GELU' in names and 'BATCH_MATMUL' in names
-  assert not [name for name in names if 'Flex' in name or 'CUSTOM' in name]
-  found = interpreter.get_signature_runner()(image=image)['logits']
-  assert relative(found, classifier({'image': image})) < 1e-4
-
-
-def test_saves_as_keras_and_loads(classifier, tmp_path):
-  path = str(tmp_path / 'model.keras')
-  classifier.save(path)
-  loaded = tf_keras.models.load_model(path)
-  np.testing.assert_array_equal(
-      loaded({'image': clips()}), classifier({'image': clips()}))
-
-
-@pytest.mark.parametrize('fields, message', [
-    ({'backbone': {'posmlp_video': {'channels': (8, 8, 18, 16),
-                                    'groups': (2, 4, 4, 4)}}},
-     r'posmlp_video.channels=\(8, 8, 18, 16\): expected multiples of groups'),
-    ({'smoothing': {'placement': 'intermediate', 'endpoint': 'stage5'}},
-     "'stage5' is not an endpoint .*'patch_embed1', 'stage1'")])
-def test_models_that_cannot_be_are_refused(fields, message):
-  model = experiment().task.model
-  model.override(fields)
-  with pytest.raises(ValueError, match=message):
-    grw_model.build_grw_model(ANY, model, CLASSES)
+def test_channels_that_groups_do_not_divide_are_refused():
+  with pytest.raises(ValueError, match=(
+      r'channels=\(8, 8, 18, 16\): expected multiples of groups')):
+    build(channels=(8, 8, 18, 16), groups=(2, 4, 4, 4))

@@ -19,10 +19,7 @@ import importlib.util
 import json
 import pathlib
 
-from ai_edge_litert import interpreter as litert
 import numpy as np
-from official.core import exp_factory
-from official.core import task_factory
 from official.vision.configs import video_classification
 from official.vision.modeling import factory_3d
 import pytest
@@ -32,10 +29,8 @@ import tf_keras
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import backbones
 from official_ext.grw.configs import videofocalnet as config
-from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling.backbones import videofocalnet
-from official_ext.grw.serving import saved_model
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
 ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
@@ -272,100 +267,3 @@ def tiny_backbone(**fields):
   return backbones.Backbone3D(
       type='videofocalnet',
       videofocalnet=config.VideoFocalNet(**{**TINY, **fields}))
-
-
-def experiment(**smoothing):
-  """The published recipe, on rendered airplanes and a tiny network."""
-  params = exp_factory.get_exp_config('videofocalnet_grw_kinetics400')
-  data = {'num_classes': CLASSES, 'feature_shape': (FRAMES, SIZE, SIZE, 3),
-          'min_image_size': SIZE}
-  params.override({'task': {
-      'model': {'backbone': {'videofocalnet': TINY},
-                'smoothing': {'window': 3, **smoothing},
-                'head': {'num_layers': 1, 'num_heads': 2}},
-      'train_data': data, 'validation_data': data},
-      # A few steps are all in the warm-up.
-      'trainer': {'optimizer_config': {'warmup': {'linear': {
-          'warmup_learning_rate': 0.1}}}}})
-  params.validate()
-  return params
-
-
-def airplane_clips():
-  """Four clips and their one-hot labels."""
-  settings = airplanes.AirplanesConfig(num_frames=FRAMES, image_size=SIZE)
-  examples = [airplanes.render_example(settings, 'train', i) for i in range(4)]
-  images = np.stack([example['video'] for example in examples])
-  return ({'image': tf.constant(images / np.float32(255))},
-          tf.one_hot([airplanes.LABELS.index(example['label'])
-                  for example in examples], CLASSES))
-
-
-@pytest.mark.parametrize('smoothing', [
-    {'placement': 'final'},
-    {'placement': 'intermediate', 'endpoint': 'stage3'}])
-def test_trains_saves_loads_evaluates_and_exports(smoothing, tmp_path):
-  params = experiment(**smoothing)
-  task = task_factory.get_task(params.task)
-  model = task.build_model()
-  before = [variable.numpy() for variable in model.trainable_variables]
-  optimizer = task.create_optimizer(params.trainer.optimizer_config)
-  batch = airplane_clips()
-  for _ in range(2):
-    logs = task.train_step(batch, model, optimizer, task.build_metrics())
-    assert np.isfinite(logs['loss'])
-  moved = [not np.array_equal(variable, value) for variable, value in zip(
-      model.trainable_variables, before)]
-  assert all(moved)
-
-  path = tf.train.Checkpoint(
-      model=model, optimizer=optimizer, **model.checkpoint_items).save(
-          str(tmp_path / 'ckpt'))
-  loaded = saved_model.build_trained_model(params, path)
-  images, labels = batch
-  expected = model(images)
-  np.testing.assert_allclose(loaded(images), expected, rtol=1e-5, atol=1e-6)
-
-  metrics = task.build_metrics(training=False)
-  task.validation_step(batch, loaded, metrics)
-  measured = {metric.name: float(metric.result()) for metric in metrics}
-  right = np.argmax(expected, -1) == np.argmax(labels, -1)
-  assert measured['top_1_accuracy'] == right.mean()
-  assert measured['order_loss'] > 0
-
-  if smoothing['placement'] == 'intermediate':
-    return  # It is in the TFLite file below.
-  written = saved_model.export_clip_model(
-      loaded, str(tmp_path / 'exported'), params.task.validation_data,
-      tf.image.convert_image_dtype(images['image'][:1], tf.uint8).numpy())
-  assert written.difference <= 1e-5
-
-
-def test_an_endpoint_that_is_not_there_is_refused_with_those_that_are():
-  with pytest.raises(ValueError, match=(
-      "'stage5' is not an endpoint.*'patch_embed', 'stage1'.*'stage4'")):
-    grw_model.build_grw_model(
-        ANY, experiment(placement='intermediate', endpoint='stage5').task.model,
-        CLASSES)
-
-
-def test_in_tflite_it_has_builtin_ops_alone():
-  params = experiment(placement='intermediate', endpoint='stage3')
-  model = grw_model.build_grw_model(ANY, params.task.model, CLASSES)
-  image = clips(batch=1)
-
-  @tf.function(input_signature=[tf.TensorSpec(image.shape, tf.float32)])
-  def classify(image):
-    return model({'image': image}, training=False)
-
-  # The whole Keras model would take many times longer.
-  weights = tf.Module()
-  weights.all = model.variables
-  content = tf.lite.TFLiteConverter.from_concrete_functions(
-      [classify.get_concrete_function()], weights).convert()
-  interpreter = litert.Interpreter(model_content=content)
-  interpreter.allocate_tensors()
-  interpreter.set_tensor(interpreter.get_input_details()[0]['index'], image)
-  interpreter.invoke()
-  found = interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
-  assert relative(found, model({'image': image})) < 1e-4
