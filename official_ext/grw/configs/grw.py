@@ -619,8 +619,8 @@ def mobilenet_v3_grw_kinetics600() -> GrwExperimentConfig:
   config = movinet_grw_kinetics600()
   model = config.task.model
   model.backbone = backbones.Backbone3D(type='mobilenet_v3')
-  # Not from the paper, which does not say: A0's width, with which all weights
-  # are the 30 MiB of its Table 2; with the backbone's own 1024 they are 108.
+  # Not from the paper: A0's width, with which all weights are 30 MiB; with the
+  # backbone's own 1024 they are 108.
   model.head.embedding_dim = 480
   for data in (config.task.train_data, config.task.validation_data):
     data.feature_shape = (50, 224, 224, 3)
