@@ -27,9 +27,14 @@ clip at once, [1, N, height, width, 3], and there are no states.  What was
 written is run against the model, and the largest difference printed.
 """
 
+import os
 import pathlib
 import sys
 
+# Else TensorFlow imports Keras 3 too, which nothing here uses.
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+
+# ruff: noqa: E402
 from absl import app
 from absl import flags
 from official.common import flags as tfm_flags
@@ -37,10 +42,10 @@ from official.core import train_utils
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
-from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.serving import export  # noqa: E402
-from official_ext.grw.serving import saved_model  # noqa: E402
-from official_ext.grw.serving import tflite  # noqa: E402
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.serving import export
+from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tflite
 
 _CHECKPOINT = flags.DEFINE_string(
     'checkpoint', None, 'Whatever task.init_checkpoint takes.')
