@@ -42,6 +42,7 @@ from official_ext.grw.modeling.backbones import posmlp_video  # noqa: F401
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
 from tests.modeling.backbones import videofocalnet_test
+from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
 CLASSES = 400
@@ -388,7 +389,7 @@ def test_a_published_checkpoint_answers_as_the_published_model(tmp_path):
       tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES)
   report = assign.assign(model, weights, 'all')
   assert len(report.matched) == len(state) == len(model.variables)
-  clip = videofocalnet_test.recipe().video(8, 224)[:1]
+  clip = state_dict_recipe.video(8, 224)[:1]
   logits = model({'image': clip}, training=False)
   error = np.abs(logits - golden['logits'][:1]).max() / np.abs(
       golden['logits']).max()

@@ -20,7 +20,6 @@ import tool, its config.yaml, the task; MoViNet-A3-Base only as far as the
 model, since it takes long to build.
 """
 
-import importlib.util
 import pathlib
 
 import numpy as np
@@ -39,33 +38,26 @@ from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import saved_model
 from tests.checkpoints import torch_writer
+from tests.testdata.parity import state_dict_recipe
 from tools import import_checkpoint
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
 TOLERANCE = 1e-5
 
 
-def _recipe():
-  spec = importlib.util.spec_from_file_location(
-      'state_dict_recipe', PARITY / 'state_dict_recipe.py')
-  assert spec and spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
 def write_checkpoint(name: str, path):
   """A GRW checkpoint `<name>_grw.pt` with the recipe's weights."""
   golden = np.load(PARITY / f'{name}_golden.npz')
   torch_writer.save_grw(
-      path, _recipe().state_dict(PARITY / f'{name}_names.json'),
+      path, state_dict_recipe.state_dict(PARITY / f'{name}_names.json'),
       int(golden['window']))
 
 
 def answers(model: tf_keras.Model, name: str):
   """(embeddings, logits, GRW loss without λ) for the golden video."""
   golden = np.load(PARITY / f'{name}_golden.npz')
-  video = _recipe().video(int(golden['num_frames']), int(golden['image_size']))
+  video = state_dict_recipe.video(
+      int(golden['num_frames']), int(golden['image_size']))
   both = tf_keras.Model(
       model.input, (model.get_layer('grw_embedding').output, model.output))
 
@@ -149,7 +141,7 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
   folder, _ = imported_a0
   params = a0_experiment(folder)
   golden = np.load(PARITY / 'a0s_golden.npz')
-  video = tf.constant(_recipe().video(
+  video = tf.constant(state_dict_recipe.video(
       int(golden['num_frames']), int(golden['image_size'])))
 
   task = task_factory.get_task(params.task)

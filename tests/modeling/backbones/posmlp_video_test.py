@@ -14,7 +14,6 @@
 
 """PosMLP-Video is the published network, and takes GRW as any backbone."""
 
-import importlib.util
 import pathlib
 from typing import Any
 
@@ -32,6 +31,7 @@ from official_ext.grw.configs import posmlp_video as config
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling.backbones import posmlp_video
 from official_ext.grw.serving import tflite
+from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
 ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
@@ -74,15 +74,6 @@ def traced_fixture(tiny_model):
       tf.TensorSpec(ANY.shape, tf.float32)])
 
 
-def recipe():
-  spec = importlib.util.spec_from_file_location(
-      'state_dict_recipe', PARITY / 'state_dict_recipe.py')
-  assert spec and spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
 def load_published(model, weights):
   """Assigns each weight to the variable of its name; none is left."""
   left = {name for name in weights
@@ -109,7 +100,7 @@ def load_published(model, weights):
     ('float64', {'logits_float64': 1e-9, 'embeddings_float64': 1e-9})])
 def test_s16_is_the_published_network(dtype, limits):
   golden = np.load(PARITY / 'posmlp_video_s_golden.npz')
-  weights = recipe().state_dict(PARITY / 'posmlp_video_s_names.json')
+  weights = state_dict_recipe.state_dict(PARITY / 'posmlp_video_s_names.json')
   policy = tf_keras.mixed_precision.global_policy()
   tf_keras.mixed_precision.set_global_policy(dtype)
   try:
@@ -121,8 +112,9 @@ def test_s16_is_the_published_network(dtype, limits):
       weights[f'head.{leaf}'].size for leaf in ('weight', 'bias')) == 13639939
 
   # The first of the golden's two videos.
-  found = {name: np.mean(value, (2, 3)) for name, value in model(
-      recipe().video(16, 224)[:1].astype(dtype), training=False).items()}
+  clip = state_dict_recipe.video(16, 224)[:1].astype(dtype)
+  found = {name: np.mean(value, (2, 3))
+           for name, value in model(clip, training=False).items()}
   # Where it would part from the published network.
   for name, endpoint in (('stem', 'patch_embed1'), ('stage1', 'stage1'),
                          ('stage2', 'stage2'), ('stage3', 'stage3')):

@@ -15,7 +15,6 @@
 """Video-FocalNet is the published network, and takes GRW as any backbone."""
 
 import functools
-import importlib.util
 import json
 import pathlib
 
@@ -31,6 +30,7 @@ from official_ext.grw.configs import backbones
 from official_ext.grw.configs import videofocalnet as config
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling.backbones import videofocalnet
+from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
 ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
@@ -63,20 +63,11 @@ def tiny_model_fixture():
   return build()
 
 
-def recipe():
-  spec = importlib.util.spec_from_file_location(
-      'state_dict_recipe', PARITY / 'state_dict_recipe.py')
-  assert spec and spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
 @functools.cache
 def published_weights():
   """The stand-ins for a published checkpoint's, by name."""
   golden = np.load(PARITY / 'videofocalnet_t_golden.npz')
-  weights = recipe().state_dict(PARITY / 'videofocalnet_t_names.json')
+  weights = state_dict_recipe.state_dict(PARITY / 'videofocalnet_t_names.json')
   for suffix, factor in json.loads(str(golden['scale_rules'])).items():
     for name in weights:
       if name.endswith(suffix):
@@ -114,7 +105,8 @@ def test_t_is_the_published_network():
   model = videofocalnet.VideoFocalNet(config.VideoFocalNet(), ANY)
   load_published(model, weights)
   assert model.count_params() + 769 * 400 == int(golden['num_parameters'])
-  found, pooled, logits = answers(model, weights, recipe().video(8, 224)[:1])
+  found, pooled, logits = answers(
+      model, weights, state_dict_recipe.video(8, 224)[:1])
   for name, value in (
       # Where it would part from the published network.
       ('stem_mean', found['patch_embed']), ('stage1_mean', found['stage1']),
@@ -135,7 +127,7 @@ def test_in_float64_it_is_the_published_network_to_the_last_digits():
   finally:
     tf_keras.mixed_precision.set_global_policy(policy)
   load_published(model, weights)
-  video = recipe().video(8, 224)[:1].astype(np.float64)
+  video = state_dict_recipe.video(8, 224)[:1].astype(np.float64)
   found, _, logits = answers(model, weights, video)
   for name, value in (('embeddings', found['stage4']), ('logits', logits)):
     error = relative(value, golden[name + '_float64'][:1])
