@@ -38,6 +38,7 @@ from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.analysis import model_table  # noqa: E402
 from official_ext.grw.analysis import multiply_adds  # noqa: E402
 from official_ext.grw.configs import grw  # noqa: E402
+from official_ext.grw.modeling import frozen_weights  # noqa: E402
 
 _FOLDER = pathlib.Path(__file__).absolute().parents[1] / 'configs'
 _CONFIGS = flags.DEFINE_list(
@@ -67,7 +68,9 @@ def steps(name: str):
   def classify(image):
     return model({'image': image}, training=False)
 
-  inference = tf.function(classify)
+  with frozen_weights.frozen_weights():  # As in an exported model.
+    inference = tf.function(classify).get_concrete_function(
+        tf.TensorSpec([1, *shape], tf.float32))
 
   @tf.function
   def train():

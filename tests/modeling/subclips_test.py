@@ -155,10 +155,14 @@ def assert_same(ours, theirs):
   np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
   for index, kind in ((1, 'gradient'), (2, 'value')):
     assert set(ours[index]) == set(theirs[index])
+    # What is nought in exact arithmetic, as the gradient of an offset before a
+    # batch norm, is what is left of a sum of the size of the other gradients.
+    noise = 1e-6 * max(
+        [1.0, *(np.abs(value).max() for value in theirs[index].values())])
     for name, value in theirs[index].items():
       np.testing.assert_allclose(
           ours[index][name], value, rtol=0,
-          atol=1e-5 * np.abs(value).max() + 1e-7,
+          atol=1e-5 * np.abs(value).max() + noise,
           err_msg=f'{kind} of {name}')
 
 

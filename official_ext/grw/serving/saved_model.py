@@ -29,6 +29,7 @@ from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
 
@@ -147,7 +148,10 @@ def export_clip_model(model: Model, folder: str,
   The SavedModel has the signature `serving_default` from `image` [batch,
   frames, height, width, 3] to `logits` [batch, classes], and can be called as
   `loaded({'image': clips}, training=False)`; with `training=True` it drops out
-  and updates its batch norms, so that it can be trained on.
+  and updates its batch norms, so that it can be trained on.  `serving_default`
+  has what weights alone determine as constants (PosMLP's position matrices),
+  and so stays at the exported weights: a model that was trained on is to be
+  exported again.
 
   Args:
     model: of clips of any batch, length and size.
@@ -169,14 +173,17 @@ def export_clip_model(model: Model, folder: str,
       return model(
           {'image': prepared(inputs['image'], data)}, training=training)
 
-    @tf.function(input_signature=[spec])
-    def serve(self, image):
-      return {'logits': self({'image': image}, training=False)}
+  # By itself, as what `__call__` computes of the weights is to follow them.
+  @tf.function(input_signature=[spec])
+  def serve(image):
+    return {'logits': model({'image': prepared(image, data)}, training=False)}
 
   module = ClipModule()
   for training in (False, True):
     module.__call__.get_concrete_function({'image': spec}, training=training)
-  save(module, model.variables, folder, {'serving_default': module.serve})
+  with frozen_weights.frozen_weights():
+    serve.get_concrete_function()  # Saving would trace `__call__` again here.
+  save(module, model.variables, folder, {'serving_default': serve})
 
   clips = prepared(tf.constant(example), data)
   written = tf.saved_model.load(folder).signatures['serving_default'](

@@ -112,6 +112,33 @@ def test_trains_saves_loads_evaluates_and_exports(family, smoothing, tmp_path):
   assert not [name for name in names if 'Flex' in name or 'CUSTOM' in name]
 
 
+def test_position_matrices_are_constants_of_an_exported_signature(tmp_path):
+  params = experiment('posmlp_video')
+  model = grw_model.build_grw_model(ANY, params.task.model, CLASSES)
+  videos = airplane_clips()[0]
+  images = tf.constant(videos / np.float32(255))
+  model({'image': images})
+  for variable in model.variables:
+    if 'relative_position' in variable.name:
+      variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+  saved_model.export_clip_model(
+      model, str(tmp_path), params.task.validation_data, videos[:1])
+  loaded = tf.saved_model.load(str(tmp_path))
+  serve = loaded.signatures['serving_default']
+  tables = [variable for variable in loaded.variables
+            if 'relative_position' in variable.name]
+  assert tables
+  assert not [variable.name for variable in serve.variables
+              if 'relative_position' in variable.name]
+  # Training on changes the function, and not the signature.
+  before = loaded({'image': images}), serve(image=images)['logits']
+  for table in tables:
+    table.assign(10 * table)
+  after = loaded({'image': images}), serve(image=images)['logits']
+  assert np.abs(after[0] - before[0]).max() > 1e-3
+  np.testing.assert_array_equal(after[1], before[1])
+
+
 @pytest.mark.parametrize('family', FAMILIES)
 def test_saves_as_keras_and_loads(family, tmp_path):
   model = grw_model.build_grw_model(
