@@ -14,6 +14,7 @@
 
 """Files that appear whole or not at all."""
 
+import contextlib
 import os
 
 import tensorflow as tf
@@ -25,10 +26,18 @@ def write(path: str | os.PathLike[str], content: str | bytes):
   Args:
     path: local or whatever `tf.io.gfile` knows; what is there is replaced.
     content: text is written as UTF-8.
+
+  Raises:
+    OSError: it could not be written, and nothing is left of it.
   """
   if isinstance(content, str):
     content = content.encode()
   temporary = f'{os.fspath(path)}.unfinished'
-  with tf.io.gfile.GFile(temporary, 'wb') as file:
-    file.write(content)
-  tf.io.gfile.rename(temporary, os.fspath(path), overwrite=True)
+  try:
+    with tf.io.gfile.GFile(temporary, 'wb') as file:
+      file.write(content)
+    tf.io.gfile.rename(temporary, os.fspath(path), overwrite=True)
+  except tf.errors.OpError as error:
+    with contextlib.suppress(tf.errors.OpError):
+      tf.io.gfile.remove(temporary)
+    raise OSError(f'{path} could not be written: {error.message}') from error

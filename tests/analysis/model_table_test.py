@@ -74,6 +74,31 @@ def test_a_model_is_counted_measured_and_written(tmp_path):
   assert not list(tmp_path.glob('*unfinished*'))
 
 
+def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
+  path = tmp_path / 'both.yaml'
+  values = tiny.ensemble_overrides(tmp_path, tiny.ensemble())
+  path.write_text('# --experiment=movinet_grw_ensemble_kinetics600\n'
+                  + json.dumps(values, default=dict))
+  (row,), failures = make(
+      tmp_path, model_table.read_config(path), measured=True)
+  assert not failures
+  counts = row.counts
+  # Half of the frames each, and each head once.
+  assert counts.stream(tiny.FRAMES, None) == counts.clip
+  assert counts.stream(tiny.FRAMES, 1) == tiny.FRAMES * (
+      counts.frame + counts.head)
+  assert row.measured.frame_milliseconds > 0
+
+
+def test_a_model_of_other_clips_is_not_compared():
+  config = model_table.read_config(
+      CONFIGS / 'movinet_a0_stream_grw_k600.yaml')
+  data = config.params.task.validation_data
+  data.feature_shape = (25, *data.feature_shape[1:])
+  row = model_table.Row(config, model_cost.Counts(1, 1, 1, 1))
+  assert not list(model_table.comparisons([row]))
+
+
 def test_what_is_kept_is_not_made_again_until_the_config_changes(tmp_path):
   config = model_table.read_config(write_config(tmp_path))
   make(tmp_path, config)

@@ -15,6 +15,7 @@
 """Initialisation of models whose backbone is no MoViNet, as stock tasks do."""
 
 import numpy as np
+from official.modeling.optimization import ema_optimizer
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -48,12 +49,45 @@ def test_other_backbones_are_read_object_by_object(modules, tmp_path):
   before = ours.classifier.kernel.numpy()
   saved(theirs, tmp_path)
   said = initialization.initialize(ours, str(tmp_path), modules)
-  assert modules in str(said) and str(tmp_path) in str(said)
+  assert {'backbone': 'the backbone', 'all': 'the whole'}[modules] in str(said)
+  assert str(tmp_path) in str(said)
   for mine, other in zip(ours.backbone.variables, theirs.backbone.variables):
     np.testing.assert_array_equal(mine, other)
   np.testing.assert_array_equal(
       ours.classifier.kernel,
       theirs.classifier.kernel if modules == 'all' else before)
+
+
+@pytest.mark.parametrize('modules', ['backbone', 'all'])
+def test_of_a_trainers_moving_averages_are_read(modules, tmp_path):
+  theirs, ours = Classifier(5, seed=0), Classifier(5, seed=1)
+  optimizer = ema_optimizer.ExponentialMovingAverage(
+      tf_keras.optimizers.legacy.SGD(0.5), average_decay=0.9)
+  optimizer.shadow_copy(theirs)
+  for _ in range(2):
+    optimizer.apply_gradients(
+        [(tf.ones_like(v), v) for v in theirs.trainable_variables])
+  tf.train.Checkpoint(
+      model=theirs, backbone=theirs.backbone, optimizer=optimizer).save(
+          str(tmp_path / 'ckpt'))
+  said = initialization.initialize(ours, str(tmp_path), modules)
+  assert 'moving averages' in str(said)
+  read, saved_ = (
+      (ours.variables, theirs.variables) if modules == 'all' else
+      (ours.backbone.variables, theirs.backbone.variables))
+  for mine, other in zip(read, saved_, strict=True):
+    np.testing.assert_array_equal(mine, optimizer.get_slot(other, 'average'))
+    assert not np.array_equal(mine, other)
+
+
+def test_a_checkpoint_of_another_model_is_refused_in_a_line(tmp_path):
+  saved(Classifier(4, seed=0), tmp_path)
+  with pytest.raises(
+      ValueError, match='does not hold the whole model') as error:
+    initialization.initialize(Classifier(5, seed=0), str(tmp_path), 'all')
+  message = str(error.value)
+  assert str(tmp_path) in message and '\n' not in message
+  assert 'init_checkpoint_modules' in message
 
 
 def test_a_folder_without_checkpoint_is_named(tmp_path):

@@ -141,3 +141,15 @@ def test_they_cannot_stream(family):
   params = experiment(family + '_grw_kinetics400')
   with pytest.raises(ValueError, match=f'is {family}, which is not causal'):
     backbones.with_states(params.task.model.backbone)
+
+
+@pytest.mark.parametrize('name', [
+    'videofocalnet_grw_kinetics400', 'posmlp_video_kinetics400',
+    'mobilenet_v3_grw_kinetics600'])
+def test_frames_are_not_normalised_twice(name):
+  params = experiment(name)
+  params.task.validation_data.zero_centering_image = True
+  with pytest.raises(
+      ValueError,
+      match='validation_data.zero_centering_image=True: expected False'):
+    params.validate()

@@ -14,7 +14,7 @@
 
 """What a configured model costs: parameters, multiply-adds, time and memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import json
 import pathlib
 import subprocess
@@ -30,6 +30,8 @@ import tf_keras
 from official_ext.grw.analysis import inference_process
 from official_ext.grw.analysis import multiply_adds
 from official_ext.grw.configs import backbones
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import export
@@ -47,9 +49,11 @@ class Counts(NamedTuple):
     clip: multiply-adds of a clip of N frames at once.
     clip_backbone: those of them before the embedding and the head.
     frame: multiply-adds of a frame of a stream up to its embedding; None where
-      the model cannot stream.
-    head: multiply-adds of one run of a stream's head.
+      the model cannot stream.  Of an ensemble, whose members take turns, the
+      members' mean.
+    head: multiply-adds of one run of a stream's head, or of the members' mean.
     classify_every: at each how many frames an exported stream runs its head.
+    heads: how many a stream has.
   """
   parameters: int
   backbone_parameters: int
@@ -58,6 +62,7 @@ class Counts(NamedTuple):
   frame: int | None = None
   head: int | None = None
   classify_every: int | None = None
+  heads: int = 1
 
   def stream(self, num_frames: int, classify_every: int | None) -> int | None:
     """Multiply-adds of a video frame by frame; None cannot stream.
@@ -65,11 +70,11 @@ class Counts(NamedTuple):
     Args:
       num_frames: of the video.
       classify_every: the head runs at the first frame and each k-th; None runs
-        it once, at the end.
+        each head once, at the end.
     """
     if self.frame is None or self.head is None:
       return None
-    runs = 1
+    runs = self.heads
     if classify_every is not None:
       runs = num_frames // classify_every + (classify_every > 1)
     return num_frames * self.frame + runs * self.head
@@ -92,12 +97,10 @@ class Measured(NamedTuple):
 
 
 def _can_stream(params: cfg.ExperimentConfig) -> bool:
-  backbone = getattr(params.task.model, 'backbone', None)
-  if backbone is None:  # An ensemble, of which clips alone are counted.
-    return False
   try:
-    backbones.with_states(backbone)
-  except ValueError:
+    for model in ensemble_cfg.classifiers(params.task.model):
+      backbones.with_states(model.backbone)
+  except (AttributeError, ValueError):  # Of a stock model, or not causal.
     return False
   return True
 
@@ -132,9 +135,10 @@ def count(model: tf_keras.Model, params: cfg.ExperimentConfig) -> Counts:
     ValueError: its graph has an operation that cannot be counted.
   """
   shape = params.task.validation_data.feature_shape
-  # An ensemble has several.
-  parts = [part.backbone for part in (model, *model.submodules)
-           if isinstance(part, grw_model.GrwClassifier)]
+  members = (model.members if isinstance(model, ensemble.TemporalEnsemble)
+             else [model])
+  parts = [member.backbone for member in members
+           if isinstance(member, grw_model.GrwClassifier)]
   products = multiply_adds.products(
       lambda image: _classify(model, image), tf.TensorSpec([1, *shape]))
   in_backbone = [
@@ -145,8 +149,18 @@ def count(model: tf_keras.Model, params: cfg.ExperimentConfig) -> Counts:
       multiply_adds.total(products), multiply_adds.total(in_backbone))
   if not _can_stream(params):
     return counts
+  frames, heads = zip(*(
+      _stream_counts(member, shape, len(members)) for member in members))
+  return counts._replace(
+      frame=sum(frames) // len(members), head=sum(heads) // len(members),
+      heads=len(members),
+      classify_every=tflite.default_classify_every(params.task.model))
 
-  stream = streaming.StreamingClassifier(model, shape[0])
+
+def _stream_counts(model: grw_model.GrwClassifier, shape: Sequence[int],
+                   members: int) -> tuple[int, int]:
+  """Multiply-adds of a frame up to its embedding, and of a run of the head."""
+  stream = streaming.StreamingClassifier(model, shape[0] // members)
   image_shape = (1, 1, *shape[1:])
 
   def specs(states):
@@ -158,9 +172,7 @@ def count(model: tf_keras.Model, params: cfg.ExperimentConfig) -> Counts:
       stream.encode, specs(stream.backbone_state_specs(image_shape))))
   both = multiply_adds.total(multiply_adds.products(
       stream, specs(stream.initial_state_specs(image_shape))))
-  return counts._replace(
-      frame=frame, head=both - frame,
-      classify_every=tflite.default_classify_every(params.task.model))
+  return frame, both - frame
 
 
 def measure(model: tf_keras.Model, params: cfg.ExperimentConfig,

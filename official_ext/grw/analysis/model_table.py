@@ -41,9 +41,9 @@ import tqdm
 import yaml
 
 from official_ext.grw import benchmark
+from official_ext.grw import whole_file
 from official_ext.grw.analysis import model_cost
 from official_ext.grw.analysis import published
-from official_ext.grw.datasets import video_records
 
 MARKDOWN_FILE = 'model_table.md'
 CSV_FILE = 'model_table.csv'
@@ -164,8 +164,7 @@ class _KeptRows:
 
   def keep(self, digest: str, value: Any):
     self._found[digest] = value._asdict()
-    with video_records.written_whole(self._path) as file:
-      file.write(video_records.json_bytes(self._found))
+    whole_file.write(self._path, json.dumps(self._found, indent=2))
 
 
 def make_rows(configs: Sequence[Config], output_dir: str, measured: bool,
@@ -215,10 +214,11 @@ def make_rows(configs: Sequence[Config], output_dir: str, measured: bool,
 
 
 def _is(entry: published.Published, task: Any) -> bool:
-  """Whether the backbone and the classes of a task are a published model's."""
+  """Whether backbone, classes and clips of a task are a published model's."""
   backbone = getattr(task.model, 'backbone', None)
   if entry.backbone is None or backbone is None or (
-      entry.num_classes != task.train_data.num_classes):
+      entry.num_classes != task.train_data.num_classes) or (
+          entry.clip != tuple(task.validation_data.feature_shape[:2])):
     return False
   fields = dict(entry.backbone)
   return fields.pop('type') == backbone.type and all(
@@ -461,14 +461,14 @@ def draw(rows: Sequence[Row], path: str):
   axes.set_ylabel('published top-1 on Kinetics-600, %')
   axes.grid(alpha=0.3)
   axes.legend(loc='lower right')
-  with video_records.written_whole(path) as file:
-    figure.savefig(file, dpi=130, format='png')
+  content = io.BytesIO()
+  figure.savefig(content, dpi=130, format='png')
+  whole_file.write(path, content.getvalue())
 
 
 def write(rows: Sequence[Row], failures: Mapping[str, str], output_dir: str):
   """Writes Markdown, CSV and the picture, each whole."""
   for name, text in ((MARKDOWN_FILE, markdown(rows, failures)),
                      (CSV_FILE, comma_separated(rows))):
-    with video_records.written_whole(os.path.join(output_dir, name)) as file:
-      file.write(text.encode())
+    whole_file.write(os.path.join(output_dir, name), text)
   draw(rows, os.path.join(output_dir, PICTURE_FILE))

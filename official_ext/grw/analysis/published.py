@@ -42,6 +42,7 @@ class Published(NamedTuple):
     smoothed: whether it was trained with GRW-smoothing.
     backbone: fields of `task.model.backbone` that are this model's, `type`
       among them; None is not built here.
+    clip: frames and size of the video that `gflops` are of; None if not built.
   """
   name: str
   num_classes: int
@@ -51,6 +52,12 @@ class Published(NamedTuple):
   parameters: float | None = None
   smoothed: bool = False
   backbone: Mapping[str, Any] | None = None
+  clip: tuple[int, int] | None = None
+
+
+_MOVINET_CLIPS = {
+    'a0': (50, 172), 'a1': (50, 172), 'a2': (50, 224), 'a3': (120, 256),
+    'a4': (80, 290), 'a5': (120, 320)}
 
 
 def _movinet(model_id: str, source: str, top_1: float, gflops: float,
@@ -59,7 +66,8 @@ def _movinet(model_id: str, source: str, top_1: float, gflops: float,
           + ('-GRW' if smoothed else ''))
   return Published(
       name, 600, source, top_1, gflops, smoothed=smoothed,
-      backbone={'type': 'movinet', 'model_id': model_id, 'causal': causal})
+      backbone={'type': 'movinet', 'model_id': model_id, 'causal': causal},
+      clip=_MOVINET_CLIPS[model_id])
 
 
 def _mobilenet(size: str, temporal: str, suffix: str, source: str,
@@ -68,14 +76,16 @@ def _mobilenet(size: str, temporal: str, suffix: str, source: str,
   return Published(
       f'MobileNetV3-{size[0].upper()}{suffix}', 600, source, top_1, gflops,
       smoothed=smoothed,
-      backbone={'type': 'mobilenet_v3', 'size': size, 'temporal': temporal})
+      backbone={'type': 'mobilenet_v3', 'size': size, 'temporal': temporal},
+      clip=(50, 224))
 
 
 def _videofocalnet(variant: str, top_1: float, gflops: float,
                    parameters: float) -> Published:
   return Published(
       f'Video-FocalNet-{variant.upper()}', 400, VIDEO_FOCALNET, top_1, gflops,
-      parameters, backbone={'type': 'videofocalnet', 'variant': variant})
+      parameters, backbone={'type': 'videofocalnet', 'variant': variant},
+      clip=(8, 224))
 
 
 def _other(name: str, top_1: float, gflops: float) -> Published:
@@ -111,7 +121,8 @@ ROWS = (
     _videofocalnet('s', 81.4, 124.3, 88.7),
     _videofocalnet('b', 83.6, 220.7, 157.4),
     Published('PosMLP-Video-S16', 400, POSMLP_VIDEO, None, 40.2, 13.64,
-              backbone={'type': 'posmlp_video', 'variant': 's16'}),
+              backbone={'type': 'posmlp_video', 'variant': 's16'},
+              clip=(16, 224)),
     _other('X3D-XS', 70.2, 3.9),
     _other('X3D-S', 73.4, 7.8),
     _other('X3D-M', 76.9, 19.4),

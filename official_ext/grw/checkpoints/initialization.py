@@ -22,6 +22,7 @@ import tf_keras
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import mobilenet
 from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.modeling.backbones import mobilenet_v3
 
@@ -31,8 +32,9 @@ def initialize(model: tf_keras.Model, path: str,
   """Loads weights, in whatever layout they were published, into `model`.
 
   A model whose backbone is not read by name (see `assign`) is read as the Model
-  Garden reads it: object by object, from a checkpoint of the same model.  The
-  backbone of a MobileNetV3 may also come from an image classifier.
+  Garden reads it: object by object, from a checkpoint of the same model; where
+  that has moving averages, these.  The backbone of a MobileNetV3 may also come
+  from an image classifier.
 
   Args:
     model: with a `backbone`.
@@ -57,9 +59,20 @@ def initialize(model: tf_keras.Model, path: str,
     return mobilenet.initialize(model.backbone, path)
   checkpoint = (tf.train.Checkpoint(model=model) if modules == 'all'
                 else tf.train.Checkpoint(backbone=model.backbone))
-  status = checkpoint.read(path)
-  status.expect_partial().assert_existing_objects_matched()
-  return f'Loaded the {modules} of the model from {path}.'
+  what = ('the whole model' if modules == 'all'
+          else 'the backbone of the model')
+  try:
+    status = checkpoint.read(path)
+    status.expect_partial().assert_existing_objects_matched()
+  except (AssertionError, ValueError, tf.errors.OpError) as error:
+    raise ValueError(
+        f'{path} does not hold {what}: {" ".join(str(error).split())[:300]} '
+        'Expected a checkpoint of the same model: set task.model to the one '
+        'that was trained, or task.init_checkpoint_modules to backbone if the '
+        'heads differ.') from error
+  of = ('the moving averages of '
+        if tf_reader.assign_averages(checkpoint, path) else '')
+  return f'Loaded {of}{what} from {path}.'
 
 
 def initialize_members(models: Sequence[tf_keras.Model],

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
+from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.modeling.backbones import mobilenet_v3
 
 _GRAPH_KEY = '_CHECKPOINTABLE_OBJECT_GRAPH'
@@ -76,6 +77,7 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
   for name in reversed(place):
     saved = tf.train.Checkpoint(**{name: saved})
   saved.read(prefix).expect_partial().assert_existing_objects_matched()
+  averages = tf_reader.assign_averages(saved, prefix)
   stem, *others = network.variables
   copies = needed // channels
   backbone.variables[0].assign(
@@ -83,7 +85,8 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
   for variable, value in zip(backbone.variables[1:], others):
     variable.assign(value)
   spread = ', its stem spread over 6 channels' if copies > 1 else ''
-  return f'Loaded the backbone from {prefix}{spread}.'
+  of = 'the moving averages of ' if averages else ''
+  return f'Loaded {of}the backbone from {prefix}{spread}.'
 
 
 def _saved_backbone(prefix: str) -> tuple[tuple[str, ...], _Shapes]:

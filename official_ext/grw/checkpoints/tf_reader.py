@@ -90,14 +90,11 @@ def _read(prefix: str, weights: str) -> TfVariables:
   graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
       reader.get_tensor(_GRAPH_KEY))
   names = _variable_names(graph)
-  averages = {
-      slot.original_variable_node_id: slot.slot_variable_node_id
-      for node in graph.nodes for slot in node.slot_variables
-      if slot.slot_name == _AVERAGE_SLOT}
+  averages = _averages(graph)
   has_average = bool(averages)
   if weights == 'ema' and not has_average:
     raise _no_average(prefix)
-  swapped = os.path.basename(prefix).startswith(_SWAPPED)
+  swapped = _is_swapped(prefix)
   wanted = 'ema' if has_average and weights != 'model' else 'model'
   from_slots = has_average and (wanted == 'ema') != swapped
 
@@ -122,6 +119,51 @@ def _read(prefix: str, weights: str) -> TfVariables:
     values[name] = array
   roots = tuple(child.local_name for child in graph.nodes[0].children)
   return TfVariables(values, roots, wanted, has_average)
+
+
+def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
+  """Gives variables their moving averages, with which a Trainer evaluates.
+
+  Args:
+    root: of the objects that have been read from the checkpoint.
+    prefix: path of the checkpoint without '.index'.
+
+  Returns:
+    Whether it holds averages, and they are now in the variables.
+  """
+  reader = tf.train.load_checkpoint(prefix)
+  graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+      reader.get_tensor(_GRAPH_KEY))
+  averages = {node: _attribute(graph.nodes[slot], reader)
+              for node, slot in _averages(graph).items()}
+  if _is_swapped(prefix) or not any(
+      np.any(value) for value in averages.values()):
+    return bool(averages) and _is_swapped(prefix)
+  children_of = tf.train.TrackableView(root).children
+  queue, seen = collections.deque([(0, root)]), {0}
+  while queue:
+    node_id, trackable = queue.popleft()
+    if node_id in averages:
+      trackable.assign(averages[node_id])
+    children = children_of(trackable)
+    for child in graph.nodes[node_id].children:
+      if child.local_name in children and child.node_id not in seen:
+        seen.add(child.node_id)
+        queue.append((child.node_id, children[child.local_name]))
+  return True
+
+
+def _averages(graph) -> dict[int, int]:
+  """{node of a variable: node of its moving average}."""
+  return {
+      slot.original_variable_node_id: slot.slot_variable_node_id
+      for node in graph.nodes for slot in node.slot_variables
+      if slot.slot_name == _AVERAGE_SLOT}
+
+
+def _is_swapped(prefix: str) -> bool:
+  """Whether the averages were in the model when it was saved."""
+  return os.path.basename(prefix).startswith(_SWAPPED)
 
 
 def _no_average(prefix: str) -> ValueError:

@@ -49,6 +49,16 @@ def check_clip(backbone: Backbone3D, shape: Sequence[int | None], field: str):
     backbone.videofocalnet.check_clip(shape, field)
 
 
+def normalises(backbone: Backbone3D) -> bool:
+  """Whether the backbone itself normalises the channels of frames in [0, 1]."""
+  if backbone.type == 'mobilenet_v3':
+    return True
+  if backbone.type in ('posmlp_video', 'videofocalnet'):
+    config = backbone.get()
+    return bool(config.mean or config.stddev)
+  return False
+
+
 def frames_per_vector(backbone: Backbone3D) -> int:
   """How many frames of a clip share a feature vector, where they may."""
   return (backbone.videofocalnet.tubelet_size

@@ -416,9 +416,12 @@ def validate_task(task: GrwTask):
         data.frames_per_second is None or data.frames_per_second > 0,
         f'{field}.frames_per_second', data.frames_per_second,
         'a frame rate above 0, or null')
-    backbones.check_clip(
-        task.model.backbone, data.feature_shape, f'{field}.feature_shape')
-    frames = smoothing.window * backbones.frames_per_vector(task.model.backbone)
+    backbones.check_clip(backbone, data.feature_shape, f'{field}.feature_shape')
+    _require(
+        not (data.zero_centering_image and backbones.normalises(backbone)),
+        f'{field}.zero_centering_image', data.zero_centering_image,
+        f'False, because {backbone.type} normalises frames in [0, 1] itself')
+    frames = smoothing.window * backbones.frames_per_vector(backbone)
     _require(data.feature_shape[0] >= frames,
              f'{field}.feature_shape', tuple(data.feature_shape),
              'clips of at least one GRW window: '
