@@ -87,6 +87,10 @@ def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
   assert counts.stream(tiny.FRAMES, None) == counts.clip
   assert counts.stream(tiny.FRAMES, 1) == tiny.FRAMES * (
       counts.frame + counts.head)
+  # Windows of 3 frames: each head runs at frames 1 and 3 of its 3.
+  assert counts.classify_every == 6
+  assert counts.stream(tiny.FRAMES, 6) == (
+      tiny.FRAMES * counts.frame + 4 * counts.head)
   assert row.measured.frame_milliseconds > 0
 
 

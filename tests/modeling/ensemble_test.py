@@ -172,8 +172,8 @@ def test_heads_cannot_run_at_odd_intervals(every):
 def test_states_of_another_model_are_refused():
   streaming, _ = stream(HEAD)
   states = streaming.init_states((1, 1, SIZE, SIZE, 3))
-  with pytest.raises(ValueError, match='state_second_last_logits'):
-    states.pop('state_second_last_logits')
+  with pytest.raises(ValueError, match='state_second_grw_logits'):
+    states.pop('state_second_grw_logits')
     streaming({**states, 'image': clips(1, 1)})
 
 

@@ -118,9 +118,9 @@ def test_base_members_do_not_stream(params, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_heads_run_at_every_frame_they_see(params, model, tmp_path):
-  assert tflite.default_classify_every(params.task.model) == 1
-  with pytest.raises(ValueError, match='classify_every=2: expected 1'):
-    tflite.export_stream(model, str(tmp_path), params.task.validation_data,
-                         export.example_clip(params), classify_every=2)
-  assert not list(tmp_path.iterdir())
+def test_heads_run_at_some_of_the_frames_they_see(params, model, tmp_path):
+  # Refuses a difference at any frame.
+  written = tflite.export_stream(
+      model, str(tmp_path), params.task.validation_data,
+      export.example_clip(params), classify_every=4)
+  assert written.difference < 1e-4

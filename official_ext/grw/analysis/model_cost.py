@@ -69,15 +69,16 @@ class Counts(NamedTuple):
 
     Args:
       num_frames: of the video.
-      classify_every: the head runs at the first frame and each k-th; None runs
-        each head once, at the end.
+      classify_every: a head runs at the first frame it sees and once in so many
+        frames of the video; None runs each once, at the end.
     """
     if self.frame is None or self.head is None:
       return None
-    runs = self.heads
+    runs = 1
     if classify_every is not None:
-      runs = num_frames // classify_every + (classify_every > 1)
-    return num_frames * self.frame + runs * self.head
+      every = max(classify_every // self.heads, 1)
+      runs = num_frames // self.heads // every + (every > 1)
+    return num_frames * self.frame + self.heads * runs * self.head
 
 
 class Measured(NamedTuple):

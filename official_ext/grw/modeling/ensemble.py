@@ -154,10 +154,6 @@ def _member_state(member: str, name: str) -> str:
   return f'state_{member}_{name.removeprefix("state_")}'
 
 
-def _last_logits(member: str) -> str:
-  return _member_state(member, 'state_last_logits')
-
-
 class StreamingEnsemble(tf_keras.Model):
   """The frames of a video, in clips of any length, to logits and states.
 
@@ -208,10 +204,12 @@ class StreamingEnsemble(tf_keras.Model):
     """Shape and type of every state, by name; see `StreamingClassifier`."""
     specs = {_COUNT: tf_keras.layers.InputSpec(shape=(1,), dtype='int32')}
     for member, stream in self._members.items():
+      # A member that does not classify each frame has its last logits already.
+      specs[_member_state(member, streaming.LOGITS)] = (
+          tf_keras.layers.InputSpec(
+              shape=(input_shape[0], self.num_classes), dtype='float32'))
       for name, spec in stream.initial_state_specs(input_shape).items():
         specs[_member_state(member, name)] = spec
-      specs[_last_logits(member)] = tf_keras.layers.InputSpec(
-          shape=(input_shape[0], self.num_classes), dtype='float32')
     return specs
 
   def init_states(
@@ -219,10 +217,10 @@ class StreamingEnsemble(tf_keras.Model):
     """The states before the first frame: zeros."""
     states = {_COUNT: tf.zeros([1], tf.int32)}
     for member, stream in self._members.items():
+      states[_member_state(member, streaming.LOGITS)] = tf.zeros(
+          [input_shape[0], self.num_classes])
       for name, state in stream.init_states(input_shape).items():
         states[_member_state(member, name)] = state
-      states[_last_logits(member)] = tf.zeros(
-          [input_shape[0], self.num_classes])
     return states
 
   def call(self, inputs: Mapping[str, tf.Tensor],
@@ -240,22 +238,25 @@ class StreamingEnsemble(tf_keras.Model):
     logits = {}
     for offset, (member, stream) in enumerate(self._members.items()):
       names = stream.initial_state_specs(image.shape)
-      own = {name: inputs[_member_state(member, name)] for name in names}
-      last = inputs[_last_logits(member)]
+      own = {name: inputs[_member_state(member, name)]
+             for name in (*names, streaming.LOGITS)}
       # Whether its next frame is the first or the second of these.
       begin = (before + offset) % 2
       # A slice of unknown length would make TFLite states of unknown shape.
       frames = image if image.shape[1] == 1 else image[:, begin::2]
 
-      def step(stream=stream, own=own, frames=frames):
-        return stream({**own, 'image': frames})
+      # LiteRT mixes up what leaves a branch if one tensor leaves it twice, so
+      # the logits are among the states alone.
+      def step(stream=stream, own=own, names=names, frames=frames):
+        logits, after = stream({
+            **{name: own[name] for name in names}, 'image': frames})
+        return {**after, streaming.LOGITS: logits}
 
-      def wait(last=last, own=own):
-        return last, own
+      def wait(own=own):
+        return own
 
-      logits[member], own = tf.cond(
-          begin < tf.shape(image)[1], step, wait)
-      states[_last_logits(member)] = logits[member]
+      own = tf.cond(begin < tf.shape(image)[1], step, wait)
+      logits[member] = own[streaming.LOGITS]
       for name, state in own.items():
         states[_member_state(member, name)] = state
     first, second = logits['first'], logits['second']

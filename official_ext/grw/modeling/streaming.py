@@ -37,7 +37,7 @@ States = dict[str, tf.Tensor]
 _PREFIX = 'state_grw_'
 _COUNT = 'state_grw_frame_count'
 _EMBEDDINGS = 'state_grw_embeddings'
-_LOGITS = 'state_grw_logits'
+LOGITS = 'state_grw_logits'
 # Inputs that a backbone with one feature vector a frame declares and ignores.
 _UNUSED = 'state_head_pool_'
 _HEAD_NAMES = {'temporal': 'grw_head', 'movinet': 'grw_classifier_head',
@@ -118,7 +118,7 @@ class StreamingClassifier(tf_keras.Model):
           _PREFIX + name: shape for name, shape in of_head.items()}}
     shapes[_EMBEDDINGS] = (batch, self.num_frames - 1, self._dim)
     if self.classify_every > 1:
-      shapes[_LOGITS] = (batch, self._num_classes)
+      shapes[LOGITS] = (batch, self._num_classes)
     return shapes
 
   def initial_state_specs(
@@ -250,8 +250,8 @@ class StreamingClassifier(tf_keras.Model):
     is_due = tf.logical_or(
         tf.equal(before, 0),
         after // self.classify_every > before // self.classify_every)
-    logits = tf.cond(is_due, classify, lambda: inputs[_LOGITS])
-    states[_LOGITS] = logits
+    logits = tf.cond(is_due, classify, lambda: inputs[LOGITS])
+    states[LOGITS] = logits
     return logits, states
 
 

@@ -46,12 +46,13 @@ def default_classify_every(
     config: grw_cfg.GrwModel | ensemble_cfg.GrwEnsemble) -> int:
   """How often the head runs if nobody says: each window, if it is costly.
 
-  Of an ensemble each head runs at every frame that its member sees.
+  Of an ensemble each head runs once in a window of the frames it sees.
   """
-  if isinstance(config, ensemble_cfg.GrwEnsemble):
+  members = ensemble_cfg.classifiers(config)
+  if any(member.head.type != 'temporal' or member.head.causal
+         for member in members):
     return 1
-  costly = config.head.type == 'temporal' and not config.head.causal
-  return config.smoothing.window if costly else 1
+  return len(members) * max(member.smoothing.window for member in members)
 
 
 def check_quantization(quantization: str):
@@ -136,10 +137,6 @@ def export_stream(model: saved_model.Model, folder: str,
   if split_head and not isinstance(stream, streaming.StreamingClassifier):
     raise ValueError('split_head=True: expected False for an ensemble, which '
                      'has two heads, and which is one file.')
-  if classify_every > 1 and isinstance(stream, ensemble.StreamingEnsemble):
-    # A condition within a condition gives other logits in a TFLite file.
-    raise ValueError(f'classify_every={classify_every}: expected 1 for an '
-                     'ensemble in a TFLite file.')
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -240,7 +237,9 @@ def _require_clip_model(model: saved_model.Model, frames: np.ndarray,
                         logits: np.ndarray, classify_every: int):
   """Raises ExportError unless the stream ends where the clip model does."""
   last = max(len(frames) // classify_every * classify_every, 1)
-  expected = model({'image': frames[np.newaxis, :last]}, training=False)
+  # Not cut off: less than a window cannot be smoothed.
+  expected = model({'image': frames[np.newaxis], grw_cfg.NUM_FRAMES:
+                    tf.constant([last])}, training=False)
   saved_model.require_agreement(
       saved_model.relative_difference(logits[last - 1], expected[0]),
       saved_model.MAX_DIFFERENCE)
