@@ -27,7 +27,6 @@ import sys
 
 from absl import app
 from absl import flags
-from official.core import task_factory
 import tensorflow as tf
 import tf_keras
 
@@ -37,7 +36,6 @@ from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.analysis import model_table  # noqa: E402
 from official_ext.grw.analysis import multiply_adds  # noqa: E402
-from official_ext.grw.configs import grw  # noqa: E402
 from official_ext.grw.modeling import frozen_weights  # noqa: E402
 
 _FOLDER = pathlib.Path(__file__).absolute().parents[1] / 'configs'
@@ -55,15 +53,7 @@ def steps(name: str):
   params = model_table.read_config(_FOLDER / f'{name}.yaml').params
   params.task.seed = 0
   shape = tuple(params.task.train_data.feature_shape)
-  classes = params.task.train_data.num_classes
-  task = task_factory.get_task(params.task)
-  model = task.build_model()
-  optimizer = task.create_optimizer(params.trainer.optimizer_config)
-  metrics = task.build_metrics()
-  clips = tf.random.stateless_uniform([_BATCH.value, *shape], [0, 1])
-  features = {'image': clips, grw.NUM_FRAMES: tf.fill(
-      [_BATCH.value], shape[0])}
-  labels = tf.one_hot(tf.range(_BATCH.value), classes)
+  model, clips, train = benchmark.train_step(params, _BATCH.value)
 
   def classify(image):
     return model({'image': image}, training=False)
@@ -72,14 +62,9 @@ def steps(name: str):
     inference = tf.function(classify).get_concrete_function(
         tf.TensorSpec([1, *shape], tf.float32))
 
-  @tf.function
-  def train():
-    return task.train_step(
-        (features, labels), model, optimizer, metrics)['loss']
-
   products = multiply_adds.products(
       classify, tf.TensorSpec([1, *shape], tf.float32))
-  return (lambda: inference(clips[:1]).numpy(), lambda: train().numpy(),
+  return (lambda: inference(clips[:1]).numpy(), train,
           multiply_adds.total(products), shape)
 
 

@@ -26,7 +26,6 @@ import sys
 from absl import app
 from absl import flags
 from official.core import exp_factory
-from official.core import task_factory
 import tensorflow as tf
 import tf_keras
 
@@ -34,7 +33,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.configs import grw  # noqa: E402
 
 LIMIT = 1.01
 _REPEATS = flags.DEFINE_integer(
@@ -53,21 +51,8 @@ def train_step(weight: float):
   config.task.validation_data.feature_shape = shape
   config.task.seed = 0
   config.validate()
-  task = task_factory.get_task(config.task)
-  model = task.build_model()
-  optimizer = task.create_optimizer(config.trainer.optimizer_config)
-  metrics = task.build_metrics()
-  clips = tf.random.stateless_uniform([_BATCH.value, *shape], [0, 1])
-  features = {'image': clips, grw.NUM_FRAMES: tf.fill(
-      [_BATCH.value], _FRAMES.value)}
-  labels = tf.one_hot(tf.range(_BATCH.value), 600)
-
-  @tf.function
-  def step():
-    return task.train_step(
-        (features, labels), model, optimizer, metrics)['loss']
-
-  return lambda: step().numpy()
+  _, _, step = benchmark.train_step(config, _BATCH.value)
+  return step
 
 
 def main(_):
