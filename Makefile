@@ -14,9 +14,10 @@
 VENV ?= .venv
 PYTHON ?=
 DEMO_FLAGS ?=
-# Two processes; the tests of a file stay together, as they share built models.
+# Two processes; the tests of a file stay together, as they share built models,
+# and files come in the order of tests/conftest.py.
 # Tests of several processes could wait for each other for ever, hence a limit.
-PYTEST_FLAGS ?= -n 2 --dist loadfile --timeout 900
+PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder --timeout 900
 
 ifneq ($(words $(VENV)),1)
 $(error VENV must be one path without spaces, got "$(VENV)")

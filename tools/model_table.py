@@ -42,7 +42,8 @@ _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to write to.')
 _MEASURE = flags.DEFINE_bool(
     'measure', True, 'Time clips and streams, and measure their memory.')
 _REPEATS = flags.DEFINE_integer(
-    'repeats', 5, 'Timed clips and streams of each.', lower_bound=1)
+    'repeats', 5, 'Timed clips and streams of each, for up to a minute.',
+    lower_bound=1)
 
 
 def main(_):

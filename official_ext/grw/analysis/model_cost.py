@@ -183,7 +183,8 @@ def measure(model: tf_keras.Model, params: cfg.ExperimentConfig,
   Args:
     model: to run.
     params: its experiment.
-    repeats: timed clips, and timed streams of as many frames.
+    repeats: timed clips, and timed streams of as many frames; fewer if they
+      take longer than a minute.
 
   Raises:
     ValueError: it cannot be exported or run.
