@@ -33,6 +33,7 @@ from official_ext.grw.configs import backbones as backbones_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling import subclips
 from official_ext.grw.modeling import temporal_head
 from official_ext.grw.modeling.backbones import mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
@@ -49,6 +50,9 @@ def build_backbone(
   then normalise by their own replica and make two replicas train differently
   from one.  They are synchronised here too.
 
+  On a machine without accelerators its 3D layers are computed by 2D operations,
+  see `frame_operations`.
+
   Args:
     input_specs: [batch, frames, height, width, 3].
     model_config: `backbone` and `norm_activation` are read.
@@ -64,6 +68,7 @@ def build_backbone(
       if isinstance(layer, tf_keras.layers.BatchNormalization):
         layer.synchronized = True
         layer.fused = False
+  frame_operations.use_on_cpu(backbone)
   return backbone
 
 

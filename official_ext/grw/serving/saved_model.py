@@ -29,6 +29,7 @@ from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
@@ -154,7 +155,8 @@ def export_clip_model(model: Model, folder: str,
   exported again.
 
   Args:
-    model: of clips of any batch, length and size.
+    model: of clips of any batch, length and size; its 3D layers are changed, to
+      compute the same by other operations (`frame_operations`).
     folder: to write to.
     data: of the evaluation: how uint8 input is prepared.
     example: uint8 clips [batch, N, height, width, 3] for the check.
@@ -165,6 +167,9 @@ def export_clip_model(model: Model, folder: str,
     export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
   """
   spec = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
+  clips = prepared(tf.constant(example), data)
+  expected = model({'image': clips}, training=False)
+  frame_operations.use(model)
 
   class ClipModule(tf.train.Checkpoint):
 
@@ -185,11 +190,9 @@ def export_clip_model(model: Model, folder: str,
     serve.get_concrete_function()  # Saving would trace `__call__` again here.
   save(module, model.variables, folder, {'serving_default': serve})
 
-  clips = prepared(tf.constant(example), data)
   written = tf.saved_model.load(folder).signatures['serving_default'](
       image=example if input_type == 'uint8' else clips)
-  difference = relative_difference(
-      written['logits'], model({'image': clips}, training=False))
+  difference = relative_difference(written['logits'], expected)
   require_agreement(difference, MAX_DIFFERENCE)
   return Written(difference, {})
 

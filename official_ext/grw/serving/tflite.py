@@ -29,9 +29,9 @@ import tensorflow as tf
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import streaming
-from official_ext.grw.serving import frame_operations
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite_stream
 
@@ -134,6 +134,7 @@ def export_stream(model: saved_model.Model, folder: str,
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
+  frame_operations.use(stream)
   if split_head and not isinstance(stream, streaming.StreamingClassifier):
     raise ValueError('split_head=True: expected False for an ensemble, which '
                      'has two heads, and which is one file.')

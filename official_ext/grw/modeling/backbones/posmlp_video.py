@@ -18,7 +18,7 @@ Variables have the names of the published PyTorch checkpoints, with '/' for '.'
 and Keras's words for leaves, as `blocks1/0/fc/encoder/fc1/kernel`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import math
 from typing import Any, TypeAlias
 
@@ -31,6 +31,7 @@ import tf_keras
 
 from official_ext.grw.configs import posmlp_video as posmlp_video_cfg
 from official_ext.grw.modeling import activations
+from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling.backbones import normalization
 
@@ -215,14 +216,6 @@ def _padded(images: tf.Tensor) -> tf.Tensor:
   return tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
 
 
-def _each_frame(function: Callable[[tf.Tensor], tf.Tensor],
-                clips: tf.Tensor) -> tf.Tensor:
-  """Applies a function of images [.., H, W, C] to [batch, frames, H, W, C]."""
-  shape = tf.shape(clips)
-  images = function(tf.reshape(clips, tf.concat([[-1], shape[2:]], 0)))
-  return tf.reshape(images, tf.concat([shape[:2], tf.shape(images)[1:]], 0))
-
-
 class Stem(tf_keras.layers.Layer):
   """Clips to features of a quarter of their height and width."""
 
@@ -256,7 +249,7 @@ class Stem(tf_keras.layers.Layer):
 
     # Where the length is known only now: others would be taken as other
     # numbers of clips.
-    return _each_frame(embed, tf.ensure_shape(
+    return frame_operations.on_frames(embed, tf.ensure_shape(
         inputs, [None, self._num_frames, None, None, None]))
 
 
@@ -271,7 +264,7 @@ class Downsampling(tf_keras.layers.Layer):
     self.norm = _layer_norm('norm')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    return _each_frame(
+    return frame_operations.on_frames(
         lambda images: self.norm(self.proj(_padded(images))), inputs)
 
 

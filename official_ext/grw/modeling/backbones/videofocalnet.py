@@ -31,6 +31,7 @@ import tf_keras
 
 from official_ext.grw.configs import videofocalnet
 from official_ext.grw.modeling import activations
+from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling.backbones import normalization
 
 PATCH_SIZE = 4
@@ -57,13 +58,6 @@ def _dense(
 
 def _norm(name: str) -> tf_keras.layers.LayerNormalization:
   return tf_keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
-
-
-def _sizes(x: tf.Tensor) -> list[Any]:
-  """The shape, as numbers where they are known."""
-  dynamic = tf.shape(x)
-  return [dynamic[i] if size is None else size
-          for i, size in enumerate(x.shape)]
 
 
 class PatchEmbedding(tf_keras.layers.Layer):
@@ -104,15 +98,13 @@ class PatchEmbedding(tf_keras.layers.Layer):
     super().build(input_shape)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    _, frames, *frame = _sizes(inputs)
-    if self._patch[0] > 1:
-      tf.debugging.assert_equal(
-          frames % self._patch[0], 0,
-          f'Tubelets of {self._patch[0]} frames do not divide the clip.')
-      return self.norm(self.proj(inputs))
-    patches = self.proj(tf.reshape(inputs, [-1, *frame]))
-    tokens = _sizes(patches)[1:]
-    return self.norm(tf.reshape(patches, [-1, frames, *tokens]))
+    tubelet_size = self._patch[0]
+    if tubelet_size == 1:
+      return self.norm(frame_operations.on_frames(self.proj, inputs))
+    tf.debugging.assert_equal(
+        frame_operations.sizes(inputs)[1] % tubelet_size, 0,
+        f'Tubelets of {tubelet_size} frames do not divide the clip.')
+    return self.norm(self.proj(inputs))
 
 
 class TemporalConvolution(tf_keras.layers.Layer):
@@ -184,7 +176,7 @@ class Modulation(tf_keras.layers.Layer):
     super().build(input_shape)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    _, frames, height, width, channels = _sizes(inputs)
+    _, frames, height, width, channels = frame_operations.sizes(inputs)
     rows = [-1, height, width, channels]
     sequences = [-1, frames, height * width, channels]
 

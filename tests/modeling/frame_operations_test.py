@@ -19,7 +19,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.serving import frame_operations
+from official_ext.grw.modeling import frame_operations
 from tests import tiny
 
 CHANNELS = 4
@@ -36,6 +36,10 @@ def layers():
       yield nn_layers.Conv3D(
           CHANNELS, kernel, strides, padding, groups=CHANNELS,
           bias_initializer='ones')
+  for buffered in (False, True):
+    yield nn_layers.Conv3D(
+        CHANNELS, (3, 3, 3), (1, 2, 2), 'causal', groups=CHANNELS,
+        use_buffered_input=buffered)
 
 
 def operations(model, shape):
@@ -50,7 +54,8 @@ def operations(model, shape):
 @pytest.mark.parametrize(
     'layer', list(layers()), ids=lambda layer: (
         f'{type(layer).__name__} {getattr(layer, "kernel_size", "")} '
-        f'{layer.strides} {layer.padding}'))
+        f'{layer.strides} {layer.padding} '
+        f'{getattr(layer, "use_buffered_input", "")}'))
 @pytest.mark.parametrize('size', [7, 8])
 def test_the_layers_of_movinet_compute_the_same_in_two_dimensions(layer, size):
   layer = layer.from_config(layer.get_config())  # Not changed by a test before.
@@ -62,6 +67,7 @@ def test_the_layers_of_movinet_compute_the_same_in_two_dimensions(layer, size):
   expected = model(videos)
   frame_operations.use(model)
   np.testing.assert_allclose(model(videos), expected, rtol=1e-5, atol=1e-5)
+  assert model(tf_keras.Input(videos.shape[1:])).shape[1:] == expected.shape[1:]
   assert not operations(model, videos.shape) & {'Conv3D', 'AvgPool3D'}
 
 
@@ -76,14 +82,37 @@ def test_layers_that_do_more_stay_as_they_are(layer):
   assert operations(model, (1, 6, 8, 8, CHANNELS)) & {'Conv3D', 'AvgPool3D'}
 
 
-def test_a_base_movinet_has_no_other_3d_layers():
-  model = tiny.classifier(stream=False)
-  clips = np.random.default_rng(0).random(
+@pytest.fixture(name='clips', scope='module')
+def clips_fixture():
+  return np.random.default_rng(0).random(
       (2, tiny.FRAMES, tiny.SIZE, tiny.SIZE, 3), np.float32)
-  expected = model({'image': clips})
+
+
+def test_a_base_movinet_has_the_same_logits_and_gradients(clips, monkeypatch):
+  monkeypatch.setattr(frame_operations, 'use_on_cpu', lambda backbone: None)
+  model = tiny.classifier(stream=False)
+
+  def step():
+    with tf.GradientTape() as tape:
+      logits = model({'image': clips}, training=False)
+      loss = tf.reduce_sum(logits ** 2)
+    return logits, tape.gradient(loss, model.trainable_variables)
+
+  expected, gradients = step()
   frame_operations.use(model)
-  np.testing.assert_allclose(
-      model({'image': clips}), expected, rtol=1e-5, atol=1e-5)
+  logits, found = step()
+  np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+  # The gradient of attention's key biases is nought but for rounding.
+  noise = 1e-6 * max(np.abs(gradient).max() for gradient in gradients)
+  for variable, ours, theirs in zip(
+      model.trainable_variables, found, gradients):
+    np.testing.assert_allclose(
+        ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max() + noise,
+        err_msg=variable.name)
+
+
+def test_on_cpus_a_base_movinet_is_built_without_3d_operations(clips):
+  model = tiny.classifier(stream=False)
   found = operations(
       lambda images: model({'image': images}, training=False), clips.shape)
   assert not [name for name in found if '3D' in name]
