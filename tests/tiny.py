@@ -163,6 +163,7 @@ def classifier(stream: bool = True, seed: int = 0,
     l2_weight_decay: of the model.
     **overrides: of its `GrwModel`.
   """
+  tf_keras.utils.set_random_seed(seed)
   config = grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('tiny', stream))
   config.override({'smoothing': {'window': 3, 'endpoint': 'block0_layer0'},
                    'head': {'num_heads': 4}, 'dropout_rate': 0.5})
@@ -186,6 +187,7 @@ def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
     num_classes: of the logits.
     **overrides: of the `GrwModel` of both members.
   """
+  tf_keras.utils.set_random_seed(seed)
   config = ensemble_cfg.GrwEnsemble()
   for member, stream in zip(config.members, streams):
     member.model.backbone = grw_cfg.movinet_backbone('tiny', stream)

@@ -146,7 +146,10 @@ def assert_same_backbone(stock_model, model):
   found, _ = model.backbone({'image': clip()}, training=False)
   for name, value in expected.items():
     if name != 'head':  # Ours does not average over frames.
-      np.testing.assert_array_equal(found[name], value, err_msg=name)
+      # Its 3D layers are computed by other operations.
+      np.testing.assert_allclose(
+          found[name], value, rtol=0, atol=2e-6 * np.abs(value).max(),
+          err_msg=name)
 
 
 def hub_name(name: str) -> str:
