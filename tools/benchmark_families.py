@@ -36,6 +36,7 @@ from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.analysis import model_table  # noqa: E402
 from official_ext.grw.analysis import multiply_adds  # noqa: E402
+from official_ext.grw.analysis import train_step  # noqa: E402
 from official_ext.grw.modeling import frozen_weights  # noqa: E402
 
 _FOLDER = pathlib.Path(__file__).absolute().parents[1] / 'configs'
@@ -53,7 +54,7 @@ def steps(name: str):
   params = model_table.read_config(_FOLDER / f'{name}.yaml').params
   params.task.seed = 0
   shape = tuple(params.task.train_data.feature_shape)
-  model, clips, train = benchmark.train_step(params, _BATCH.value)
+  model, clips, train = train_step.build(params, _BATCH.value)
 
   def classify(image):
     return model({'image': image}, training=False)

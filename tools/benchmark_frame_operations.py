@@ -34,6 +34,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
 from official_ext.grw.analysis import model_table  # noqa: E402
+from official_ext.grw.analysis import train_step  # noqa: E402
 from official_ext.grw.modeling import frame_operations  # noqa: E402
 
 _CONFIG = flags.DEFINE_string(
@@ -51,7 +52,7 @@ def steps(path: str, by_frames: bool):
   if not by_frames:
     frame_operations.use_on_cpu = lambda model: None
   try:
-    model, clips, train = benchmark.train_step(params, 1)
+    model, clips, train = train_step.build(params, 1)
   finally:
     frame_operations.use_on_cpu = use_on_cpu
   infer = tf.function(lambda: model({'image': clips}, training=False))

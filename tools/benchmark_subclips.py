@@ -37,6 +37,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
+from official_ext.grw.analysis import train_step  # noqa: E402
 
 LIMIT = 0.35
 _SUBCLIPS = flags.DEFINE_integer(
@@ -58,7 +59,7 @@ def measure(num_subclips: int) -> dict[str, float]:
   config.task.num_subclips = num_subclips
   config.task.seed = 0
   config.validate()
-  *_, step = benchmark.train_step(config, _BATCH.value)
+  *_, step = train_step.build(config, _BATCH.value)
   before = benchmark.resident_memory_mib()
   [seconds] = benchmark.medians([step], _REPEATS.value, warm_up=1)
   return {'seconds': seconds, 'before': before,

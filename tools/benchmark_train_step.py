@@ -33,6 +33,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import benchmark  # noqa: E402
 from official_ext.grw import registry_imports  # noqa: E402,F401
+from official_ext.grw.analysis import train_step  # noqa: E402
 
 LIMIT = 1.01
 _REPEATS = flags.DEFINE_integer(
@@ -42,7 +43,7 @@ _FRAMES = flags.DEFINE_integer('frames', 50, 'Frames in a clip.')
 _SIZE = flags.DEFINE_integer('size', 172, 'Height and width of a frame.')
 
 
-def train_step(weight: float):
+def smoothed_step(weight: float):
   """The task's train step for λ = `weight`, as a function that waits."""
   config = exp_factory.get_exp_config('movinet_grw_kinetics600')
   config.task.model.smoothing.weight = weight
@@ -51,7 +52,7 @@ def train_step(weight: float):
   config.task.validation_data.feature_shape = shape
   config.task.seed = 0
   config.validate()
-  _, _, step = benchmark.train_step(config, _BATCH.value)
+  _, _, step = train_step.build(config, _BATCH.value)
   return step
 
 
@@ -59,7 +60,7 @@ def main(_):
   print(f'{benchmark.machine()}; TensorFlow {tf.__version__}; '
         f'tf_keras {tf_keras.__version__}')
   without, smoothed = benchmark.medians(
-      [train_step(0.0), train_step(0.1)], _REPEATS.value)
+      [smoothed_step(0.0), smoothed_step(0.1)], _REPEATS.value)
   ratio = smoothed / without
   print(f'A training step of MoViNet-A0-Stream, {_FRAMES.value} frames, '
         f'{_SIZE.value} x {_SIZE.value}, batch {_BATCH.value}: '

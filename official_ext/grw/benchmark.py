@@ -25,13 +25,6 @@ import resource
 import statistics
 import time
 
-from official.core import config_definitions as cfg
-from official.core import task_factory
-import tensorflow as tf
-import tf_keras
-
-from official_ext.grw.configs import grw
-
 
 def machine() -> str:
   """The processor and the number of cores this process may use."""
@@ -68,39 +61,6 @@ def medians(functions: Sequence[Callable[[], object]],
       functions[index]()
       seconds[index].append(time.perf_counter() - start)
   return [statistics.median(values) for values in seconds]
-
-
-def train_step(
-    params: cfg.ExperimentConfig, batch_size: int,
-) -> tuple[tf_keras.Model, tf.Tensor, Callable[[], object]]:
-  """The train step of an experiment's own task, on one batch of noise.
-
-  Args:
-    params: validated; `task.train_data` gives the shape of a clip.
-    batch_size: clips in a step.
-
-  Returns:
-    The model, the clips [batch_size, N, height, width, 3], and the step, which
-    returns when it is done.
-  """
-  data = params.task.train_data
-  task = task_factory.get_task(params.task)
-  model = task.build_model()
-  optimizer = task.create_optimizer(params.trainer.optimizer_config)
-  metrics = task.build_metrics()
-  clips = tf.random.stateless_uniform(
-      [batch_size, *data.feature_shape], [0, 1])
-  features = {'image': clips, grw.NUM_FRAMES: tf.fill(
-      [batch_size], data.feature_shape[0])}
-  labels = tf.one_hot(
-      tf.range(batch_size) % data.num_classes, data.num_classes)
-
-  @tf.function
-  def step():
-    return task.train_step(
-        (features, labels), model, optimizer, metrics)['loss']
-
-  return model, clips, lambda: step().numpy()
 
 
 def peak_memory_mib() -> float:

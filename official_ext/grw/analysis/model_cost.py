@@ -101,7 +101,7 @@ def _can_stream(params: cfg.ExperimentConfig) -> bool:
   try:
     for model in ensemble_cfg.classifiers(params.task.model):
       backbones.with_states(model.backbone)
-  except (AttributeError, ValueError):  # Of a stock model, or not causal.
+  except ValueError:
     return False
   return True
 

@@ -21,12 +21,10 @@ shape: with a base frame it sees 6 channels where an image has 3.
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.modeling.backbones import mobilenet_v3
 
-_GRAPH_KEY = '_CHECKPOINTABLE_OBJECT_GRAPH'
 _LAYER = 'layer_with_weights-'
 # A Trainer saves the first beside the model; a model alone has the second.
 _BACKBONES = (('backbone',), ('model', '_backbone'))
@@ -98,8 +96,7 @@ def _saved_backbone(prefix: str) -> tuple[tuple[str, ...], _Shapes]:
   """
   try:
     reader = tf.train.load_checkpoint(prefix)
-    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-        reader.get_tensor(_GRAPH_KEY))
+    graph = tf_reader.read_graph(reader)
   except (tf.errors.OpError, ValueError, IndexError) as error:
     raise ValueError(
         f'{prefix} cannot be read as a TensorFlow 2 checkpoint ({error}).'

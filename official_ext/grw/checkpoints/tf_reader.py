@@ -87,8 +87,7 @@ def _read(prefix: str, weights: str) -> TfVariables:
     return TfVariables(
         {key: reader.get_tensor(key) for key in shapes}, (), 'model', False)
 
-  graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-      reader.get_tensor(_GRAPH_KEY))
+  graph = read_graph(reader)
   names = _variable_names(graph)
   averages = _averages(graph)
   has_average = bool(averages)
@@ -121,6 +120,12 @@ def _read(prefix: str, weights: str) -> TfVariables:
   return TfVariables(values, roots, wanted, has_average)
 
 
+def read_graph(reader):
+  """The TrackableObjectGraph of what a TensorFlow 2 checkpoint was saved of."""
+  return trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+      reader.get_tensor(_GRAPH_KEY))
+
+
 def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
   """Gives variables their moving averages, with which a Trainer evaluates.
 
@@ -132,13 +137,14 @@ def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
     Whether it holds averages, and they are now in the variables.
   """
   reader = tf.train.load_checkpoint(prefix)
-  graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-      reader.get_tensor(_GRAPH_KEY))
+  graph = read_graph(reader)
+  slots = _averages(graph)
+  if not slots or _is_swapped(prefix):
+    return bool(slots)  # In the variables already.
   averages = {node: _attribute(graph.nodes[slot], reader)
-              for node, slot in _averages(graph).items()}
-  if _is_swapped(prefix) or not any(
-      np.any(value) for value in averages.values()):
-    return bool(averages) and _is_swapped(prefix)
+              for node, slot in slots.items()}
+  if not any(np.any(value) for value in averages.values()):
+    return False  # Saved before the first step.
   children_of = tf.train.TrackableView(root).children
   queue, seen = collections.deque([(0, root)]), {0}
   while queue:

@@ -30,9 +30,8 @@ _FROZEN = contextvars.ContextVar('frozen', default=False)
 def frozen_weights() -> Iterator[None]:
   """Functions traced inside hold for the weights of this moment alone.
 
-  For those that are written to be run and not trained on: TFLite files and
-  the signatures of SavedModels.
-  Functions traced before stay as they are.
+  For those that are written to be run and not trained on: TFLite files and the
+  signatures of SavedModels.  Functions traced before stay as they are.
   """
   token = _FROZEN.set(True)
   try:

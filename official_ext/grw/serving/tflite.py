@@ -134,10 +134,10 @@ def export_stream(model: saved_model.Model, folder: str,
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
-  frame_operations.use(stream)
   if split_head and not isinstance(stream, streaming.StreamingClassifier):
     raise ValueError('split_head=True: expected False for an ensemble, which '
                      'has two heads, and which is one file.')
+  frame_operations.use(stream)
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
