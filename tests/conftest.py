@@ -42,11 +42,19 @@ hypothesis.settings.load_profile('repeatable')
 # Files that take a minute or more, longest first: begun last, one would keep a
 # process busy while the other has nothing left.
 _LONG = (
-  'distribution_test.py', 'parity_test.py', 'demo_test.py', 'train_test.py',
-  'sweep_test.py', 'own_data_test.py', 'ensemble_export_test.py',
+  'distribution_test.py',
+  'parity_test.py',
+  'demo_test.py',
+  'train_test.py',
+  'sweep_test.py',
+  'own_data_test.py',
+  'ensemble_export_test.py',
 )
 
 
 def pytest_collection_modifyitems(items):
-  items.sort(key=lambda item: (
-    _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)))
+  items.sort(
+    key=lambda item: (
+      _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
+    )
+  )

@@ -33,8 +33,8 @@ CLIPS = {'train': 4, 'val': 2}
 
 def run(program, *flags):
   result = subprocess.run(
-      tiny.program(program, *flags), capture_output=True, text=True,
-      check=False)
+    tiny.program(program, *flags), capture_output=True, text=True, check=False
+  )
   assert result.returncode == 0, result.stderr[-3000:]
   return result.stdout + result.stderr
 
@@ -48,63 +48,108 @@ def folder_fixture(tmp_path_factory):
       place = folder / 'videos' / split / name
       place.mkdir(parents=True)
       for number in range(count):
-        frames = tiny.clip(label, seed=100 * len(split) + 10 * label + number,
-                           frames=tiny.FRAMES, size=48)
+        frames = tiny.clip(
+          label,
+          seed=100 * len(split) + 10 * label + number,
+          frames=tiny.FRAMES,
+          size=48,
+        )
         video_files.write_frames(
-            place / f'{split} {number}.mp4', frames, rate=5)
+          place / f'{split} {number}.mp4', frames, rate=5
+        )
   published = movinet_model.MovinetClassifier(
-      movinet.Movinet('tiny', causal=True, conv_type='3d_2plus1d',
-                      se_type='2plus3d', activation='hard_swish',
-                      gating_activation='hard_sigmoid', use_sync_bn=False),
-      num_classes=600)
-  tf.train.Checkpoint(model=published).save(
-      str(folder / 'published' / 'ckpt'))
-  tiny.write_yaml(folder / 'tiny.yaml', {'task': {
-      'model': {'backbone': {'movinet': {'model_id': 'tiny'}},
-                'smoothing': {'window': 3},
-                'head': {'num_layers': 1, 'num_heads': 2}},
-      **{f'{split}_data': {
-          'feature_shape': [tiny.FRAMES, SIZE, SIZE, 3], 'min_image_size': SIZE,
-          'global_batch_size': 4} for split in ('train', 'validation')}}})
+    movinet.Movinet(
+      'tiny',
+      causal=True,
+      conv_type='3d_2plus1d',
+      se_type='2plus3d',
+      activation='hard_swish',
+      gating_activation='hard_sigmoid',
+      use_sync_bn=False,
+    ),
+    num_classes=600,
+  )
+  tf.train.Checkpoint(model=published).save(str(folder / 'published' / 'ckpt'))
+  tiny.write_yaml(
+    folder / 'tiny.yaml',
+    {
+      'task': {
+        'model': {
+          'backbone': {'movinet': {'model_id': 'tiny'}},
+          'smoothing': {'window': 3},
+          'head': {'num_layers': 1, 'num_heads': 2},
+        },
+        **{
+          f'{split}_data': {
+            'feature_shape': [tiny.FRAMES, SIZE, SIZE, 3],
+            'min_image_size': SIZE,
+            'global_batch_size': 4,
+          }
+          for split in ('train', 'validation')
+        },
+      }
+    },
+  )
   return folder
 
 
 def test_five_commands(folder):
   converted = run(
-      'tools/videos_to_tfrecords.py', f'--input_dir={folder}/videos',
-      f'--output_dir={folder}/records', '--short_side=48')
+    'tools/videos_to_tfrecords.py',
+    f'--input_dir={folder}/videos',
+    f'--output_dir={folder}/records',
+    '--short_side=48',
+  )
   info = json.loads((folder / 'records' / 'dataset.json').read_text())
   assert info['splits']['train']['num_examples'] == 12, converted
   assert info['num_classes'] == 3
 
   experiment = '--experiment=movinet_grw_own_data'
   trained = run(
-      'official_ext/grw/train.py', experiment, '--mode=train_and_eval',
-      f'--config_file={folder}/tiny.yaml', f'--model_dir={folder}/model',
-      f'--params_override=task.dataset_info={folder}/records/dataset.json,'
-      f'task.init_checkpoint={folder}/published')
+    'official_ext/grw/train.py',
+    experiment,
+    '--mode=train_and_eval',
+    f'--config_file={folder}/tiny.yaml',
+    f'--model_dir={folder}/model',
+    f'--params_override=task.dataset_info={folder}/records/dataset.json,'
+    f'task.init_checkpoint={folder}/published',
+  )
   assert 'backbone' in trained
 
   as_trained = f'--config_file={folder}/model/params.yaml'
   evaluated = run(
-      'official_ext/grw/train.py', experiment, '--mode=eval', as_trained,
-      f'--model_dir={folder}/model')
+    'official_ext/grw/train.py',
+    experiment,
+    '--mode=eval',
+    as_trained,
+    f'--model_dir={folder}/model',
+  )
   assert 'top-1' in evaluated and '95 % interval' in evaluated
-  with open(folder / 'model' / 'evaluation' / 'predictions.csv',
-            encoding='utf-8') as file:
+  with open(
+    folder / 'model' / 'evaluation' / 'predictions.csv', encoding='utf-8'
+  ) as file:
     predictions = list(csv.DictReader(file))
   assert {row['clip'] for row in predictions} == {
-      f'{name}/val {number}.mp4' for name in CLASSES for number in range(2)}
+    f'{name}/val {number}.mp4' for name in CLASSES for number in range(2)
+  }
   assert all(row['clip'].startswith(row['label']) for row in predictions)
 
-  run('tools/export_tflite.py', experiment, as_trained,
-      f'--checkpoint={folder}/model', f'--output_dir={folder}/tflite')
+  run(
+    'tools/export_tflite.py',
+    experiment,
+    as_trained,
+    f'--checkpoint={folder}/model',
+    f'--output_dir={folder}/tflite',
+  )
   assert (folder / 'tflite' / 'labels.txt').read_text(
-      encoding='utf-8').splitlines() == sorted(CLASSES)
+    encoding='utf-8'
+  ).splitlines() == sorted(CLASSES)
 
   predicted = run(
-      'tools/predict_video.py', f'--model={folder}/tflite',
-      f'--video={folder}/videos/val/down/val 0.mp4',
-      f'--output_dir={folder}/predicted')
+    'tools/predict_video.py',
+    f'--model={folder}/tflite',
+    f'--video={folder}/videos/val/down/val 0.mp4',
+    f'--output_dir={folder}/predicted',
+  )
   assert any(name in predicted for name in CLASSES)
   assert (folder / 'predicted' / 'annotated.mp4').exists()

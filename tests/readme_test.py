@@ -22,8 +22,8 @@ import sys
 import numpy as np
 import pytest
 
-from official_ext.grw.datasets import camera
-from official_ext.grw.serving import exported
+from official_ext.grw.inference import camera
+from official_ext.grw.inference import exported
 from tests import video_files
 from tests.serving import color_model
 
@@ -37,35 +37,49 @@ def frame(middle, sides):
   return image
 
 
-@pytest.mark.parametrize('mode, most', [
-    ('square', '蓝'), ('keep_aspect', 'red')])
-def test_the_camera_client_answers_as_the_prediction_tool(
-    tmp_path, mode, most):
-  blocks = re.findall(r'^```python\n(.*?)^```', README.read_text('utf-8'),
-                      re.DOTALL | re.MULTILINE)
-  (client,) = [block for block in blocks
-               if block.startswith('# Streams a camera')]
+@pytest.mark.parametrize(
+  'mode, most', [('square', '蓝'), ('keep_aspect', 'red')]
+)
+def test_the_camera_client_answers_as_the_prediction_tool(tmp_path, mode, most):
+  blocks = re.findall(
+    r'^```python\n(.*?)^```',
+    README.read_text('utf-8'),
+    re.DOTALL | re.MULTILINE,
+  )
+  (client,) = [
+    block for block in blocks if block.startswith('# Streams a camera')
+  ]
   assert len(client.splitlines()) <= 20
   script = tmp_path / 'stream.py'
   script.write_text(client, encoding='utf-8')
   # At this rate each frame of a file is due.
   model = color_model.export(
-      tmp_path / 'model', frames_per_second=1e6,
-      resize={'mode': mode, 'size': color_model.SIZE + 4,
-              'crop': [color_model.SIZE] * 2})
+    tmp_path / 'model',
+    frames_per_second=1e6,
+    resize={
+      'mode': mode,
+      'size': color_model.SIZE + 4,
+      'crop': [color_model.SIZE] * 2,
+    },
+  )
   # The size that is resized to is neither that of the frames nor of the crop.
   video = video_files.write_frames(
-      tmp_path / 'a.mp4',
-      [frame(color_model.GREEN, color_model.GREEN)] * 3
-      + [frame(color_model.RED, color_model.BLUE)] * 17)
+    tmp_path / 'a.mp4',
+    [frame(color_model.GREEN, color_model.GREEN)] * 3
+    + [frame(color_model.RED, color_model.BLUE)] * 17,
+  )
 
   run = subprocess.run(
-      [sys.executable, '-X', 'utf8', str(script), model, video],
-      capture_output=True, text=True, encoding='utf-8')
+    [sys.executable, '-X', 'utf8', str(script), model, video],
+    capture_output=True,
+    text=True,
+    encoding='utf-8',
+  )
   assert run.returncode == 0, run.stderr
   opened = exported.open_model(model)
   expected = [
-      opened.labels[np.array(opened.step(timed.image)).argmax()]
-      for timed in camera.read_frames(video, 1e6)]
+    opened.labels[np.array(opened.step(timed.image)).argmax()]
+    for timed in camera.read_frames(video, 1e6)
+  ]
   assert run.stdout.splitlines() == expected
   assert expected[0] == 'grün' and expected[-1] == most

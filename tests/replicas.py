@@ -33,19 +33,24 @@ from official.core import task_factory
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw import evaluation
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw import runner
+from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.losses import grw_smoothing
+from official_ext.grw.training import runner
 from tests import tiny
 
 # Of a task.
 STEPS = {
-    'subclips': {'num_subclips': 2,
-                 'model': {'norm_activation': {'use_sync_bn': False}}},
-    'final': {},
-    'intermediate': {'model': {'smoothing': {
-        'placement': 'intermediate', 'endpoint': 'block0_layer0'}}},
+  'subclips': {
+    'num_subclips': 2,
+    'model': {'norm_activation': {'use_sync_bn': False}},
+  },
+  'final': {},
+  'intermediate': {
+    'model': {
+      'smoothing': {'placement': 'intermediate', 'endpoint': 'block0_layer0'}
+    }
+  },
 }
 CLIPS = 4
 
@@ -56,16 +61,19 @@ def batch(same_halves=False):
   clips = np.stack([tiny.clip(label, seed=n) for n, label in enumerate(labels)])
   if same_halves:  # Each has the batch statistics of both.
     clips[2:], labels[2:] = clips[:2], labels[:2]
-  return (clips.astype(np.float32) / 255.0,
-          np.eye(tiny.CLASSES, dtype=np.float32)[labels])
+  return (
+    clips.astype(np.float32) / 255.0,
+    np.eye(tiny.CLASSES, dtype=np.float32)[labels],
+  )
 
 
 def build(changes):
   """The task, and its model away from initial values that hide errors."""
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
   params.override(tiny.overrides('unused', 'unused'))
-  params.override({'task': {
-      'seed': 1, 'model': {'norm_activation': {'use_sync_bn': True}}}})
+  params.override(
+    {'task': {'seed': 1, 'model': {'norm_activation': {'use_sync_bn': True}}}}
+  )
   params.override({'task': changes})
   task = task_factory.get_task(params.task)
   model = task.build_model()
@@ -80,11 +88,14 @@ def half_order_losses(model, window, clips):
   """The order loss of each half of a batch, normalised as one batch."""
   layer = model.get_layer('grw_smoothing')
   embeddings = tf_keras.Model(model.inputs, layer.input)(
-      {'image': clips}, training=True)
+    {'image': clips}, training=True
+  )
   return [
-      grw_smoothing.smoothing_terms(
-          grw_smoothing.cut_windows(half, window)).order_loss.numpy()
-      for half in tf.split(embeddings, 2)]
+    grw_smoothing.smoothing_terms(
+      grw_smoothing.cut_windows(half, window)
+    ).order_loss.numpy()
+    for half in tf.split(embeddings, 2)
+  ]
 
 
 def run_step(strategy, name, results):
@@ -99,25 +110,30 @@ def run_step(strategy, name, results):
   before = [variable.numpy() for variable in model.variables]
   if strategy.num_replicas_in_sync == 1:
     results[f'{name}/halves'] = half_order_losses(
-        model, task.task_config.model.smoothing.window, clips)
+      model, task.task_config.model.smoothing.window, clips
+    )
     for variable, value in zip(model.variables, before):
       variable.assign(value)
 
   def part(context, array):
     start = context.replica_id_in_sync_group * share
-    return tf.constant(array[start:start + share])
+    return tf.constant(array[start : start + share])
 
   values = [
-      strategy.experimental_distribute_values_from_function(
-          lambda context, array=array: part(context, array))
-      for array in (clips, labels)]
+    strategy.experimental_distribute_values_from_function(
+      lambda context, array=array: part(context, array)
+    )
+    for array in (clips, labels)
+  ]
 
   @tf.function
   def step(clips, labels):
     return strategy.run(
-        lambda clips, labels: task.train_step(
-            ({'image': clips}, labels), model, optimizer, metrics)['loss'],
-        args=(clips, labels))
+      lambda clips, labels: task.train_step(
+        ({'image': clips}, labels), model, optimizer, metrics
+      )['loss'],
+      args=(clips, labels),
+    )
 
   loss = strategy.reduce('MEAN', step(*values), axis=None)
   results[f'{name}/loss'] = loss.numpy()
@@ -137,16 +153,20 @@ def evaluate_last_batch(strategy, task, model, results):
   # As the trainer has it: a dataset of one replica's share of batches, which
   # ends before the second replica has one.
   dataset = strategy.distribute_datasets_from_function(
-      lambda context: tf.data.Dataset.from_tensor_slices(
-          (clips[:2], labels[:2])).batch(2))
+    lambda context: tf.data.Dataset.from_tensor_slices(
+      (clips[:2], labels[:2])
+    ).batch(2)
+  )
 
   @tf.function
   def step(iterator):
     clips, labels = next(iterator)
     strategy.run(
-        lambda clips, labels: task.validation_step(
-            ({'image': clips}, labels), model, metrics),
-        args=(clips, labels))
+      lambda clips, labels: task.validation_step(
+        ({'image': clips}, labels), model, metrics
+      ),
+      args=(clips, labels),
+    )
 
   step(iter(dataset))
   for metric in metrics:
@@ -156,28 +176,35 @@ def evaluate_last_batch(strategy, task, model, results):
 def keep_predictions(strategy, folder, results):
   """Adds to `results` what a whole evaluation kept of five records."""
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
-  params.override(tiny.overrides(
-      'unused', tiny.write_records(folder / 'five', [0, 1, 2, 0, 1])))
+  params.override(
+    tiny.overrides(
+      'unused', tiny.write_records(folder / 'five', [0, 1, 2, 0, 1])
+    )
+  )
   params.task.seed = 1
   params.validate()
   with strategy.scope():
     task = task_factory.get_task(params.task)
   trainer = runner.ExperimentRunner(
-      strategy, task, 'continuous_eval', params, str(folder)).trainer
+    strategy, task, 'continuous_eval', params, str(folder)
+  ).trainer
   trainer.keeps_predictions = True
   # Batches of four: the last one leaves the second replica none.
   trainer.evaluate(tf.constant(-1))
   for field in dataclasses.fields(evaluation.Predictions):
     results[f'predictions/{field.name}'] = np.array(
-        getattr(trainer.predictions, field.name))
+      getattr(trainer.predictions, field.name)
+    )
 
 
 def main(replicas, path):
   device = tf.config.list_physical_devices('CPU')[0]
   tf.config.set_logical_device_configuration(
-      device, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    device, [tf.config.LogicalDeviceConfiguration()] * replicas
+  )
   strategy = tf.distribute.MirroredStrategy(
-      [f'CPU:{number}' for number in range(replicas)])
+    [f'CPU:{number}' for number in range(replicas)]
+  )
   results: dict[str, np.ndarray] = {}
   for name in STEPS:
     task, model = run_step(strategy, name, results)

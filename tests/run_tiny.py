@@ -14,7 +14,7 @@
 
 """Runs a program of the project with the tiny MoViNet registered.
 
-  python3 tests/run_tiny.py official_ext/grw/train.py --mode=...
+python3 tests/run_tiny.py official_ext/grw/train.py --mode=...
 """
 
 import pathlib

@@ -43,31 +43,56 @@ SIZE = 16
 CLASSES = 3
 
 movinet.BLOCK_SPECS['tiny'] = (
-    movinet.StemSpec(filters=8, kernel_size=(1, 3, 3), strides=(1, 2, 2)),
-    movinet.MovinetBlockSpec(
-        base_filters=8, expand_filters=(16,), kernel_sizes=((3, 3, 3),),
-        strides=((1, 2, 2),)),
-    movinet.HeadSpec(project_filters=32, head_filters=32),
+  movinet.StemSpec(filters=8, kernel_size=(1, 3, 3), strides=(1, 2, 2)),
+  movinet.MovinetBlockSpec(
+    base_filters=8,
+    expand_filters=(16,),
+    kernel_sizes=((3, 3, 3),),
+    strides=((1, 2, 2),),
+  ),
+  movinet.HeadSpec(project_filters=32, head_filters=32),
 )
 
 mobilenet.SUPPORTED_SPECS_MAP['MobileNetV3Tiny'] = {
-    **mobilenet.MNV3Small_BLOCK_SPECS,
-    'block_specs': [
-        ('convbn', 3, 2, 8, 'hard_swish', None, None, True, False, False),
-        ('invertedbottleneck', 3, 2, 8, 'relu', 0.25, 1, None, False, True),
-        ('invertedbottleneck', 3, 1, 8, 'relu', None, 2., None, False, False),
-        ('invertedbottleneck', 5, 2, 16, 'hard_swish', 0.25, 2., None, False,
-         False),
-        ('invertedbottleneck', 5, 1, 16, 'hard_swish', 0.25, 2., None, False,
-         True),
-        ('convbn', 1, 1, 24, 'hard_swish', None, None, True, False, False),
-        ('gpooling', None, None, None, None, None, None, None, None, False),
-        ('convbn', 1, 1, 32, 'hard_swish', None, None, False, True, False),
-    ]}
+  **mobilenet.MNV3Small_BLOCK_SPECS,
+  'block_specs': [
+    ('convbn', 3, 2, 8, 'hard_swish', None, None, True, False, False),
+    ('invertedbottleneck', 3, 2, 8, 'relu', 0.25, 1, None, False, True),
+    ('invertedbottleneck', 3, 1, 8, 'relu', None, 2.0, None, False, False),
+    (
+      'invertedbottleneck',
+      5,
+      2,
+      16,
+      'hard_swish',
+      0.25,
+      2.0,
+      None,
+      False,
+      False,
+    ),
+    (
+      'invertedbottleneck',
+      5,
+      1,
+      16,
+      'hard_swish',
+      0.25,
+      2.0,
+      None,
+      False,
+      True,
+    ),
+    ('convbn', 1, 1, 24, 'hard_swish', None, None, True, False, False),
+    ('gpooling', None, None, None, None, None, None, None, None, False),
+    ('convbn', 1, 1, 32, 'hard_swish', None, None, False, True, False),
+  ],
+}
 
 
-def clip(label: int, seed: int, frames: int = FRAMES,
-         size: int = SIZE) -> np.ndarray:
+def clip(
+  label: int, seed: int, frames: int = FRAMES, size: int = SIZE
+) -> np.ndarray:
   """A clip of moving stripes, the class being where they move to.
 
   Args:
@@ -92,28 +117,35 @@ def clip(label: int, seed: int, frames: int = FRAMES,
   return np.clip(images, 0, 255).astype(np.uint8)
 
 
-def record(frames: Iterable[np.ndarray], label: int,
-           source: str = '') -> bytes:
+def record(frames: Iterable[np.ndarray], label: int, source: str = '') -> bytes:
   """A serialized SequenceExample as the Model Garden reads it."""
   example = tf.train.SequenceExample()
   example.context.feature['clip/label/index'].int64_list.value.append(label)
   if source:
     example.context.feature['clip/media_id'].bytes_list.value.append(
-        source.encode())
+      source.encode()
+    )
   images = example.feature_lists.feature_list['image/encoded']
   for frame in frames:
     images.feature.add().bytes_list.value.append(
-        tf.io.encode_jpeg(frame).numpy())
+      tf.io.encode_jpeg(frame).numpy()
+    )
   return example.SerializeToString()
 
 
-def write_records(path: str | os.PathLike, labels: Sequence[int],
-                  seed: int = 0) -> str:
+def write_records(
+  path: str | os.PathLike, labels: Sequence[int], seed: int = 0
+) -> str:
   """Writes one clip a label into a TFRecord file; returns its path."""
   with tf.io.TFRecordWriter(str(path)) as writer:
     for number, label in enumerate(labels):
-      writer.write(record(clip(label, 1000 * seed + number), label,
-                          source=f'clips/{number} é.mp4'))
+      writer.write(
+        record(
+          clip(label, 1000 * seed + number),
+          label,
+          source=f'clips/{number} é.mp4',
+        )
+      )
   return str(path)
 
 
@@ -126,32 +158,47 @@ def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
     **trainer: fields of the trainer; by default 4 steps in loops of 2.
   """
   data = {
-      'tfds_name': '', 'feature_shape': [FRAMES, SIZE, SIZE, 3],
-      'min_image_size': SIZE, 'num_classes': CLASSES, 'global_batch_size': 4,
-      'shuffle_buffer_size': 1}
+    'tfds_name': '',
+    'feature_shape': [FRAMES, SIZE, SIZE, 3],
+    'min_image_size': SIZE,
+    'num_classes': CLASSES,
+    'global_batch_size': 4,
+    'shuffle_buffer_size': 1,
+  }
   steps = {
-      'train_steps': 4, 'steps_per_loop': 2, 'summary_interval': 2,
-      'checkpoint_interval': 2, 'validation_interval': 2,
-      'validation_steps': 2, **trainer}
+    'train_steps': 4,
+    'steps_per_loop': 2,
+    'summary_interval': 2,
+    'checkpoint_interval': 2,
+    'validation_interval': 2,
+    'validation_steps': 2,
+    **trainer,
+  }
   return {
-      'task': {
-          'model': {
-              'backbone': {'movinet': {'model_id': 'tiny'}},
-              'smoothing': {'window': 3},
-              'head': {'num_layers': 1, 'num_heads': 2}},
-          'train_data': {**data, 'input_path': train_path, 'seed': 1},
-          'validation_data': {**data, 'input_path': validation_path},
+    'task': {
+      'model': {
+        'backbone': {'movinet': {'model_id': 'tiny'}},
+        'smoothing': {'window': 3},
+        'head': {'num_layers': 1, 'num_heads': 2},
       },
-      'trainer': {
-          **steps,
-          'optimizer_config': {'learning_rate': {'cosine': {
-              'decay_steps': steps['train_steps']}}}},
+      'train_data': {**data, 'input_path': train_path, 'seed': 1},
+      'validation_data': {**data, 'input_path': validation_path},
+    },
+    'trainer': {
+      **steps,
+      'optimizer_config': {
+        'learning_rate': {'cosine': {'decay_steps': steps['train_steps']}}
+      },
+    },
   }
 
 
-def classifier(stream: bool = True, seed: int = 0,
-               l2_weight_decay: float = 0.0,
-               **overrides: Any) -> grw_model.GrwClassifier:
+def classifier(
+  stream: bool = True,
+  seed: int = 0,
+  l2_weight_decay: float = 0.0,
+  **overrides: Any,
+) -> grw_model.GrwClassifier:
   """A tiny GRW classifier with random weights.
 
   No weight is at its initial value: the scales of a MoViNet's blocks are zero
@@ -165,19 +212,31 @@ def classifier(stream: bool = True, seed: int = 0,
   """
   tf_keras.utils.set_random_seed(seed)
   config = grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('tiny', stream))
-  config.override({'smoothing': {'window': 3, 'endpoint': 'block0_layer0'},
-                   'head': {'num_heads': 4}, 'dropout_rate': 0.5})
+  config.override(
+    {
+      'smoothing': {'window': 3, 'endpoint': 'block0_layer0'},
+      'head': {'num_heads': 4},
+      'dropout_rate': 0.5,
+    }
+  )
   config.override(overrides)
   model = grw_model.GrwClassifier(
-      config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
-      l2_weight_decay)
+    config,
+    CLASSES,
+    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+    l2_weight_decay,
+  )
   _move_weights(model, seed)
   return model
 
 
-def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
-             num_frames: int | None = None, num_classes: int = CLASSES,
-             **overrides: Any) -> ensemble_model.TemporalEnsemble:
+def ensemble(
+  streams: tuple[bool, bool] = (True, True),
+  seed: int = 0,
+  num_frames: int | None = None,
+  num_classes: int = CLASSES,
+  **overrides: Any,
+) -> ensemble_model.TemporalEnsemble:
   """An ensemble of two tiny GRW classifiers with random weights.
 
   Args:
@@ -191,19 +250,25 @@ def ensemble(streams: tuple[bool, bool] = (True, True), seed: int = 0,
   config = ensemble_cfg.GrwEnsemble()
   for member, stream in zip(config.members, streams):
     member.model.backbone = grw_cfg.movinet_backbone('tiny', stream)
-    member.model.override({
-        'smoothing': {'window': 3}, 'head': {'num_heads': 4}})
+    member.model.override(
+      {'smoothing': {'window': 3}, 'head': {'num_heads': 4}}
+    )
     member.model.override(overrides)
   model = ensemble_model.TemporalEnsemble(
-      config, num_classes, tf_keras.layers.InputSpec(
-          shape=[None, num_frames, None, None, 3]))
+    config,
+    num_classes,
+    tf_keras.layers.InputSpec(shape=[None, num_frames, None, None, 3]),
+  )
   _move_weights(model, seed)
   return model
 
 
-def ensemble_overrides(folder: pathlib.Path,
-                       model: ensemble_model.TemporalEnsemble,
-                       validation_path: str = '', size: int = SIZE) -> dict:
+def ensemble_overrides(
+  folder: pathlib.Path,
+  model: ensemble_model.TemporalEnsemble,
+  validation_path: str = '',
+  size: int = SIZE,
+) -> dict:
   """Overrides that make `movinet_grw_ensemble_kinetics600` tiny.
 
   Args:
@@ -216,27 +281,35 @@ def ensemble_overrides(folder: pathlib.Path,
   members = {}
   for classifier in model.members:
     checkpoint = tf.train.Checkpoint(
-        model=classifier, **classifier.checkpoint_items)
+      model=classifier, **classifier.checkpoint_items
+    )
     members[classifier.name] = {
-        'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
-        'model': classifier.get_config()['model_config']}
+      'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
+      'model': classifier.get_config()['model_config'],
+    }
   data = {
-      'feature_shape': [FRAMES, size, size, 3], 'min_image_size': size,
-      'num_classes': CLASSES, 'global_batch_size': 4, 'num_examples': 4,
-      'frames_per_second': 8}
+    'feature_shape': [FRAMES, size, size, 3],
+    'min_image_size': size,
+    'num_classes': CLASSES,
+    'global_batch_size': 4,
+    'num_examples': 4,
+    'frames_per_second': 8,
+  }
   return {
-      'task': {
-          'model': members, 'train_data': data,
-          'validation_data': {**data, 'input_path': validation_path}},
-      'trainer': {'validation_steps': 1}}
+    'task': {
+      'model': members,
+      'train_data': data,
+      'validation_data': {**data, 'input_path': validation_path},
+    },
+    'trainer': {'validation_steps': 1},
+  }
 
 
 def _move_weights(model: tf_keras.Model, seed: int):
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)
-    variable.assign(
-        np.abs(moved) if 'variance' in variable.name else moved)
+    variable.assign(np.abs(moved) if 'variance' in variable.name else moved)
 
 
 def merged(base: dict, changes: dict) -> dict:
@@ -258,17 +331,29 @@ def write_yaml(path: str | os.PathLike, values: dict) -> str:
 
 def program(path: str, *flags: str) -> list[str]:
   """The command line of a program, with the tiny MoViNet registered."""
-  return [sys.executable, str(pathlib.Path(__file__).with_name('run_tiny.py')),
-          path, *flags]
+  return [
+    sys.executable,
+    str(pathlib.Path(__file__).with_name('run_tiny.py')),
+    path,
+    *flags,
+  ]
 
 
-def command(config_file: str | os.PathLike, model_dir: str | os.PathLike,
-            mode: str = 'train_and_eval', *flags: str) -> list[str]:
+def command(
+  config_file: str | os.PathLike,
+  model_dir: str | os.PathLike,
+  mode: str = 'train_and_eval',
+  *flags: str,
+) -> list[str]:
   """The driver's command line, with the tiny MoViNet registered."""
   return program(
-      'official_ext/grw/train.py', '--experiment=movinet_grw_airplanes',
-      f'--mode={mode}', f'--config_file={config_file}',
-      f'--model_dir={model_dir}', *flags)
+    'official_ext/grw/train.py',
+    '--experiment=movinet_grw_airplanes',
+    f'--mode={mode}',
+    f'--config_file={config_file}',
+    f'--model_dir={model_dir}',
+    *flags,
+  )
 
 
 def scalars(folder: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
@@ -285,5 +370,6 @@ def scalars(folder: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
   """Everything in a checkpoint, by key."""
   reader = tf.train.load_checkpoint(str(path))
-  return {key: reader.get_tensor(key)
-          for key in reader.get_variable_to_shape_map()}
+  return {
+    key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()
+  }

@@ -36,8 +36,13 @@ from tests import tiny
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STEPS = 6
 MEASURES = {
-    'accuracy', 'cross_entropy', 'order_loss', 'speed_loss', 'order_accuracy',
-    'acceleration_over_speed'}
+  'accuracy',
+  'cross_entropy',
+  'order_loss',
+  'speed_loss',
+  'order_accuracy',
+  'acceleration_over_speed',
+}
 
 
 @pytest.fixture(scope='module')
@@ -48,9 +53,10 @@ def folder(tmp_path_factory):
   """
   folder = tmp_path_factory.mktemp('driver')
   overrides = tiny.overrides(
-      tiny.write_records(folder / 'train.tfrecord', [0, 1, 2, 0]),
-      tiny.write_records(folder / 'validation.tfrecord', [0, 1, 2, 0, 1, 2], 1),
-      train_steps=STEPS)
+    tiny.write_records(folder / 'train.tfrecord', [0, 1, 2, 0]),
+    tiny.write_records(folder / 'validation.tfrecord', [0, 1, 2, 0, 1, 2], 1),
+    train_steps=STEPS,
+  )
   overrides['task']['seed'] = 1
   tiny.write_yaml(folder / 'config.yaml', overrides)
   return folder
@@ -58,17 +64,22 @@ def folder(tmp_path_factory):
 
 def driver(folder, model_dir, *extra):
   return tiny.command(
-      folder / 'config.yaml', folder / model_dir, 'train_and_eval',
-      '--params_override={"task": {"model": {"smoothing": {"alpha": 0.25}}}}',
-      *extra)
+    folder / 'config.yaml',
+    folder / model_dir,
+    'train_and_eval',
+    '--params_override={"task": {"model": {"smoothing": {"alpha": 0.25}}}}',
+    *extra,
+  )
 
 
 @pytest.fixture(scope='module')
 def interrupted(folder):
   """A run that was killed once it had saved, and run again."""
   process = subprocess.Popen(
-      driver(folder, 'interrupted'), stdout=subprocess.DEVNULL,
-      stderr=subprocess.DEVNULL)
+    driver(folder, 'interrupted'),
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
   deadline = time.time() + 300
   # The file that names the checkpoint is written last.
   while not (folder / 'interrupted' / 'checkpoint').exists():
@@ -76,11 +87,12 @@ def interrupted(folder):
     time.sleep(0.05)
   process.send_signal(signal.SIGKILL)
   assert process.wait() == -signal.SIGKILL
-  saved = sorted(path.name for path in
-                 (folder / 'interrupted').glob('ckpt-*.index'))
+  saved = sorted(
+    path.name for path in (folder / 'interrupted').glob('ckpt-*.index')
+  )
   second = subprocess.run(
-      driver(folder, 'interrupted'), capture_output=True, text=True,
-      check=False)
+    driver(folder, 'interrupted'), capture_output=True, text=True, check=False
+  )
   assert second.returncode == 0, second.stderr[-3000:]
   return saved, second
 
@@ -88,17 +100,20 @@ def interrupted(folder):
 @pytest.fixture(scope='module')
 def uninterrupted(folder):
   run = subprocess.run(
-      driver(folder, 'uninterrupted'), capture_output=True, text=True,
-      check=False)
+    driver(folder, 'uninterrupted'), capture_output=True, text=True, check=False
+  )
   assert run.returncode == 0, run.stderr[-3000:]
   return run
 
 
 def test_the_config_file_and_the_override_are_written_down(
-    folder, uninterrupted):
+  folder, uninterrupted
+):
   written = hyperparams.override_params_dict(
-      exp_factory.get_exp_config('movinet_grw_airplanes'),
-      str(folder / 'uninterrupted' / 'params.yaml'), is_strict=True)
+    exp_factory.get_exp_config('movinet_grw_airplanes'),
+    str(folder / 'uninterrupted' / 'params.yaml'),
+    is_strict=True,
+  )
   assert written.task.model.smoothing.alpha == 0.25
   assert written.task.model.backbone.movinet.model_id == 'tiny'
   assert written.trainer.train_steps == STEPS
@@ -118,7 +133,8 @@ def test_every_measure_is_in_tensorboard(folder, uninterrupted, split):
     value = {name: scalars[name][step][1] for name in MEASURES | loss}
     smoothing = value['order_loss'] + 0.25 * value['speed_loss']
     assert value[loss.copy().pop()] == pytest.approx(
-        value['cross_entropy'] + 0.1 * smoothing, rel=1e-5)
+      value['cross_entropy'] + 0.1 * smoothing, rel=1e-5
+    )
 
 
 def test_progress_is_printed(uninterrupted):
@@ -137,9 +153,12 @@ def test_a_killed_run_continues_from_its_last_checkpoint(interrupted):
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(
-    folder, interrupted, uninterrupted):
-  ends = [tiny.read_checkpoint(folder / name / f'ckpt-{STEPS}')
-          for name in ('uninterrupted', 'interrupted')]
+  folder, interrupted, uninterrupted
+):
+  ends = [
+    tiny.read_checkpoint(folder / name / f'ckpt-{STEPS}')
+    for name in ('uninterrupted', 'interrupted')
+  ]
   assert set(ends[0]) == set(ends[1])
   for key, value in ends[0].items():
     if key != '_CHECKPOINTABLE_OBJECT_GRAPH':
@@ -151,11 +170,17 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 
 def run_driver(*arguments, cwd):
   """Runs the driver as it is, from a folder that knows nothing of it."""
-  environment = {key: value for key, value in os.environ.items()
-                 if key != 'PYTHONPATH'}
+  environment = {
+    key: value for key, value in os.environ.items() if key != 'PYTHONPATH'
+  }
   return subprocess.run(
-      [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd,
-      env=environment, check=False)
+    [sys.executable, *arguments],
+    capture_output=True,
+    text=True,
+    cwd=cwd,
+    env=environment,
+    check=False,
+  )
 
 
 def error_lines(stderr):
@@ -165,11 +190,13 @@ def error_lines(stderr):
 
 def test_the_script_works_from_a_checkout_and_rejects_a_bad_value(tmp_path):
   run = run_driver(
-      str(ROOT / 'official_ext' / 'grw' / 'train.py'),
-      '--experiment=movinet_grw_kinetics600', '--mode=train',
-      f'--model_dir={tmp_path / "model"}',
-      '--params_override={"task": {"model": {"smoothing": {"window": 2}}}}',
-      cwd=tmp_path)
+    str(ROOT / 'official_ext' / 'grw' / 'train.py'),
+    '--experiment=movinet_grw_kinetics600',
+    '--mode=train',
+    f'--model_dir={tmp_path / "model"}',
+    '--params_override={"task": {"model": {"smoothing": {"window": 2}}}}',
+    cwd=tmp_path,
+  )
   assert run.returncode == 1
   [line] = error_lines(run.stderr)
   assert 'task.model.smoothing.window=2' in line and 'at least 3' in line
@@ -178,10 +205,14 @@ def test_the_script_works_from_a_checkout_and_rejects_a_bad_value(tmp_path):
 
 def test_the_module_works_and_rejects_an_unknown_field(tmp_path):
   run = run_driver(
-      '-m', 'official_ext.grw.train', '--experiment=movinet_grw_airplanes',
-      '--mode=train', f'--model_dir={tmp_path / "model"}',
-      '--params_override={"task": {"model": {"smoothing": {"windw": 5}}}}',
-      cwd=ROOT)
+    '-m',
+    'official_ext.grw.train',
+    '--experiment=movinet_grw_airplanes',
+    '--mode=train',
+    f'--model_dir={tmp_path / "model"}',
+    '--params_override={"task": {"model": {"smoothing": {"windw": 5}}}}',
+    cwd=ROOT,
+  )
   assert run.returncode == 1
   [line] = error_lines(run.stderr)
   assert 'windw' in line
@@ -198,25 +229,43 @@ def free_port():
     return server.getsockname()[1]
 
 
-@pytest.mark.parametrize('arguments, expected', [
+@pytest.mark.parametrize(
+  'arguments, expected',
+  [
     (['--experiment=nothing'], 'nothing'),
     (['--config_file=/no/such/file.yaml'], '/no/such/file.yaml'),
     (['--params_override={"trainer": {"train_steps": "many"}}'], 'many|int'),
     (['--params_override={"task": '], 'error: '),
     (['--mode=continuous_train_and_eval'], 'continuous_train_and_eval'),
     (['--tf_data_service=grpc://localhost'], 'grpc://host:port'),
-    ([f'--tf_data_service=grpc://127.0.0.1:{free_port()}'],
-     'does not answer.*start the dispatcher'),
-    (['--params_override={"task": {"train_data": '
-      '{"enable_tf_data_service": true}}}'], 'tf_data_service_address'),
-])
+    (
+      [f'--tf_data_service=grpc://127.0.0.1:{free_port()}'],
+      'does not answer.*start the dispatcher',
+    ),
+    (
+      [
+        '--params_override={"task": {"train_data": '
+        '{"enable_tf_data_service": true}}}'
+      ],
+      'tf_data_service_address',
+    ),
+  ],
+)
 def test_bad_flags_are_one_line_and_exit_1(
-    define_flags, arguments, expected, capsys):
+  define_flags, arguments, expected, capsys
+):
   flags.FLAGS.unparse_flags()
   for name in ('config_file', 'params_override', 'tf_data_service'):
     flags.FLAGS[name].unparse()
-  flags.FLAGS(['train', '--experiment=movinet_grw_airplanes', '--mode=train',
-               '--model_dir=/no/such/folder', *arguments])
+  flags.FLAGS(
+    [
+      'train',
+      '--experiment=movinet_grw_airplanes',
+      '--mode=train',
+      '--model_dir=/no/such/folder',
+      *arguments,
+    ]
+  )
   with gin.unlock_config(), pytest.raises(SystemExit) as stop:
     train.main(None)
   assert stop.value.code == 1

@@ -29,13 +29,13 @@ _FIXED_POINT = 1 << 16
 
 # As [[a, b], [c, d]] in MP4's 'tkhd': (p, q) goes to (a·p + c·q, b·p + d·q).
 ORIENTATIONS = {
-    'as it is': ((1, 0), (0, 1)),
-    'quarter turn clockwise': ((0, 1), (-1, 0)),
-    'half turn': ((-1, 0), (0, -1)),
-    'quarter turn counterclockwise': ((0, -1), (1, 0)),
-    'mirrored': ((-1, 0), (0, 1)),
-    'mirrored upside down': ((1, 0), (0, -1)),
-    'transposed': ((0, 1), (1, 0)),
+  'as it is': ((1, 0), (0, 1)),
+  'quarter turn clockwise': ((0, 1), (-1, 0)),
+  'half turn': ((-1, 0), (0, -1)),
+  'quarter turn counterclockwise': ((0, -1), (1, 0)),
+  'mirrored': ((-1, 0), (0, 1)),
+  'mirrored upside down': ((1, 0), (0, -1)),
+  'transposed': ((0, 1), (1, 0)),
 }
 
 
@@ -53,19 +53,22 @@ def shown_number(image: np.ndarray) -> int:
   """The number that a frame shows, whatever its size."""
   height, width = image.shape[:2]
   row = image[height * 3 // 4].mean(-1)
-  return sum((row[(2 * bit + 1) * width // (2 * _BITS)] > 127) << bit
-             for bit in range(_BITS))
+  return sum(
+    (row[(2 * bit + 1) * width // (2 * _BITS)] > 127) << bit
+    for bit in range(_BITS)
+  )
 
 
 def write_video(
-    path,
-    num_frames: int = 10,
-    rate: int | fractions.Fraction = 25,
-    size: tuple[int, int] = (64, 48),
-    codec: str | None = None,
-    milliseconds: Sequence[int] | None = None,
-    audio: bool = False,
-    options: dict[str, str] | None = None):
+  path,
+  num_frames: int = 10,
+  rate: int | fractions.Fraction = 25,
+  size: tuple[int, int] = (64, 48),
+  codec: str | None = None,
+  milliseconds: Sequence[int] | None = None,
+  audio: bool = False,
+  options: dict[str, str] | None = None,
+):
   """Writes a video of numbered frames, and returns its path as a string.
 
   Args:
@@ -80,10 +83,10 @@ def write_video(
   """
   path = str(path)
   codec = codec or {'avi': 'mpeg4', 'webm': 'libvpx'}.get(
-      path.rsplit('.')[-1], 'libx264')
+    path.rsplit('.')[-1], 'libx264'
+  )
   with av.open('file:' + path, 'w', options=options or {}) as container:
-    stream = typing.cast(
-        av.VideoStream, container.add_stream(codec, rate=rate))
+    stream = typing.cast(av.VideoStream, container.add_stream(codec, rate=rate))
     stream.width, stream.height = size
     odd = size[0] % 2 or size[1] % 2
     stream.pix_fmt = 'yuv444p' if odd and codec == 'libx264' else 'yuv420p'
@@ -93,8 +96,8 @@ def write_video(
     if audio:
       sound = container.add_stream('aac', rate=8000, layout='mono')
       silence = av.AudioFrame.from_ndarray(
-          np.zeros((1, int(8000 * num_frames / rate)), np.float32), 'fltp',
-          'mono')
+        np.zeros((1, int(8000 * num_frames / rate)), np.float32), 'fltp', 'mono'
+      )
       silence.sample_rate = 8000
       silence.pts = 0
       container.mux([*sound.encode(silence), *sound.encode()])
@@ -108,8 +111,9 @@ def write_video(
   return path
 
 
-def write_frames(path, frames: Iterable[np.ndarray],
-                 rate: int | fractions.Fraction = 25) -> str:
+def write_frames(
+  path, frames: Iterable[np.ndarray], rate: int | fractions.Fraction = 25
+) -> str:
   """Writes [height, width, 3] uint8 frames, and returns the path as a string.
 
   Where frames change size, so does the video: a transport stream can.
@@ -155,10 +159,13 @@ def set_orientation(path: str, orientation: str):
     data = f.read()
   # Version 0: 40 bytes of other fields between the name and the matrix.
   start = data.index(b'tkhd') + 44
-  matrix = struct.pack('>9i', *(value * _FIXED_POINT for value in (
-      a, b, 0, c, d, 0, 0, 0)), 1 << 30)
+  matrix = struct.pack(
+    '>9i',
+    *(value * _FIXED_POINT for value in (a, b, 0, c, d, 0, 0, 0)),
+    1 << 30,
+  )
   with open(path, 'wb') as f:
-    f.write(data[:start] + matrix + data[start + len(matrix):])
+    f.write(data[:start] + matrix + data[start + len(matrix) :])
 
 
 def truncate(path: str, share: float):
@@ -166,4 +173,4 @@ def truncate(path: str, share: float):
   with open(path, 'rb') as f:
     data = f.read()
   with open(path, 'wb') as f:
-    f.write(data[:int(share * len(data))])
+    f.write(data[: int(share * len(data))])

@@ -41,30 +41,47 @@ from official_ext.grw.serving import export  # noqa: E402
 from official_ext.grw.serving import saved_model  # noqa: E402
 
 _CHECKPOINT = flags.DEFINE_string(
-    'checkpoint', None, 'Whatever task.init_checkpoint takes.')
+  'checkpoint', None, 'Whatever task.init_checkpoint takes.'
+)
 _OUTPUT_DIR = flags.DEFINE_string(
-    'output_dir', None, 'Folder to make for the SavedModel.')
+  'output_dir', None, 'Folder to make for the SavedModel.'
+)
 _KIND = flags.DEFINE_enum(
-    'kind', 'clip', saved_model.KINDS,
-    'Whole clips at once, or frames as they come, with states.')
+  'kind',
+  'clip',
+  saved_model.KINDS,
+  'Whole clips at once, or frames as they come, with states.',
+)
 _INPUT_TYPE = flags.DEFINE_enum(
-    'input_type', 'float32', saved_model.INPUT_TYPES,
-    'float32 in [0, 1] at the size of the model, or uint8 of any size.')
+  'input_type',
+  'float32',
+  saved_model.INPUT_TYPES,
+  'float32 in [0, 1] at the size of the model, or uint8 of any size.',
+)
 _LABELS = flags.DEFINE_string(
-    'labels', None, 'Class names, one a line; by default task.labels.')
+  'labels', None, 'Class names, one a line; by default task.labels.'
+)
 
 
 def main(_):
   try:
     params = train_utils.parse_configuration(
-        flags.FLAGS, lock_return=False, print_return=False)
+      flags.FLAGS, lock_return=False, print_return=False
+    )
     difference = export.export_saved_model(
-        params, _CHECKPOINT.value, _OUTPUT_DIR.value, _KIND.value,
-        _INPUT_TYPE.value, _LABELS.value)
+      params,
+      _CHECKPOINT.value,
+      _OUTPUT_DIR.value,
+      _KIND.value,
+      _INPUT_TYPE.value,
+      _LABELS.value,
+    )
   except (ValueError, KeyError, OSError) as error:
     sys.exit(f'error: {error}')
-  print(f'written: {_OUTPUT_DIR.value}; largest difference to the model '
-        f'{difference:.1e} of the largest logit')
+  print(
+    f'written: {_OUTPUT_DIR.value}; largest difference to the model '
+    f'{difference:.1e} of the largest logit'
+  )
 
 
 if __name__ == '__main__':

@@ -48,38 +48,58 @@ from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 
 _CHECKPOINT = flags.DEFINE_string(
-    'checkpoint', None, 'Whatever task.init_checkpoint takes.')
+  'checkpoint', None, 'Whatever task.init_checkpoint takes.'
+)
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make.')
 _KIND = flags.DEFINE_enum(
-    'kind', 'stream', saved_model.KINDS,
-    'Frame by frame with states, or clips of N frames at once.')
+  'kind',
+  'stream',
+  saved_model.KINDS,
+  'Frame by frame with states, or clips of N frames at once.',
+)
 _QUANTIZATION = flags.DEFINE_string(
-    'quantization', 'float32',
-    'float32; float16, half the size; or dynamic_int8, a quarter and faster.')
+  'quantization',
+  'float32',
+  'float32; float16, half the size; or dynamic_int8, a quarter and faster.',
+)
 _CLASSIFY_EVERY = flags.DEFINE_integer(
-    'classify_every', None,
-    'Run the head at each k-th frame and repeat its logits between; by default '
-    'the window of the loss, or 1 for a head that costs little.',
-    lower_bound=1)
+  'classify_every',
+  None,
+  'Run the head at each k-th frame and repeat its logits between; by default '
+  'the window of the loss, or 1 for a head that costs little.',
+  lower_bound=1,
+)
 _SPLIT_HEAD = flags.DEFINE_bool(
-    'split_head', False,
-    f'Also write {tflite.SPLIT_FILE}, with signatures encode and classify.')
+  'split_head',
+  False,
+  f'Also write {tflite.SPLIT_FILE}, with signatures encode and classify.',
+)
 _LABELS = flags.DEFINE_string(
-    'labels', None, 'Class names, one a line; by default task.labels.')
+  'labels', None, 'Class names, one a line; by default task.labels.'
+)
 
 
 def main(_):
   try:
     params = train_utils.parse_configuration(
-        flags.FLAGS, lock_return=False, print_return=False)
+      flags.FLAGS, lock_return=False, print_return=False
+    )
     difference = export.export_tflite(
-        params, _CHECKPOINT.value, _OUTPUT_DIR.value, _QUANTIZATION.value,
-        _CLASSIFY_EVERY.value, _SPLIT_HEAD.value, _LABELS.value,
-        _KIND.value)
+      params,
+      _CHECKPOINT.value,
+      _OUTPUT_DIR.value,
+      _QUANTIZATION.value,
+      _CLASSIFY_EVERY.value,
+      _SPLIT_HEAD.value,
+      _LABELS.value,
+      _KIND.value,
+    )
   except (ValueError, KeyError, OSError) as error:
     sys.exit(f'error: {error}')
-  print(f'written: {_OUTPUT_DIR.value}; largest difference to the model '
-        f'{difference:.1e} of the largest logit')
+  print(
+    f'written: {_OUTPUT_DIR.value}; largest difference to the model '
+    f'{difference:.1e} of the largest logit'
+  )
 
 
 if __name__ == '__main__':

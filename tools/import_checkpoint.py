@@ -50,31 +50,46 @@ from official_ext.grw.modeling import grw_model
 # pylint: enable=g-import-not-at-top
 
 _SOURCE = flags.DEFINE_string(
-    'source', None,
-    'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
-    'or a file that torch.save wrote (.pt, .pth, .pyth).')
+  'source',
+  None,
+  'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
+  'or a file that torch.save wrote (.pt, .pth, .pyth).',
+)
 _OUTPUT_DIR = flags.DEFINE_string(
-    'output_dir', None, 'Folder to make for the checkpoint and config.yaml.')
+  'output_dir', None, 'Folder to make for the checkpoint and config.yaml.'
+)
 _WEIGHTS = flags.DEFINE_enum(
-    'weights', 'auto', source.WEIGHTS,
-    'Of a file with an exponential moving average: the average (ema) or what '
-    'was trained (model). auto: what its own code loads by default, which is '
-    'the average for a Trainer\'s checkpoints, the model for .pt files.')
+  'weights',
+  'auto',
+  source.WEIGHTS,
+  'Of a file with an exponential moving average: the average (ema) or what '
+  'was trained (model). auto: what its own code loads by default, which is '
+  "the average for a Trainer's checkpoints, the model for .pt files.",
+)
 _NUM_CLASSES = flags.DEFINE_integer(
-    'num_classes', None,
-    'Classes of a new head, in place of the one in the file, which is then not '
-    'read.', lower_bound=2)
+  'num_classes',
+  None,
+  'Classes of a new head, in place of the one in the file, which is then not '
+  'read.',
+  lower_bound=2,
+)
 _GATING_ACTIVATION = flags.DEFINE_string(
-    'gating_activation', '',
-    "Of the squeeze-excitations, in place of the published one; 'hard_sigmoid' "
-    'for streaming weights trained with tf-models-official 2.8 or later.')
+  'gating_activation',
+  '',
+  "Of the squeeze-excitations, in place of the published one; 'hard_sigmoid' "
+  'for streaming weights trained with tf-models-official 2.8 or later.',
+)
 
 _CHECKPOINT = 'ckpt-1'
 
 
-def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
-                      num_classes: int | None = None,
-                      gating_activation: str = '') -> assign.Report:
+def import_checkpoint(
+  path: str,
+  output_dir: str,
+  weights: str = 'auto',
+  num_classes: int | None = None,
+  gating_activation: str = '',
+) -> assign.Report:
   """Reads weights, rebuilds their model and writes it in our layout.
 
   Args:
@@ -92,19 +107,25 @@ def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
   """
   output_dir = os.path.abspath(output_dir)
   if os.path.exists(output_dir) and (
-      not os.path.isdir(output_dir) or os.listdir(output_dir)):
-    raise ValueError(f'{output_dir} exists and is not an empty folder; give '
-                     'another --output_dir or remove it.')
+    not os.path.isdir(output_dir) or os.listdir(output_dir)
+  ):
+    raise ValueError(
+      f'{output_dir} exists and is not an empty folder; give '
+      'another --output_dir or remove it.'
+    )
   published = source.read(path, weights)
   config = model_config.model_config(published, gating_activation)
   classes = num_classes or published.architecture.num_classes
   if not classes:
     raise ValueError(
-        f'{published.path} holds no classifier: give --num_classes.')
+      f'{published.path} holds no classifier: give --num_classes.'
+    )
   modules = 'all' if num_classes is None else 'backbone'
   model = grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
-      config, classes)
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+    config,
+    classes,
+  )
   report = assign.assign(model, published, modules)
 
   # Made beside its place and renamed, so that it is whole or not there.
@@ -112,12 +133,15 @@ def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
   os.makedirs(unfinished)
   try:
     tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
-        os.path.join(unfinished, _CHECKPOINT.split('-')[0]))
+      os.path.join(unfinished, _CHECKPOINT.split('-')[0])
+    )
     overrides = model_config.experiment_overrides(
-        config, classes, os.path.join(output_dir, _CHECKPOINT), modules)
+      config, classes, os.path.join(output_dir, _CHECKPOINT), modules
+    )
     with open(os.path.join(unfinished, 'config.yaml'), 'w') as f:
-      f.write(_heading(
-          report, output_dir, model_config.experiment(config, classes)))
+      f.write(
+        _heading(report, output_dir, model_config.experiment(config, classes))
+      )
       yaml.safe_dump(overrides, f, sort_keys=False, default_flow_style=None)
     if os.path.isdir(output_dir):
       os.rmdir(output_dir)
@@ -129,29 +153,36 @@ def import_checkpoint(path: str, output_dir: str, weights: str = 'auto',
 
 def _heading(report: assign.Report, output_dir: str, experiment: str) -> str:
   usage = [
-      '',
-      'Evaluates (with --mode=train_and_eval: fine-tunes):',
-      'python3 official_ext/grw/train.py \\',
-      f'  --experiment={experiment} --mode=eval \\',
-      f'  --config_file={os.path.join(output_dir, "config.yaml")} \\',
-      '  --model_dir=DIR --params_override='
-      'task.train_data.input_path=TRAIN,task.validation_data.input_path=VALID',
-      'For other classes also set task.init_checkpoint_modules=backbone.',
+    '',
+    'Evaluates (with --mode=train_and_eval: fine-tunes):',
+    'python3 official_ext/grw/train.py \\',
+    f'  --experiment={experiment} --mode=eval \\',
+    f'  --config_file={os.path.join(output_dir, "config.yaml")} \\',
+    '  --model_dir=DIR --params_override='
+    'task.train_data.input_path=TRAIN,task.validation_data.input_path=VALID',
+    'For other classes also set task.init_checkpoint_modules=backbone.',
   ]
-  return ''.join(f'# {line}'.rstrip() + '\n'
-                 for line in str(report).split('\n') + usage)
+  return ''.join(
+    f'# {line}'.rstrip() + '\n' for line in str(report).split('\n') + usage
+  )
 
 
 def main(_):
   try:
     report = import_checkpoint(
-        _SOURCE.value, _OUTPUT_DIR.value, _WEIGHTS.value, _NUM_CLASSES.value,
-        _GATING_ACTIVATION.value)
+      _SOURCE.value,
+      _OUTPUT_DIR.value,
+      _WEIGHTS.value,
+      _NUM_CLASSES.value,
+      _GATING_ACTIVATION.value,
+    )
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')
   print(report)
-  print(f'written:     {os.path.join(_OUTPUT_DIR.value, _CHECKPOINT)}, '
-        f'{os.path.join(_OUTPUT_DIR.value, "config.yaml")}')
+  print(
+    f'written:     {os.path.join(_OUTPUT_DIR.value, _CHECKPOINT)}, '
+    f'{os.path.join(_OUTPUT_DIR.value, "config.yaml")}'
+  )
 
 
 if __name__ == '__main__':

@@ -33,17 +33,23 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
 from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.analysis import model_table  # noqa: E402
+from official_ext.grw.reports import model_table  # noqa: E402
 
 _CONFIGS = flags.DEFINE_string(
-    'configs', 'configs/*.yaml',
-    'YAML files, each with the command that trains it in its heading.')
+  'configs',
+  'configs/*.yaml',
+  'YAML files, each with the command that trains it in its heading.',
+)
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to write to.')
 _MEASURE = flags.DEFINE_bool(
-    'measure', True, 'Time clips and streams, and measure their memory.')
+  'measure', True, 'Time clips and streams, and measure their memory.'
+)
 _REPEATS = flags.DEFINE_integer(
-    'repeats', 5, 'Timed clips and streams of each, for up to a minute.',
-    lower_bound=1)
+  'repeats',
+  5,
+  'Timed clips and streams of each, for up to a minute.',
+  lower_bound=1,
+)
 
 
 def main(_):
@@ -51,7 +57,8 @@ def main(_):
     configs = model_table.read_configs(_CONFIGS.value)
     os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
     rows, failures = model_table.make_rows(
-        configs, _OUTPUT_DIR.value, _MEASURE.value, _REPEATS.value)
+      configs, _OUTPUT_DIR.value, _MEASURE.value, _REPEATS.value
+    )
     model_table.write(rows, failures, _OUTPUT_DIR.value)
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')

@@ -36,32 +36,44 @@ if __name__ == '__main__':
 from absl import app
 from absl import flags
 
-from official_ext.grw.datasets import camera
 from official_ext.grw.datasets import video_decoding
-from official_ext.grw.serving import exported
-from official_ext.grw.serving import prediction
+from official_ext.grw.inference import camera
+from official_ext.grw.inference import exported
+from official_ext.grw.inference import prediction
 
 # pylint: enable=g-import-not-at-top
 
 _MODEL = flags.DEFINE_string(
-    'model', None,
-    'Folder that tools/export_tflite.py or tools/export_saved_model.py wrote, '
-    'or the TFLite file in it.')
+  'model',
+  None,
+  'Folder that tools/export_tflite.py or tools/export_saved_model.py wrote, '
+  'or the TFLite file in it.',
+)
 _VIDEO = flags.DEFINE_string('video', None, 'File to read.')
 _CAMERA = flags.DEFINE_integer(
-    'camera', None, 'Number of the camera to watch, the first being 0.',
-    lower_bound=0)
+  'camera',
+  None,
+  'Number of the camera to watch, the first being 0.',
+  lower_bound=0,
+)
 _OUTPUT_DIR = flags.DEFINE_string(
-    'output_dir', None, 'Folder to make for picture, video and table.')
+  'output_dir', None, 'Folder to make for picture, video and table.'
+)
 _FPS = flags.DEFINE_float(
-    'fps', None, 'Frames a second to feed; by default what the model card '
-    'says.', lower_bound=1e-3)
+  'fps',
+  None,
+  'Frames a second to feed; by default what the model card says.',
+  lower_bound=1e-3,
+)
 _SECONDS = flags.DEFINE_float(
-    'seconds', None, 'Where to stop; by default at the end.', lower_bound=1e-3)
+  'seconds', None, 'Where to stop; by default at the end.', lower_bound=1e-3
+)
 _TOP = flags.DEFINE_integer(
-    'top', 5, 'Classes to print, draw and write.', lower_bound=1)
+  'top', 5, 'Classes to print, draw and write.', lower_bound=1
+)
 _NUM_THREADS = flags.DEFINE_integer(
-    'num_threads', 2, 'Of TFLite; SavedModels take all cores.', lower_bound=1)
+  'num_threads', 2, 'Of TFLite; SavedModels take all cores.', lower_bound=1
+)
 
 
 def _stop_at_interrupt() -> threading.Event:
@@ -82,16 +94,29 @@ def main(_):
     fps = _FPS.value or model.card.frames_per_second
     if fps is None:
       raise ValueError(
-          f'The card of {_MODEL.value} does not say frames_per_second: give '
-          '--fps, the rate of the clips that the model was trained with'
-          + ("; its sampling is 'segments': "
-             f"{model.card.num_frames} divided by the video's seconds."
-             if model.card.sampling == 'segments' else '.'))
-    frames = (camera.read_frames(_CAMERA.value, fps) if _VIDEO.value is None
-              else video_decoding.read_frames(_VIDEO.value, fps))
+        f'The card of {_MODEL.value} does not say frames_per_second: give '
+        '--fps, the rate of the clips that the model was trained with'
+        + (
+          "; its sampling is 'segments': "
+          f"{model.card.num_frames} divided by the video's seconds."
+          if model.card.sampling == 'segments'
+          else '.'
+        )
+      )
+    frames = (
+      camera.read_frames(_CAMERA.value, fps)
+      if _VIDEO.value is None
+      else video_decoding.read_frames(_VIDEO.value, fps)
+    )
     last = prediction.predict(
-        model, frames, fps, _TOP.value, _OUTPUT_DIR.value, _SECONDS.value,
-        _stop_at_interrupt().is_set)
+      model,
+      frames,
+      fps,
+      _TOP.value,
+      _OUTPUT_DIR.value,
+      _SECONDS.value,
+      _stop_at_interrupt().is_set,
+    )
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')
   print(prediction.table(last, model.labels, _TOP.value))

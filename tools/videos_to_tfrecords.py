@@ -46,49 +46,82 @@ from official_ext.grw.datasets import video_sources  # noqa: E402
 
 _INPUT_DIR = flags.DEFINE_string('input_dir', None, 'Folder of the videos.')
 _CSV = flags.DEFINE_multi_string(
-    'csv', [], 'CSV file with columns label, youtube_id, time_start, time_end '
-    'and split; may be given several times.')
+  'csv',
+  [],
+  'CSV file with columns label, youtube_id, time_start, time_end '
+  'and split; may be given several times.',
+)
 _OUTPUT_DIR = flags.DEFINE_string(
-    'output_dir', None, 'Folder to make for the dataset, or to go on with.')
+  'output_dir', None, 'Folder to make for the dataset, or to go on with.'
+)
 _FPS = flags.DEFINE_float(
-    'fps', 5.0, 'Frames a second of the clips; videos are resampled by '
-    'presentation time.', lower_bound=1e-3)
+  'fps',
+  5.0,
+  'Frames a second of the clips; videos are resampled by presentation time.',
+  lower_bound=1e-3,
+)
 _SHORT_SIDE = flags.DEFINE_integer(
-    'short_side', 256, 'Height or width in pixels, whichever is less.',
-    lower_bound=1)
+  'short_side',
+  256,
+  'Height or width in pixels, whichever is less.',
+  lower_bound=1,
+)
 _JPEG_QUALITY = flags.DEFINE_integer(
-    'jpeg_quality', 90, 'Of the frames.', lower_bound=1, upper_bound=100)
+  'jpeg_quality', 90, 'Of the frames.', lower_bound=1, upper_bound=100
+)
 _CLIPS_PER_SHARD = flags.DEFINE_integer(
-    'clips_per_shard', None, 'Most clips in a file; by default 128, or fewer '
-    'to have 16 files a split.', lower_bound=1)
+  'clips_per_shard',
+  None,
+  'Most clips in a file; by default 128, or fewer to have 16 files a split.',
+  lower_bound=1,
+)
 _NUM_SHARDS = flags.DEFINE_integer(
-    'num_shards', None, 'Files of each split, in place of clips_per_shard.',
-    lower_bound=1)
+  'num_shards',
+  None,
+  'Files of each split, in place of clips_per_shard.',
+  lower_bound=1,
+)
 _MAX_FAILURE_RATE = flags.DEFINE_float(
-    'max_failure_rate', 0.01, 'Share of the clips that may be absent or bad.',
-    lower_bound=0.0, upper_bound=1.0)
+  'max_failure_rate',
+  0.01,
+  'Share of the clips that may be absent or bad.',
+  lower_bound=0.0,
+  upper_bound=1.0,
+)
 
 
 def main(argv):
   settings = video_records.EncodingSettings(
-      _FPS.value, _SHORT_SIDE.value, _JPEG_QUALITY.value)
+    _FPS.value, _SHORT_SIDE.value, _JPEG_QUALITY.value
+  )
   try:
     sources = (
-        video_sources.csv_sources(_CSV.value, _INPUT_DIR.value)
-        if _CSV.value else video_sources.folder_sources(_INPUT_DIR.value))
+      video_sources.csv_sources(_CSV.value, _INPUT_DIR.value)
+      if _CSV.value
+      else video_sources.folder_sources(_INPUT_DIR.value)
+    )
     dataset = video_conversion.convert(
-        sources, _OUTPUT_DIR.value, settings, _CLIPS_PER_SHARD.value,
-        _NUM_SHARDS.value, _MAX_FAILURE_RATE.value, argv[1:])
-  except (video_sources.SourceError,
-          video_conversion.ConversionError) as error:
+      sources,
+      _OUTPUT_DIR.value,
+      settings,
+      _CLIPS_PER_SHARD.value,
+      _NUM_SHARDS.value,
+      _MAX_FAILURE_RATE.value,
+      argv[1:],
+    )
+  except (video_sources.SourceError, video_conversion.ConversionError) as error:
     sys.exit(f'error: {error}')
   except KeyboardInterrupt:
     sys.exit('error: interrupted; run the same command again to go on.')
-  counts = ', '.join(f'{split["num_examples"]} {name}'
-                     for name, split in dataset['splits'].items())
-  print(f'written: {_OUTPUT_DIR.value}: {counts} clips of '
-        f'{dataset["num_classes"]} classes, '
-        f'{dataset["failures"]["count"]} bad')
+  counts = ', '.join(
+    f'{split["num_examples"]} {name}'
+    for name, split in dataset['splits'].items()
+  )
+  print(
+    f'written: {_OUTPUT_DIR.value}: {counts} clips of '
+    f'{dataset["num_classes"]} classes, '
+    f'{dataset["failures"]["count"]} bad'
+  )
 
 
 if __name__ == '__main__':

@@ -33,7 +33,8 @@ if __name__ == '__main__' and not __package__:
   # sub-folders would hide packages of the same names.  The repository's root
   # takes its place, so that nothing need be installed.
   sys.path[0] = os.path.dirname(
-      os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+  )
 
 # ruff: noqa: E402
 # pylint: disable=g-import-not-at-top
@@ -59,8 +60,8 @@ import tf_keras
 import yaml
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw import runner
 from official_ext.grw.datasets import record_check
+from official_ext.grw.training import runner
 
 # pylint: enable=g-import-not-at-top
 
@@ -69,10 +70,20 @@ FLAGS = flags.FLAGS
 _CONNECT_SECONDS = 5
 
 # What is wrong when these come out of the config is the config.
-_CONFIG_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OSError,
-                  tf.errors.NotFoundError, yaml.YAMLError)
-_RUN_ERRORS = (record_check.InputDataError, runner.CheckpointError,
-               FloatingPointError)
+_CONFIG_ERRORS = (
+  ValueError,
+  LookupError,
+  TypeError,
+  AttributeError,
+  OSError,
+  tf.errors.NotFoundError,
+  yaml.YAMLError,
+)
+_RUN_ERRORS = (
+  record_check.InputDataError,
+  runner.CheckpointError,
+  FloatingPointError,
+)
 
 
 @contextlib.contextmanager
@@ -86,8 +97,11 @@ def _told_in_one_line(*errors: type[BaseException]) -> Iterator[None]:
     # str() of a KeyError is quoted.
     is_key = isinstance(error, KeyError) and len(error.args) == 1
     message = str(error.args[0] if is_key else error)
-    print(f'error: {" ".join(message.split()) or type(error).__name__} '
-          '(--verbosity=1 for the traceback)', file=sys.stderr)
+    print(
+      f'error: {" ".join(message.split()) or type(error).__name__} '
+      '(--verbosity=1 for the traceback)',
+      file=sys.stderr,
+    )
     sys.exit(1)
 
 
@@ -105,18 +119,19 @@ def require_data_service(address: str):
   except ValueError:  # The port is not a number.
     host, port = None, None
   if not host or not port:
-    raise ValueError(
-        f'tf_data_service={address!r}: expected grpc://host:port.')
+    raise ValueError(f'tf_data_service={address!r}: expected grpc://host:port.')
   try:
     socket.create_connection((host, port), _CONNECT_SECONDS).close()
   except OSError as error:
     raise ValueError(
-        f'tf_data_service={address!r} does not answer ({error}): start the '
-        'dispatcher there, or correct the address.') from error
+      f'tf_data_service={address!r} does not answer ({error}): start the '
+      'dispatcher there, or correct the address.'
+    ) from error
 
 
-def configure_data_service(params: cfg.ExperimentConfig,
-                           address: str | None = None):
+def configure_data_service(
+  params: cfg.ExperimentConfig, address: str | None = None
+):
   """Lets both splits read through the tf.data service, each its own data.
 
   Jobs of one name share one stream of batches: with the default name and equal
@@ -133,18 +148,21 @@ def configure_data_service(params: cfg.ExperimentConfig,
   for split in ('train', 'validation'):
     data = getattr(params.task, f'{split}_data')
     if address:
-      data.override({'enable_tf_data_service': True,
-                     'tf_data_service_address': address})
+      data.override(
+        {'enable_tf_data_service': True, 'tf_data_service_address': address}
+      )
     if not data.enable_tf_data_service:
       continue
     if not data.tf_data_service_address:
       raise ValueError(
-          f'task.{split}_data.enable_tf_data_service is set without an address:'
-          ' expected tf_data_service_address, or --tf_data_service.')
+        f'task.{split}_data.enable_tf_data_service is set without an address:'
+        ' expected tf_data_service_address, or --tf_data_service.'
+      )
     require_data_service(data.tf_data_service_address)
     name = data.tf_data_service_job_name
-    data.override({
-        'tf_data_service_job_name': f'{name}_{split}' if name else split})
+    data.override(
+      {'tf_data_service_job_name': f'{name}_{split}' if name else split}
+    )
 
 
 def parse_flags() -> cfg.ExperimentConfig:
@@ -155,20 +173,27 @@ def parse_flags() -> cfg.ExperimentConfig:
   """
   gin.parse_config_files_and_bindings(FLAGS.gin_file, FLAGS.gin_params)
   if FLAGS.mode not in runner.MODES:
-    raise ValueError(f'mode={FLAGS.mode!r} is not implemented: expected one of '
-                     f'{runner.MODES}.')
+    raise ValueError(
+      f'mode={FLAGS.mode!r} is not implemented: expected one of {runner.MODES}.'
+    )
   params = train_utils.parse_configuration(
-      FLAGS, lock_return=False, print_return=False)
+    FLAGS, lock_return=False, print_return=False
+  )
   configure_data_service(params, FLAGS.tf_data_service)
   params.lock()
-  logging.info('Final experiment parameters:\n%s',
-               pprint.pformat(params.as_dict()))
+  logging.info(
+    'Final experiment parameters:\n%s', pprint.pformat(params.as_dict())
+  )
   return params
 
 
-def build_runner(params: cfg.ExperimentConfig, mode: str, model_dir: str,
-                 enable_async_checkpointing: bool = True,
-                 **kwargs: Any) -> runner.ExperimentRunner:
+def build_runner(
+  params: cfg.ExperimentConfig,
+  mode: str,
+  model_dir: str,
+  enable_async_checkpointing: bool = True,
+  **kwargs: Any,
+) -> runner.ExperimentRunner:
   """Builds what runs an experiment, restored from `model_dir`.
 
   Args:
@@ -184,15 +209,22 @@ def build_runner(params: cfg.ExperimentConfig, mode: str, model_dir: str,
   if params.runtime.mixed_precision_dtype:
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype)
   strategy = distribute_utils.get_distribution_strategy(
-      distribution_strategy=params.runtime.distribution_strategy,
-      all_reduce_alg=params.runtime.all_reduce_alg,
-      num_gpus=params.runtime.num_gpus,
-      tpu_address=params.runtime.tpu)
+    distribution_strategy=params.runtime.distribution_strategy,
+    all_reduce_alg=params.runtime.all_reduce_alg,
+    num_gpus=params.runtime.num_gpus,
+    tpu_address=params.runtime.tpu,
+  )
   with strategy.scope():
     task = task_factory.get_task(params.task, logging_dir=model_dir)
   return runner.ExperimentRunner(
-      strategy, task, mode, params, model_dir,
-      enable_async_checkpointing=enable_async_checkpointing, **kwargs)
+    strategy,
+    task,
+    mode,
+    params,
+    model_dir,
+    enable_async_checkpointing=enable_async_checkpointing,
+    **kwargs,
+  )
 
 
 def main(_) -> tuple[tf_keras.Model, Mapping[str, Any]]:
@@ -201,7 +233,8 @@ def main(_) -> tuple[tf_keras.Model, Mapping[str, Any]]:
     params = parse_flags()
   with _told_in_one_line(ValueError, *_RUN_ERRORS):
     experiment = build_runner(
-        params, FLAGS.mode, FLAGS.model_dir, FLAGS.enable_async_checkpointing)
+      params, FLAGS.mode, FLAGS.model_dir, FLAGS.enable_async_checkpointing
+    )
   with _told_in_one_line(*_RUN_ERRORS):
     result = experiment.run()
   train_utils.save_gin_config(FLAGS.mode, FLAGS.model_dir)
@@ -212,8 +245,10 @@ def define_flags():
   """Defines the Model Garden's flags."""
   tfm_flags.define_flags()
   flags.DEFINE_bool(
-      'enable_async_checkpointing', True,
-      'Whether to write checkpoints while training goes on.')
+    'enable_async_checkpointing',
+    True,
+    'Whether to write checkpoints while training goes on.',
+  )
   flags.mark_flags_as_required(['experiment', 'mode', 'model_dir'])
 
 

@@ -29,6 +29,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.posmlp_video import model as posmlp_video  # noqa: F401
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import initialization
@@ -38,10 +39,9 @@ from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling.backbones import posmlp_video  # noqa: F401
+from tests.backbones.videofocalnet import model_test as videofocalnet_test
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
-from tests.modeling.backbones import videofocalnet_test
 from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
@@ -53,8 +53,10 @@ TABLE = 'gate_unit/pos/window_relative_position_bias_table:0'
 
 def published(file: str) -> dict[str, tuple[int, ...]]:
   """{name: shape} of a published state dict."""
-  return {name: tuple(shape) for name, shape in json.loads(
-      (PARITY / file).read_text()).items()}
+  return {
+    name: tuple(shape)
+    for name, shape in json.loads((PARITY / file).read_text()).items()
+  }
 
 
 def focalnet_names(depths=(2, 2, 6, 2)) -> dict[str, tuple[int, ...]]:
@@ -72,51 +74,77 @@ def focalnet_names(depths=(2, 2, 6, 2)) -> dict[str, tuple[int, ...]]:
 
 def small_focalnet() -> dict[str, tuple[int, ...]]:
   def narrow(size):  # Beside channels: three gates, and sides of kernels.
-    return (size - 3) // 12 + 3 if size > 3 and (size - 3) % 96 == 0 else (
-        size // 12 if size % 96 == 0 else size)
+    return (
+      (size - 3) // 12 + 3
+      if size > 3 and (size - 3) % 96 == 0
+      else (size // 12 if size % 96 == 0 else size)
+    )
 
-  return {name: tuple(map(narrow, shape))
-          for name, shape in focalnet_names((1, 1, 1, 1)).items()}
+  return {
+    name: tuple(map(narrow, shape))
+    for name, shape in focalnet_names((1, 1, 1, 1)).items()
+  }
 
 
 def small_posmlp() -> dict[str, tuple[int, ...]]:
   return {
-      name: shape if '.pos.' in name else tuple(
-          size // 9 if size % 9 == 0 else size for size in shape)
-      for name, shape in published('posmlp_video_s_names.json').items()
-      if re.match(r'blocks\d\.[1-9]', name) is None}
+    name: shape
+    if '.pos.' in name
+    else tuple(size // 9 if size % 9 == 0 else size for size in shape)
+    for name, shape in published('posmlp_video_s_names.json').items()
+    if re.match(r'blocks\d\.[1-9]', name) is None
+  }
 
 
 def of_images(names: dict) -> dict:
   """The names of a FocalNet: a Video-FocalNet's without temporal branch."""
-  return {name: shape for name, shape in names.items()
-          if '_temporal' not in name}
+  return {
+    name: shape for name, shape in names.items() if '_temporal' not in name
+  }
 
 
 def write_focalnet(path, state):
   """As the authors of FocalNets do, with what training needs."""
-  torch_writer.save(path, {
-      'model': state, 'epoch': 119, 'max_accuracy': 78.9,
-      'optimizer': {'state': {0: {'momentum_buffer': np.zeros(
-          3, np.float32)}}, 'param_groups': [{'lr': 0.1, 'params': [0]}]},
+  torch_writer.save(
+    path,
+    {
+      'model': state,
+      'epoch': 119,
+      'max_accuracy': 78.9,
+      'optimizer': {
+        'state': {0: {'momentum_buffer': np.zeros(3, np.float32)}},
+        'param_groups': [{'lr': 0.1, 'params': [0]}],
+      },
       'config': torch_writer.config(
-          MODEL=torch_writer.config(NAME='tiny', LABELS=(1, 2)),
-          DATA=argparse.Namespace(frames=8))})
+        MODEL=torch_writer.config(NAME='tiny', LABELS=(1, 2)),
+        DATA=argparse.Namespace(frames=8),
+      ),
+    },
+  )
 
 
 def write_posmlp(path, state):
   """As SlowFast does, with the indices of the position tables."""
   indices = {
-      name.replace('bias_table', 'index'): np.zeros((4, 4), np.int64)
-      for name in state if name.endswith('relative_position_bias_table')}
-  torch_writer.save(path, {
-      'epoch': 50, 'model_state': {**state, **indices},
-      'optimizer_state': {}, 'cfg': 'TRAIN: {ENABLE: true}'})
+    name.replace('bias_table', 'index'): np.zeros((4, 4), np.int64)
+    for name in state
+    if name.endswith('relative_position_bias_table')
+  }
+  torch_writer.save(
+    path,
+    {
+      'epoch': 50,
+      'model_state': {**state, **indices},
+      'optimizer_state': {},
+      'cfg': 'TRAIN: {ENABLE: true}',
+    },
+  )
 
 
 FAMILIES = {
-    'videofocalnet': (small_focalnet, write_focalnet),
-    'posmlp_video': (small_posmlp, write_posmlp)}
+  'videofocalnet': (small_focalnet, write_focalnet),
+  'posmlp_video': (small_posmlp, write_posmlp),
+}
 
 
 @pytest.fixture(scope='module', params=list(FAMILIES))
@@ -130,19 +158,25 @@ def small(request, tmp_path_factory):
 
 
 @functools.cache
-def built(family: str, head: str, placement: str,
-          **backbone) -> grw_model.GrwClassifier:
+def built(
+  family: str, head: str, placement: str, **backbone
+) -> grw_model.GrwClassifier:
   config = grw_cfg.GrwModel()
-  config.override({
+  config.override(
+    {
       'backbone': {'type': family, family: {**SMALL, **backbone}},
       'smoothing': {'placement': placement, 'window': 3},
-      'head': {'type': head, 'num_layers': 1}})
+      'head': {'type': head, 'num_layers': 1},
+    }
+  )
   return grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES)
+    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES
+  )
 
 
-def fresh(family: str, head: str = 'linear', placement: str = 'none',
-          **backbone) -> grw_model.GrwClassifier:
+def fresh(
+  family: str, head: str = 'linear', placement: str = 'none', **backbone
+) -> grw_model.GrwClassifier:
   """A small model, the same each time, with weights that are no file's."""
   model = built(family, head, placement, **backbone)
   for number, variable in enumerate(model.variables):
@@ -152,11 +186,15 @@ def fresh(family: str, head: str = 'linear', placement: str = 'none',
 
 def weights_of(names: dict, path: str = 'file.pth') -> source.PublishedWeights:
   """Of published names, as read; all zeros, which take no memory."""
-  values = torch_names.translate({
+  values = torch_names.translate(
+    {
       name: np.broadcast_to(np.float32(0), shape)
-      for name, shape in names.items()})
+      for name, shape in names.items()
+    }
+  )
   found = architecture.identify(
-      {name: value.shape for name, value in values.items()})
+    {name: value.shape for name, value in values.items()}
+  )
   assert found is not None
   return source.PublishedWeights('videofocalnet_pytorch', path, values, found)
 
@@ -164,9 +202,14 @@ def weights_of(names: dict, path: str = 'file.pth') -> source.PublishedWeights:
 def expected_value(variable, state: dict) -> np.ndarray:
   """What torch calls a variable, in the layout that Keras multiplies by."""
   *module, leaf = variable.name.removesuffix(':0').split('/')
-  leaf = {'kernel': 'weight', 'depthwise_kernel': 'weight', 'gamma': 'weight',
-          'beta': 'bias', 'moving_mean': 'running_mean',
-          'moving_variance': 'running_var'}.get(leaf, leaf)
+  leaf = {
+    'kernel': 'weight',
+    'depthwise_kernel': 'weight',
+    'gamma': 'weight',
+    'beta': 'bias',
+    'moving_mean': 'running_mean',
+    'moving_variance': 'running_var',
+  }.get(leaf, leaf)
   name = '.'.join([*module, leaf]).replace('grw_linear_head.classifier', 'head')
   value = state[name]
   if 'kernel' not in variable.name:
@@ -176,8 +219,11 @@ def expected_value(variable, state: dict) -> np.ndarray:
   if 'depthwise_kernel' in variable.name:
     return np.transpose(value, (2, 3, 0, 1))
   value = np.moveaxis(value, (1, 0), (-2, -1))
-  return value[0] if value.shape[0] == 1 and value.ndim > len(
-      variable.shape) else value
+  return (
+    value[0]
+    if value.shape[0] == 1 and value.ndim > len(variable.shape)
+    else value
+  )
 
 
 def test_every_variable_is_the_published_one(small):
@@ -192,24 +238,39 @@ def test_every_variable_is_the_published_one(small):
   assert len(report.matched) == len(state) - counters
   for variable in model.variables:
     np.testing.assert_array_equal(
-        variable, expected_value(variable, state), err_msg=variable.name)
+      variable, expected_value(variable, state), err_msg=variable.name
+    )
 
 
-@pytest.mark.parametrize('names,said', [
+@pytest.mark.parametrize(
+  'names,said',
+  [
     (focalnet_names(), 'Video-FocalNet-T (tubelet_size 1), linear head, 400'),
     (focalnet_names((2, 2, 18, 2)), 'Video-FocalNet-S (tubelet_size 1)'),
-    ({**focalnet_names(), 'patch_embed.proj.weight': (96, 3, 2, 4, 4)},
-     'Video-FocalNet-T (tubelet_size 2)'),
+    (
+      {**focalnet_names(), 'patch_embed.proj.weight': (96, 3, 2, 4, 4)},
+      'Video-FocalNet-T (tubelet_size 2)',
+    ),
     (of_images(focalnet_names()), 'FocalNet-T for images (tubelet_size 1)'),
-    (published('posmlp_video_s_names.json'),
-     'PosMLP-Video-S16, linear head, 400 classes'),
-    ({name: (63, *shape[1:]) if shape and shape[0] == 31 else shape
-      for name, shape in published('posmlp_video_s_names.json').items()},
-     'PosMLP-Video-S32'),
-    (small_posmlp(), 'PosMLP-Video of no variant (depths (1, 1, 1, 1), '
-     'channels (8, 16, 32, 64), groups (8, 16, 32, 64), '
-     'windows (14, 14, 14, 7), num_frames 16)'),
-])
+    (
+      published('posmlp_video_s_names.json'),
+      'PosMLP-Video-S16, linear head, 400 classes',
+    ),
+    (
+      {
+        name: (63, *shape[1:]) if shape and shape[0] == 31 else shape
+        for name, shape in published('posmlp_video_s_names.json').items()
+      },
+      'PosMLP-Video-S32',
+    ),
+    (
+      small_posmlp(),
+      'PosMLP-Video of no variant (depths (1, 1, 1, 1), '
+      'channels (8, 16, 32, 64), groups (8, 16, 32, 64), '
+      'windows (14, 14, 14, 7), num_frames 16)',
+    ),
+  ],
+)
 def test_the_variant_is_read_from_shapes(names, said):
   assert str(weights_of(names).architecture).startswith(said)
 
@@ -223,10 +284,12 @@ def test_weights_of_another_variant_name_both_and_the_remedy():
   before = model.get_weights()
   with pytest.raises(ValueError) as error:
     assign.assign(model, weights_of(focalnet_names((2, 2, 18, 2))))
-  for part in ('file.pth holds Video-FocalNet-S',
-               'the model is Video-FocalNet of no variant (depths (1, 1, 1, 1)',
-               'depths is (2, 2, 18, 2) there and (1, 1, 1, 1) here',
-               "task.model.backbone.videofocalnet.variant to 's'"):
+  for part in (
+    'file.pth holds Video-FocalNet-S',
+    'the model is Video-FocalNet of no variant (depths (1, 1, 1, 1)',
+    'depths is (2, 2, 18, 2) there and (1, 1, 1, 1) here',
+    "task.model.backbone.videofocalnet.variant to 's'",
+  ):
     assert part in str(error.value)
   for was, now in zip(before, model.get_weights()):
     np.testing.assert_array_equal(was, now)
@@ -234,16 +297,22 @@ def test_weights_of_another_variant_name_both_and_the_remedy():
 
 def test_weights_for_other_frames_name_both():
   with pytest.raises(ValueError) as error:
-    assign.assign(fresh('posmlp_video', num_frames=8),
-                  weights_of(small_posmlp()))
-  for part in ('num_frames is 16 there and 8 here',
-               'task.model.backbone.posmlp_video.num_frames to 16.'):
+    assign.assign(
+      fresh('posmlp_video', num_frames=8), weights_of(small_posmlp())
+    )
+  for part in (
+    'num_frames is 16 there and 8 here',
+    'task.model.backbone.posmlp_video.num_frames to 16.',
+  ):
     assert part in str(error.value)
 
 
 def test_weights_of_another_family_name_both():
-  with pytest.raises(ValueError, match='model is Video-FocalNet.* set '
-                     "task.model.backbone.type to 'posmlp_video'"):
+  with pytest.raises(
+    ValueError,
+    match='model is Video-FocalNet.* set '
+    "task.model.backbone.type to 'posmlp_video'",
+  ):
     assign.assign(fresh('videofocalnet'), weights_of(small_posmlp()))
 
 
@@ -263,17 +332,29 @@ def test_weights_of_images_become_the_spatial_part(images):
   # 'all' has no effect: as many classes are not the same classes.
   report = initialization.initialize(model, path, 'all')
   assert isinstance(report, assign.Report)
-  kept = [name for name in before if name.startswith('grw_')
-          or structure.in_temporal_branch(name)]
+  kept = [
+    name
+    for name in before
+    if name.startswith('grw_') or structure.in_temporal_branch(name)
+  ]
   assert sorted(report.initial) == sorted(kept)
   for variable in model.variables:
     np.testing.assert_array_equal(
-        variable, before[variable.name] if variable.name in kept
-        else expected_value(variable, state), err_msg=variable.name)
-  for part in ('FocalNet authors', 'for images', 'modules:     backbone',
-               '24 left at their initial value in the temporal branch',
-               '2 left at their initial value\n', 'grw_linear_head/classifier',
-               "unused:      2 of the file's head"):
+      variable,
+      before[variable.name]
+      if variable.name in kept
+      else expected_value(variable, state),
+      err_msg=variable.name,
+    )
+  for part in (
+    'FocalNet authors',
+    'for images',
+    'modules:     backbone',
+    '24 left at their initial value in the temporal branch',
+    '2 left at their initial value\n',
+    'grw_linear_head/classifier',
+    "unused:      2 of the file's head",
+  ):
     assert part in str(report)
 
 
@@ -281,12 +362,17 @@ def test_a_tubelet_of_one_image_gives_the_stem_what_the_image_does(images):
   state, path = images
   model = fresh('videofocalnet', tubelet_size=2)
   assign.assign(model, source.read(path))
-  kernel = next(variable for variable in model.variables
-                if variable.name == 'patch_embed/proj/kernel:0')
+  kernel = next(
+    variable
+    for variable in model.variables
+    if variable.name == 'patch_embed/proj/kernel:0'
+  )
   assert kernel.shape == (2, 4, 4, 3, 8)
   np.testing.assert_allclose(
-      tf.reduce_sum(kernel, 0),
-      np.moveaxis(state['patch_embed.proj.weight'], (1, 0), (2, 3)), rtol=1e-6)
+    tf.reduce_sum(kernel, 0),
+    np.moveaxis(state['patch_embed.proj.weight'], (1, 0), (2, 3)),
+    rtol=1e-6,
+  )
 
 
 def test_images_with_large_receptive_fields_are_refused():
@@ -300,22 +386,27 @@ def test_images_with_large_receptive_fields_are_refused():
     assign.assign(fresh('videofocalnet'), weights_of(names))
 
 
-@pytest.mark.parametrize('head,placement', [
-    ('temporal', 'final'), ('linear', 'none')])
+@pytest.mark.parametrize(
+  'head,placement', [('temporal', 'final'), ('linear', 'none')]
+)
 def test_our_own_checkpoints_are_read_by_name(head, placement, small, tmp_path):
   family, _, path = small
   model = fresh(family, head, placement)
   assign.assign(model, source.read(path))
   expected = model.get_weights()
   tf.train.Checkpoint(
-      model=model, global_step=tf.Variable(3), **model.checkpoint_items).save(
-          str(tmp_path / 'ckpt'))
+    model=model, global_step=tf.Variable(3), **model.checkpoint_items
+  ).save(str(tmp_path / 'ckpt'))
   report = initialization.initialize(
-      fresh(family, head, placement), str(tmp_path), 'all')
+    fresh(family, head, placement), str(tmp_path), 'all'
+  )
   assert isinstance(report, assign.Report)
   found = report.weights.architecture
   assert (report.weights.kind, found.family, found.head) == (
-      'trainer', family, head)
+    'trainer',
+    family,
+    head,
+  )
   for variable, value in zip(model.variables, expected):
     np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
@@ -328,9 +419,15 @@ def test_entries_without_a_place_are_named(entry):
 
 
 def test_names_of_parallel_training_are_read(tmp_path):
-  torch_writer.save(tmp_path / 'x.pth', {'model': {
-      f'module.{name}': value for name, value in torch_names_test.drawn(
-          small_focalnet()).items()}})
+  torch_writer.save(
+    tmp_path / 'x.pth',
+    {
+      'model': {
+        f'module.{name}': value
+        for name, value in torch_names_test.drawn(small_focalnet()).items()
+      }
+    },
+  )
   assert source.read(str(tmp_path / 'x.pth')).kind == 'videofocalnet_pytorch'
 
 
@@ -338,8 +435,11 @@ def test_the_config_is_that_of_the_weights(small):
   family, _, path = small
   weights = source.read(path)
   config = model_config.model_config(weights)
-  assert (config.backbone.type, config.head.type, config.smoothing.placement
-          ) == (family, 'linear', 'none')
+  assert (
+    config.backbone.type,
+    config.head.type,
+    config.smoothing.placement,
+  ) == (family, 'linear', 'none')
   backbone = config.backbone.get()
   assert tuple(backbone.channels) == CHANNELS
   assert len(backbone.mean) == len(backbone.stddev) == 3  # As published.
@@ -352,21 +452,44 @@ def test_a_variant_stands_for_its_numbers():
   config = model_config.model_config(weights_of(focalnet_names((2, 2, 18, 2))))
   backbone = config.backbone.videofocalnet
   assert (backbone.variant, backbone.depths, backbone.tubelet_size) == (
-      's', (), 1)
+    's',
+    (),
+    1,
+  )
   overrides = model_config.experiment_overrides(
-      model_config.model_config(
-          weights_of(published('posmlp_video_s_names.json'))), 400, '', 'all')
+    model_config.model_config(
+      weights_of(published('posmlp_video_s_names.json'))
+    ),
+    400,
+    '',
+    'all',
+  )
   assert overrides['task']['train_data']['feature_shape'] == [16, 224, 224, 3]
 
 
 def test_a_trainers_own_settings_are_kept(tmp_path):
   model = fresh('videofocalnet', 'temporal', 'final')
-  tf.train.Checkpoint(
-      model=model, global_step=tf.Variable(3)).save(str(tmp_path / 'ckpt'))
-  (tmp_path / 'params.yaml').write_text(json.dumps({'task': {'model': {
-      'backbone': {'type': 'videofocalnet', 'videofocalnet': {
-          'depths': [1, 1, 1, 1], 'mean': [0.5, 0.5, 0.5]}},
-      'smoothing': {'placement': 'intermediate', 'endpoint': 'stage3'}}}}))
+  tf.train.Checkpoint(model=model, global_step=tf.Variable(3)).save(
+    str(tmp_path / 'ckpt')
+  )
+  (tmp_path / 'params.yaml').write_text(
+    json.dumps(
+      {
+        'task': {
+          'model': {
+            'backbone': {
+              'type': 'videofocalnet',
+              'videofocalnet': {
+                'depths': [1, 1, 1, 1],
+                'mean': [0.5, 0.5, 0.5],
+              },
+            },
+            'smoothing': {'placement': 'intermediate', 'endpoint': 'stage3'},
+          }
+        }
+      }
+    )
+  )
   config = model_config.model_config(source.read(str(tmp_path)))
   assert tuple(config.backbone.videofocalnet.mean) == (0.5, 0.5, 0.5)
   assert tuple(config.backbone.videofocalnet.channels) == CHANNELS
@@ -386,12 +509,14 @@ def test_a_published_checkpoint_answers_as_the_published_model(tmp_path):
   # Of frames as they are, without the published normalisation.
   config.backbone.videofocalnet.override({'mean': (), 'stddev': ()})
   model = grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES)
+    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES
+  )
   report = assign.assign(model, weights, 'all')
   assert len(report.matched) == len(state) == len(model.variables)
   clip = state_dict_recipe.video(8, 224)[:1]
   logits = model({'image': clip}, training=False)
-  error = np.abs(logits - golden['logits'][:1]).max() / np.abs(
-      golden['logits']).max()
+  error = (
+    np.abs(logits - golden['logits'][:1]).max() / np.abs(golden['logits']).max()
+  )
   print(f'Video-FocalNet-T logits: {error:.1e} relative')
   assert error < 1e-5

@@ -29,8 +29,9 @@ class Classifier(tf_keras.Model):
   def __init__(self, classes: int, seed: int):
     super().__init__()
     tf_keras.utils.set_random_seed(seed)
-    self.backbone = tf_keras.Sequential([
-        tf_keras.layers.Conv3D(4, 3, input_shape=(4, 8, 8, 3))])
+    self.backbone = tf_keras.Sequential(
+      [tf_keras.layers.Conv3D(4, 3, input_shape=(4, 8, 8, 3))]
+    )
     self.classifier = tf_keras.layers.Dense(classes)
     self(tf.zeros((1, 4, 8, 8, 3)))
 
@@ -40,7 +41,8 @@ class Classifier(tf_keras.Model):
 
 def saved(model: Classifier, folder) -> str:
   return tf.train.Checkpoint(model=model, backbone=model.backbone).save(
-      str(folder / 'ckpt'))
+    str(folder / 'ckpt')
+  )
 
 
 @pytest.mark.parametrize('modules', ['backbone', 'all'])
@@ -54,27 +56,32 @@ def test_other_backbones_are_read_object_by_object(modules, tmp_path):
   for mine, other in zip(ours.backbone.variables, theirs.backbone.variables):
     np.testing.assert_array_equal(mine, other)
   np.testing.assert_array_equal(
-      ours.classifier.kernel,
-      theirs.classifier.kernel if modules == 'all' else before)
+    ours.classifier.kernel,
+    theirs.classifier.kernel if modules == 'all' else before,
+  )
 
 
 @pytest.mark.parametrize('modules', ['backbone', 'all'])
 def test_of_a_trainers_moving_averages_are_read(modules, tmp_path):
   theirs, ours = Classifier(5, seed=0), Classifier(5, seed=1)
   optimizer = ema_optimizer.ExponentialMovingAverage(
-      tf_keras.optimizers.legacy.SGD(0.5), average_decay=0.9)
+    tf_keras.optimizers.legacy.SGD(0.5), average_decay=0.9
+  )
   optimizer.shadow_copy(theirs)
   for _ in range(2):
     optimizer.apply_gradients(
-        [(tf.ones_like(v), v) for v in theirs.trainable_variables])
+      [(tf.ones_like(v), v) for v in theirs.trainable_variables]
+    )
   tf.train.Checkpoint(
-      model=theirs, backbone=theirs.backbone, optimizer=optimizer).save(
-          str(tmp_path / 'ckpt'))
+    model=theirs, backbone=theirs.backbone, optimizer=optimizer
+  ).save(str(tmp_path / 'ckpt'))
   said = initialization.initialize(ours, str(tmp_path), modules)
   assert 'moving averages' in str(said)
   read, saved_ = (
-      (ours.variables, theirs.variables) if modules == 'all' else
-      (ours.backbone.variables, theirs.backbone.variables))
+    (ours.variables, theirs.variables)
+    if modules == 'all'
+    else (ours.backbone.variables, theirs.backbone.variables)
+  )
   for mine, other in zip(read, saved_, strict=True):
     np.testing.assert_array_equal(mine, optimizer.get_slot(other, 'average'))
     assert not np.array_equal(mine, other)
@@ -83,7 +90,8 @@ def test_of_a_trainers_moving_averages_are_read(modules, tmp_path):
 def test_a_checkpoint_of_another_model_is_refused_in_a_line(tmp_path):
   saved(Classifier(4, seed=0), tmp_path)
   with pytest.raises(
-      ValueError, match='does not hold the whole model') as error:
+    ValueError, match='does not hold the whole model'
+  ) as error:
     initialization.initialize(Classifier(5, seed=0), str(tmp_path), 'all')
   message = str(error.value)
   assert str(tmp_path) in message and '\n' not in message

@@ -49,17 +49,21 @@ def write_checkpoint(name: str, path):
   """A GRW checkpoint `<name>_grw.pt` with the recipe's weights."""
   golden = np.load(PARITY / f'{name}_golden.npz')
   torch_writer.save_grw(
-      path, state_dict_recipe.state_dict(PARITY / f'{name}_names.json'),
-      int(golden['window']))
+    path,
+    state_dict_recipe.state_dict(PARITY / f'{name}_names.json'),
+    int(golden['window']),
+  )
 
 
 def answers(model: tf_keras.Model, name: str):
   """(embeddings, logits, GRW loss without λ) for the golden video."""
   golden = np.load(PARITY / f'{name}_golden.npz')
   video = state_dict_recipe.video(
-      int(golden['num_frames']), int(golden['image_size']))
+    int(golden['num_frames']), int(golden['image_size'])
+  )
   both = tf_keras.Model(
-      model.input, (model.get_layer('grw_embedding').output, model.output))
+    model.input, (model.get_layer('grw_embedding').output, model.output)
+  )
 
   @tf.function
   def run(video):
@@ -83,9 +87,12 @@ def test_a3_base_is_the_published_model(tmp_path):
   weights = source.read(str(tmp_path / 'a3b_grw.pt'))
   config = model_config.model_config(weights)
   assert (config.smoothing.window, config.backbone.movinet.conv_type) == (
-      6, '3d')
+    6,
+    '3d',
+  )
   model = grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config, 600)
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config, 600
+  )
   report = assign.assign(model, weights, 'all')
   assert len(report.matched) == len(model.variables)
   assert not report.initial and not report.unused
@@ -98,14 +105,16 @@ def imported_a0(tmp_path_factory):
   folder = tmp_path_factory.mktemp('a0s')
   write_checkpoint('a0s', folder / 'a0s_grw.pt')
   report = import_checkpoint.import_checkpoint(
-      str(folder / 'a0s_grw.pt'), str(folder / 'imported'))
+    str(folder / 'a0s_grw.pt'), str(folder / 'imported')
+  )
   return folder / 'imported', report
 
 
 def a0_experiment(folder):
   params = exp_factory.get_exp_config('movinet_grw_kinetics600')
   hyperparams.override_params_dict(
-      params, str(folder / 'config.yaml'), is_strict=True)
+    params, str(folder / 'config.yaml'), is_strict=True
+  )
   for data in (params.task.train_data, params.task.validation_data):
     data.feature_shape = (20, *data.feature_shape[1:])  # As the golden video.
   params.validate()
@@ -126,8 +135,10 @@ def test_the_newer_hard_sigmoid_computes_something_else(imported_a0):
   folder, _ = imported_a0
   weights = source.read(str(folder))
   model = grw_model.build_grw_model(
-      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
-      model_config.model_config(weights, 'hard_sigmoid'), 600)
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+    model_config.model_config(weights, 'hard_sigmoid'),
+    600,
+  )
   assign.assign(model, weights, 'all')
   golden = np.load(PARITY / 'a0s_golden.npz')
   for found, key in zip(answers(model, 'a0s'), ('embeddings', 'logits')):
@@ -137,12 +148,16 @@ def test_the_newer_hard_sigmoid_computes_something_else(imported_a0):
 
 
 def test_imported_evaluated_and_exported_it_answers_the_same(
-    imported_a0, tmp_path):
+  imported_a0, tmp_path
+):
   folder, _ = imported_a0
   params = a0_experiment(folder)
   golden = np.load(PARITY / 'a0s_golden.npz')
-  video = tf.constant(state_dict_recipe.video(
-      int(golden['num_frames']), int(golden['image_size'])))
+  video = tf.constant(
+    state_dict_recipe.video(
+      int(golden['num_frames']), int(golden['image_size'])
+    )
+  )
 
   task = task_factory.get_task(params.task)
   model = saved_model.build_trained_model(params, str(folder))
@@ -152,35 +167,47 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
   measures = {metric.name: float(metric.result()) for metric in metrics}
   assert measures['top_1_accuracy'] == 1.0
   assert measures['order_loss'] + 0.5 * measures['speed_loss'] == (
-      pytest.approx(float(golden['grw_loss']), rel=TOLERANCE))
+    pytest.approx(float(golden['grw_loss']), rel=TOLERANCE)
+  )
 
   path = tmp_path / 'exported'
   saved_model.export_clip_model(
-      model, str(path), params.task.validation_data,
-      tf.image.convert_image_dtype(video, tf.uint8).numpy())
+    model,
+    str(path),
+    params.task.validation_data,
+    tf.image.convert_image_dtype(video, tf.uint8).numpy(),
+  )
   loaded = tf.saved_model.load(str(path))
   scale = np.abs(golden['logits']).max()
   for logits in (
-      loaded.signatures['serving_default'](image=video)['logits'],
-      loaded({'image': video})):
-    np.testing.assert_allclose(
-        logits, golden['logits'], atol=TOLERANCE * scale)
+    loaded.signatures['serving_default'](image=video)['logits'],
+    loaded({'image': video}),
+  ):
+    np.testing.assert_allclose(logits, golden['logits'], atol=TOLERANCE * scale)
 
   stream = streaming.StreamingClassifier(model, video.shape[1])
   states = stream.init_states(video.shape)
   for number in range(video.shape[1]):
-    logits, states = stream({**states, 'image': video[:, number:number + 1]})
-  np.testing.assert_allclose(
-      logits, golden['logits'], atol=TOLERANCE * scale)
+    logits, states = stream({**states, 'image': video[:, number : number + 1]})
+  np.testing.assert_allclose(logits, golden['logits'], atol=TOLERANCE * scale)
 
 
 def test_the_output_folder_is_whole_and_says_how_to_go_on(imported_a0):
   folder, _ = imported_a0
   assert {path.name for path in folder.iterdir()} == {
-      'checkpoint', 'ckpt-1.index', 'ckpt-1.data-00000-of-00001', 'config.yaml'}
+    'checkpoint',
+    'ckpt-1.index',
+    'ckpt-1.data-00000-of-00001',
+    'config.yaml',
+  }
   assert list(folder.parent.glob('*.unfinished*')) == []
   text = (folder / 'config.yaml').read_text()
-  for part in ('MoViNet-A0-Stream', 'grw>hard_sigmoid', 'hard_swish',
-               '--experiment=movinet_grw_kinetics600', "GRW authors'"):
+  for part in (
+    'MoViNet-A0-Stream',
+    'grw>hard_sigmoid',
+    'hard_swish',
+    '--experiment=movinet_grw_kinetics600',
+    "GRW authors'",
+  ):
     assert part in text
   assert source.read(str(folder)).architecture.head == 'temporal'

@@ -39,8 +39,9 @@ def make_divisible(value: float, divisor: int = 8) -> int:
   return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-def conv_block(name, inputs, outputs, kernel, stream, depthwise=False,
-               norm=True):
+def conv_block(
+  name, inputs, outputs, kernel, stream, depthwise=False, norm=True
+):
   """{name: shape} of the port's ConvBlock3D: two convolutions in streams."""
   time, *space = kernel
   inputs = 1 if depthwise else inputs
@@ -70,28 +71,36 @@ def port_backbone(model_id: str, stream: bool) -> dict[str, tuple]:
   shapes = conv_block('conv1', 3, stem.filters, stem.kernel_size, stream)
   channels = stem.filters
   for i, stage in enumerate(stages):
-    for j, (wide, kernel, stride) in enumerate(zip(
-        stage.expand_filters, stage.kernel_sizes, stage.strides)):
+    for j, (wide, kernel, stride) in enumerate(
+      zip(stage.expand_filters, stage.kernel_sizes, stage.strides)
+    ):
       name, out = f'blocks.b{i}_l{j}', stage.base_filters
       seen = 2 if stream else 1  # The frame's mean beside the mean of frames.
       squeezed = make_divisible(wide // 4 * seen)
       shapes[f'{name}.alpha'] = ()
       shapes.update(conv_block(f'{name}.expand', channels, wide, one, stream))
-      shapes.update(conv_block(
-          f'{name}.deep', wide, wide, kernel, stream, depthwise=True))
-      shapes.update(conv_block(
-          f'{name}.se.fc1', wide * seen, squeezed, one, stream, norm=False))
-      shapes.update(conv_block(
-          f'{name}.se.fc2', squeezed, wide, one, stream, norm=False))
+      shapes.update(
+        conv_block(f'{name}.deep', wide, wide, kernel, stream, depthwise=True)
+      )
+      shapes.update(
+        conv_block(
+          f'{name}.se.fc1', wide * seen, squeezed, one, stream, norm=False
+        )
+      )
+      shapes.update(
+        conv_block(f'{name}.se.fc2', squeezed, wide, one, stream, norm=False)
+      )
       shapes.update(conv_block(f'{name}.project', wide, out, one, stream))
       if stride != one or channels != out:
         # An average pooling comes first where the stride is not 1.
         index = 1 if stride != one else 0
-        shapes.update(conv_block(
-            f'{name}.res.{index}', channels, out, one, stream))
+        shapes.update(
+          conv_block(f'{name}.res.{index}', channels, out, one, stream)
+        )
       channels = out
   shapes.update(
-      conv_block('conv7', channels, head.project_filters, one, stream))
+    conv_block('conv7', channels, head.project_filters, one, stream)
+  )
   return shapes
 
 
@@ -100,18 +109,28 @@ def port_names(model_id: str, stream: bool, num_classes: int = 600):
   head = movinet.BLOCK_SPECS[model_id][-1]
   one = (1, 1, 1)
   return {
-      **port_backbone(model_id, stream),
-      **conv_block('classifier.0', head.project_filters, head.head_filters,
-                   one, stream, norm=False),
-      **conv_block('classifier.3', head.head_filters, num_classes, one, stream,
-                   norm=False)}
+    **port_backbone(model_id, stream),
+    **conv_block(
+      'classifier.0',
+      head.project_filters,
+      head.head_filters,
+      one,
+      stream,
+      norm=False,
+    ),
+    **conv_block(
+      'classifier.3', head.head_filters, num_classes, one, stream, norm=False
+    ),
+  }
 
 
 def grw_names(model_id: str, stream: bool, num_classes: int = 600):
   """{name: shape} of the `model_state` of a GRW checkpoint."""
   width = movinet.BLOCK_SPECS[model_id][-1].project_filters
-  shapes = {f'{ENCODER}{name}': shape
-            for name, shape in port_backbone(model_id, stream).items()}
+  shapes = {
+    f'{ENCODER}{name}': shape
+    for name, shape in port_backbone(model_id, stream).items()
+  }
 
   def add(name, *shape):
     shapes[f'{name}.weight'], shapes[f'{name}.bias'] = shape, shape[:1]
@@ -136,37 +155,53 @@ def drawn(shapes, seed=0) -> dict[str, np.ndarray]:
   """A state dict of these names and shapes, by chance."""
   rng = np.random.default_rng(seed)
   return {
-      name: np.zeros(shape, np.int64) if name.endswith('num_batches_tracked')
-      else rng.standard_normal(shape, np.float32).reshape(shape)
-      for name, shape in shapes.items()}
+    name: np.zeros(shape, np.int64)
+    if name.endswith('num_batches_tracked')
+    else rng.standard_normal(shape, np.float32).reshape(shape)
+    for name, shape in shapes.items()
+  }
 
 
-@pytest.mark.parametrize('file,model_id,stream', [
-    ('a0s_names.json', 'a0', True), ('a3b_names.json', 'a3', False)])
+@pytest.mark.parametrize(
+  'file,model_id,stream',
+  [('a0s_names.json', 'a0', True), ('a3b_names.json', 'a3', False)],
+)
 def test_derived_names_are_those_of_the_published_checkpoints(
-    file, model_id, stream):
-  published = {name: tuple(shape) for name, shape in json.loads(
-      (PARITY / file).read_text()).items()}
+  file, model_id, stream
+):
+  published = {
+    name: tuple(shape)
+    for name, shape in json.loads((PARITY / file).read_text()).items()
+  }
   assert grw_names(model_id, stream) == published
 
 
-@pytest.mark.parametrize('model_id,stream', [
-    ('a0', True), ('a2', True), ('a1', False), ('a5', False)])
+@pytest.mark.parametrize(
+  'model_id,stream', [('a0', True), ('a2', True), ('a1', False), ('a5', False)]
+)
 def test_every_port_model_converts_with_every_variable_matched(
-    model_id, stream, tmp_path):
+  model_id, stream, tmp_path
+):
   state = drawn(port_names(model_id, stream))
   torch_writer.save(tmp_path / 'port.pt', state)
   weights = source.read(str(tmp_path / 'port.pt'))
   assert weights.kind == 'movinet_pytorch'
   assert weights.architecture == architecture.Architecture(
-      model_id=model_id, stream=stream, factorised=stream, head='movinet',
-      num_classes=600)
+    model_id=model_id,
+    stream=stream,
+    factorised=stream,
+    head='movinet',
+    num_classes=600,
+  )
 
   tf_keras.backend.clear_session()
   backbone = movinet.Movinet(
-      model_id=model_id, causal=stream,
-      conv_type='2plus1d' if stream else '3d',
-      se_type='2plus3d' if stream else '3d', use_sync_bn=False)
+    model_id=model_id,
+    causal=stream,
+    conv_type='2plus1d' if stream else '3d',
+    se_type='2plus3d' if stream else '3d',
+    use_sync_bn=False,
+  )
   report = assign.assign(backbone, weights)
   assert len(report.matched) == len(backbone.variables)
   assert not report.initial
@@ -177,38 +212,45 @@ def test_every_port_model_converts_with_every_variable_matched(
 
 def test_layouts_of_kernels():
   """By what they multiply: torch is [out, in, ...], Keras [..., in, out]."""
-  state = drawn({
+  state = drawn(
+    {
       'conv1.conv_1.conv2d.weight': (8, 3, 5, 7),
       'blocks.b1_l2.deep.conv_1.conv2d.weight': (24, 1, 3, 5),
       'blocks.b1_l2.deep.conv_2.conv2d.weight': (24, 1, 3, 1),
-      'blocks.b1_l2.deep.conv_1.conv3d.weight': (24, 1, 5, 3, 7)})
+      'blocks.b1_l2.deep.conv_1.conv3d.weight': (24, 1, 5, 3, 7),
+    }
+  )
   stem = torch_names.translate(state)['stem/stem/kernel']
   assert stem.shape == (1, 5, 7, 3, 8)
-  assert stem[0, 4, 6, 1, 2] == state[
-      'conv1.conv_1.conv2d.weight'][2, 1, 4, 6]
+  assert stem[0, 4, 6, 1, 2] == state['conv1.conv_1.conv2d.weight'][2, 1, 4, 6]
   temporal = torch_names.translate(state)[
-      'block1_layer2/bneck/feature/temporal/kernel']
+    'block1_layer2/bneck/feature/temporal/kernel'
+  ]
   assert temporal.shape == (3, 1, 1, 1, 24)
-  assert temporal[2, 0, 0, 0, 5] == state[
-      'blocks.b1_l2.deep.conv_2.conv2d.weight'][5, 0, 2, 0]
+  assert (
+    temporal[2, 0, 0, 0, 5]
+    == state['blocks.b1_l2.deep.conv_2.conv2d.weight'][5, 0, 2, 0]
+  )
   whole = torch_names.translate(state)['block1_layer2/bneck/feature/kernel']
-  assert whole[4, 2, 6, 0, 9] == state[
-      'blocks.b1_l2.deep.conv_1.conv3d.weight'][9, 0, 4, 2, 6]
+  assert (
+    whole[4, 2, 6, 0, 9]
+    == state['blocks.b1_l2.deep.conv_1.conv3d.weight'][9, 0, 4, 2, 6]
+  )
 
 
 def test_the_moving_average_is_read_when_asked(tmp_path):
   shapes = grw_names('a0', True, num_classes=3)
   state, average = drawn(shapes, 1), drawn(shapes, 2)
   torch_writer.save_grw(tmp_path / 'a0s_grw.pt', state, 5, average)
-  for asked, expected in (
-      ('auto', state), ('model', state), ('ema', average)):
+  for asked, expected in (('auto', state), ('model', state), ('ema', average)):
     weights = source.read(str(tmp_path / 'a0s_grw.pt'), asked)
     assert weights.kind == 'grw_pytorch'
     assert weights.window == 5
     assert weights.has_average
     np.testing.assert_array_equal(
-        weights.values['grw_embedding/kernel'],
-        expected[f'{ENCODER}classifier.weight'].T)
+      weights.values['grw_embedding/kernel'],
+      expected[f'{ENCODER}classifier.weight'].T,
+    )
 
 
 def test_a_moving_average_that_is_not_there(tmp_path):

@@ -34,9 +34,11 @@ _STORAGES = {'f4': 'FloatStorage', 'i8': 'LongStorage'}
 @contextlib.contextmanager
 def _modules(classes: dict[tuple[str, str], Any]) -> Iterator[None]:
   """Modules under the names that a pickle is to refer to, for a while."""
-  names = {'.'.join(parts[:end])  # With the packages around them.
-           for parts in (module.split('.') for module, _ in classes)
-           for end in range(1, len(parts) + 1)}
+  names = {
+    '.'.join(parts[:end])  # With the packages around them.
+    for parts in (module.split('.') for module, _ in classes)
+    for end in range(1, len(parts) + 1)
+  }
   before = {name: sys.modules[name] for name in names if name in sys.modules}
   for name in names:
     sys.modules[name] = types.ModuleType(name)
@@ -56,15 +58,20 @@ def _named(module: str, name: str, base: type = object) -> type:
 
 def save(path, content: dict[str, Any], root: str = 'archive'):
   """Writes `content`, which may hold BACKBONE and records of the others."""
+
   def rebuild(*args):
     del args  # Only named by the pickle.
 
-  rebuild.__module__, rebuild.__qualname__ = 'torch._utils', (
-      '_rebuild_tensor_v2')
+  rebuild.__module__, rebuild.__qualname__ = (
+    'torch._utils',
+    ('_rebuild_tensor_v2'),
+  )
   classes: dict[tuple[str, str], Any] = {
-      ('torch._utils', '_rebuild_tensor_v2'): rebuild,
-      PARAMS: _named(*PARAMS), BACKBONE: _named(*BACKBONE),
-      CONFIG: _named(*CONFIG, base=dict)}
+    ('torch._utils', '_rebuild_tensor_v2'): rebuild,
+    PARAMS: _named(*PARAMS),
+    BACKBONE: _named(*BACKBONE),
+    CONFIG: _named(*CONFIG, base=dict),
+  }
   for name in _STORAGES.values():
     classes['torch', name] = _named('torch', name)
   storages: list[np.ndarray] = []
@@ -93,6 +100,7 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
       return rebuild, (Storage(obj), 0, obj.shape, strides, False, {})
 
   with _modules(classes):
+
     def resolve(value):
       if isinstance(value, dict):
         return {key: resolve(item) for key, item in value.items()}
@@ -118,8 +126,9 @@ def save(path, content: dict[str, Any], root: str = 'archive'):
 class Record:
   """An object of a class that only the pickle knows, a dict if with items."""
 
-  def __init__(self, name: tuple[str, str], items: dict | None = None,
-               **attributes):
+  def __init__(
+    self, name: tuple[str, str], items: dict | None = None, **attributes
+  ):
     self.name = name
     self.items = items
     self.attributes = attributes
@@ -127,23 +136,44 @@ class Record:
 
 def config(**items: Any) -> Record:
   """What FocalNets keep beside their weights, with the attributes it has."""
-  return Record(CONFIG, items, __immutable__=True, __deprecated_keys__=set(),
-                __renamed_keys__={}, __new_allowed__=False)
+  return Record(
+    CONFIG,
+    items,
+    __immutable__=True,
+    __deprecated_keys__=set(),
+    __renamed_keys__={},
+    __new_allowed__=False,
+  )
 
 
-def save_grw(path, state: dict[str, np.ndarray], window: int,
-             average: dict[str, np.ndarray] | None = None):
+def save_grw(
+  path,
+  state: dict[str, np.ndarray],
+  window: int,
+  average: dict[str, np.ndarray] | None = None,
+):
   """A checkpoint as the GRW authors write it."""
   width = state['ln.weight'].shape[0]
-  save(path, {
+  save(
+    path,
+    {
       'model_state': state,
-      'ema_weights': average and {
-          'n_averaged': np.array(3),
-          **{f'module.{name}': value for name, value in average.items()}},
+      'ema_weights': average
+      and {
+        'n_averaged': np.array(3),
+        **{f'module.{name}': value for name, value in average.items()},
+      },
       'num_samples': 1000,
       'transformer_params': Record(
-          PARAMS, embed_dim=width, depth=2, num_heads=8, mlp_dim=4 * width,
-          num_classes=state['attention.linear_head.bias'].shape[0]),
+        PARAMS,
+        embed_dim=width,
+        depth=2,
+        num_heads=8,
+        mlp_dim=4 * width,
+        num_classes=state['attention.linear_head.bias'].shape[0],
+      ),
       'backbone': BACKBONE,
       'T': window,
-      'version': 10})
+      'version': 10,
+    },
+  )

@@ -24,13 +24,18 @@ from official_ext.grw import registry_imports  # noqa: F401
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 INFO = {
-    'num_classes': 5, 'labels': 'labels.txt', 'frames_per_second': 5.0,
-    'short_side': 200,
-    'splits': {
-        'train': {'num_examples': 43, 'files': 'train-*.tfrecord'},
-        'validation': {'num_examples': 17, 'files': 'validation-*.tfrecord'},
-        'test': {'num_examples': 9, 'files': 'test-*.tfrecord'}},
-    'failures': {'count': 0, 'file': 'failures.csv'}, 'settings': {}}
+  'num_classes': 5,
+  'labels': 'labels.txt',
+  'frames_per_second': 5.0,
+  'short_side': 200,
+  'splits': {
+    'train': {'num_examples': 43, 'files': 'train-*.tfrecord'},
+    'validation': {'num_examples': 17, 'files': 'validation-*.tfrecord'},
+    'test': {'num_examples': 9, 'files': 'test-*.tfrecord'},
+  },
+  'failures': {'count': 0, 'file': 'failures.csv'},
+  'settings': {},
+}
 
 
 @pytest.fixture(name='path')
@@ -43,18 +48,23 @@ def path_fixture(tmp_path):
 def parse(*overrides, experiment='movinet_grw_own_data', config_file=()):
   """Parses as train.py and the export tools do."""
   return train_utils.parse_configuration(
-      train_utils.ParseConfigOptions(
-          experiment=experiment, config_file=list(config_file),
-          params_override=','.join(overrides)),
-      print_return=False)
+    train_utils.ParseConfigOptions(
+      experiment=experiment,
+      config_file=list(config_file),
+      params_override=','.join(overrides),
+    ),
+    print_return=False,
+  )
 
 
 def test_nothing_but_the_path_need_be_typed(path):
   params = parse(f'task.dataset_info={path}')
   folder = path.parent
   task, trainer = params.task, params.trainer
-  for data, split, count in ((task.train_data, 'train', 43),
-                             (task.validation_data, 'validation', 17)):
+  for data, split, count in (
+    (task.train_data, 'train', 43),
+    (task.validation_data, 'validation', 17),
+  ):
     assert data.input_path == str(folder / f'{split}-*.tfrecord')
     assert (data.num_classes, data.num_examples) == (5, count)
     assert data.frames_per_second == 5
@@ -62,60 +72,85 @@ def test_nothing_but_the_path_need_be_typed(path):
   assert task.init_checkpoint_modules == 'backbone'
   # Batches of 8, ten epochs.
   assert (trainer.train_steps, trainer.validation_steps) == (50, 3)
-  for name in ('steps_per_loop', 'summary_interval', 'checkpoint_interval',
-               'validation_interval'):
+  for name in (
+    'steps_per_loop',
+    'summary_interval',
+    'checkpoint_interval',
+    'validation_interval',
+  ):
     assert getattr(trainer, name) == 5, name
   assert trainer.optimizer_config.learning_rate.cosine.decay_steps == 50
 
 
 def test_frames_of_segments_have_no_rate(path):
-  params = parse(f'task.dataset_info={path}', *(
-      f'task.{split}.{field}' for split in ('train_data', 'validation_data')
-      for field in ('sampling=segments', 'clip_start=middle',
-                    'frames_per_second=null')))
+  params = parse(
+    f'task.dataset_info={path}',
+    *(
+      f'task.{split}.{field}'
+      for split in ('train_data', 'validation_data')
+      for field in (
+        'sampling=segments',
+        'clip_start=middle',
+        'frames_per_second=null',
+      )
+    ),
+  )
   assert params.task.train_data.num_classes == 5
   assert params.task.train_data.frames_per_second is None
 
 
 def test_what_the_user_sets_wins(path):
   params = parse(
-      f'task.dataset_info={path}', 'task.train_data.num_examples=16',
-      'task.train_data.global_batch_size=4', 'trainer.train_epochs=3',
-      'task.validation_data.split=test', 'task.validation_data.num_classes=5',
-      'task.train_data.input_path=/else/where', 'task.labels=/my/labels.txt',
-      'trainer.validation_steps=1', 'trainer.steps_per_loop=2',
-      'trainer.optimizer_config.learning_rate.cosine.decay_steps=100')
+    f'task.dataset_info={path}',
+    'task.train_data.num_examples=16',
+    'task.train_data.global_batch_size=4',
+    'trainer.train_epochs=3',
+    'task.validation_data.split=test',
+    'task.validation_data.num_classes=5',
+    'task.train_data.input_path=/else/where',
+    'task.labels=/my/labels.txt',
+    'trainer.validation_steps=1',
+    'trainer.steps_per_loop=2',
+    'trainer.optimizer_config.learning_rate.cosine.decay_steps=100',
+  )
   task, trainer = params.task, params.trainer
   assert task.train_data.input_path == '/else/where'
   assert task.labels == '/my/labels.txt'
   assert task.validation_data.input_path.endswith('test-*.tfrecord')
-  assert (trainer.train_steps, trainer.steps_per_loop,
-          trainer.checkpoint_interval, trainer.validation_steps) == (
-              12, 2, 2, 1)
+  assert (
+    trainer.train_steps,
+    trainer.steps_per_loop,
+    trainer.checkpoint_interval,
+    trainer.validation_steps,
+  ) == (12, 2, 2, 1)
   assert trainer.optimizer_config.learning_rate.cosine.decay_steps == 100
 
 
 def test_a_published_row_can_be_trained_on_it(path):
   path.write_text(json.dumps({**INFO, 'frames_per_second': 25}))
-  overrides = ('task.train_data.temporal_stride=2',
-               'task.validation_data.temporal_stride=2',
-               'task.train_data.global_batch_size=8')
+  overrides = (
+    'task.train_data.temporal_stride=2',
+    'task.validation_data.temporal_stride=2',
+    'task.train_data.global_batch_size=8',
+  )
   params = parse(
-      f'task.dataset_info={path}', *overrides,
-      config_file=[str(CONFIGS / 'movinet_a3_grw_k600.yaml')])
+    f'task.dataset_info={path}',
+    *overrides,
+    config_file=[str(CONFIGS / 'movinet_a3_grw_k600.yaml')],
+  )
   assert params.task.model.backbone.movinet.model_id == 'a3'
   assert params.task.train_data.num_classes == 5
   # 12.5 for 12.
   assert params.task.train_data.frames_per_second == 12
 
 
-def test_what_was_set_is_written_down_and_read_without_the_file(
-    path, tmp_path):
+def test_what_was_set_is_written_down_and_read_without_the_file(path, tmp_path):
   params = parse(f'task.dataset_info={path}')
   train_utils.serialize_config(params, str(tmp_path / 'model'))
   path.unlink()
-  again = parse('runtime.num_gpus=0',
-                config_file=[str(tmp_path / 'model' / 'params.yaml')])
+  again = parse(
+    'runtime.num_gpus=0', config_file=[str(tmp_path / 'model' / 'params.yaml')]
+  )
   assert again.as_dict() == params.as_dict()
 
 
@@ -128,7 +163,9 @@ def without(*keys):
   return info
 
 
-@pytest.mark.parametrize('content, message', [
+@pytest.mark.parametrize(
+  'content, message',
+  [
     (None, 'dataset_info=.*is not a file.*videos_to_tfrecords'),
     ('{"num_classes": ', 'is not JSON'),
     (b'\xff\xfe\x00', 'is not JSON'),
@@ -137,21 +174,29 @@ def without(*keys):
     (without('splits', 'train', 'files'), "lacks 'splits.train.files'"),
     ({**INFO, 'num_classes': '5'}, "num_classes='5': expected a number"),
     ({**INFO, 'frames_per_second': True}, 'frames_per_second=True'),
-    (without('splits', 'validation'),
-     r"task.validation_data.split='validation'.*\['test', 'train'\]"),
-    ({**INFO, 'frames_per_second': 25},
-     'frames_per_second=5: expected 25.*set temporal_stride=5'),
-    ({**INFO, 'frames_per_second': 2.5},
-     'frames_per_second=5: expected 2.5.*frames_per_second=2.5'),
-])
+    (
+      without('splits', 'validation'),
+      r"task.validation_data.split='validation'.*\['test', 'train'\]",
+    ),
+    (
+      {**INFO, 'frames_per_second': 25},
+      'frames_per_second=5: expected 25.*set temporal_stride=5',
+    ),
+    (
+      {**INFO, 'frames_per_second': 2.5},
+      'frames_per_second=5: expected 2.5.*frames_per_second=2.5',
+    ),
+  ],
+)
 def test_a_bad_file_is_one_clear_error(path, content, message):
   if content is None:
     path.unlink()
   elif isinstance(content, bytes):
     path.write_bytes(content)
   else:
-    path.write_text(content if isinstance(content, str)
-                    else json.dumps(content))
+    path.write_text(
+      content if isinstance(content, str) else json.dumps(content)
+    )
   with pytest.raises(ValueError, match=message) as error:
     parse(f'task.dataset_info={path}')
   assert str(path) in str(error.value)

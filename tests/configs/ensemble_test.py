@@ -31,7 +31,8 @@ def experiment(*files, **model):
   config = exp_factory.get_exp_config('movinet_grw_ensemble_kinetics600')
   for file in files:
     config = hyperparams.override_params_dict(
-        config, str(CONFIGS / (file + '.yaml')), is_strict=True)
+      config, str(CONFIGS / (file + '.yaml')), is_strict=True
+    )
   config.override({'task': {'model': model}})
   return config
 
@@ -54,10 +55,13 @@ def test_a6_is_a4_and_a5_whose_members_train_as_ordinary_models():
   config.validate()
   for member, model_id in zip(config.task.model.members, ('a4', 'a5')):
     single = exp_factory.get_exp_config('movinet_grw_kinetics600')
-    for file in (f'movinet_{model_id}_stream_grw_k600',
-                 'ensemble_a6_member_k600'):
+    for file in (
+      f'movinet_{model_id}_stream_grw_k600',
+      'ensemble_a6_member_k600',
+    ):
       single = hyperparams.override_params_dict(
-          single, str(CONFIGS / (file + '.yaml')), is_strict=True)
+        single, str(CONFIGS / (file + '.yaml')), is_strict=True
+      )
     single.validate()
     assert single.task.model == member.model
     data = single.task.train_data
@@ -76,32 +80,45 @@ def trained(folder, **data):
   return str(folder)
 
 
-@pytest.mark.parametrize('field, value, shown', [
+@pytest.mark.parametrize(
+  'field, value, shown',
+  [
     ('num_classes', 400, '400: expected 600'),
     ('feature_shape', (25, 224, 224, 3), r'\(25, 224, 224, 3\): expected \(25'),
     ('frames_per_second', 5.0, '5.0: expected 2.5'),
-])
+  ],
+)
 def test_members_that_were_trained_on_other_clips_are_refused(
-    tmp_path, field, value, shown):
+  tmp_path, field, value, shown
+):
   first = trained(tmp_path / 'first')
   second = trained(tmp_path / 'second', **{field: value})
-  experiment(first={'checkpoint': first},
-             second={'checkpoint': f'{first}/ckpt-1'}).validate()
+  experiment(
+    first={'checkpoint': first}, second={'checkpoint': f'{first}/ckpt-1'}
+  ).validate()
   with pytest.raises(ValueError, match=f'second.{field}={shown}.*classes, and'):
-    experiment(first={'checkpoint': first},
-               second={'checkpoint': second}).validate()
+    experiment(
+      first={'checkpoint': first}, second={'checkpoint': second}
+    ).validate()
   with pytest.raises(ValueError, match=f'first.{field}={shown}.*second frame'):
-    experiment(first={'checkpoint': second},
-               second={'checkpoint': second}).validate()
+    experiment(
+      first={'checkpoint': second}, second={'checkpoint': second}
+    ).validate()
 
 
-@pytest.mark.parametrize('model, message', [
+@pytest.mark.parametrize(
+  'model, message',
+  [
     ({'head': {'num_heads': 4}}, 'first.model.head.num_heads=4: expected 8'),
-    ({'backbone': {'movinet': {'gating_activation': 'sigmoid'}}},
-     "movinet.gating_activation='sigmoid': expected 'grw>hard_sigmoid'"),
-])
+    (
+      {'backbone': {'movinet': {'gating_activation': 'sigmoid'}}},
+      "movinet.gating_activation='sigmoid': expected 'grw>hard_sigmoid'",
+    ),
+  ],
+)
 def test_members_with_other_settings_than_trained_are_refused(
-    tmp_path, model, message):
+  tmp_path, model, message
+):
   first = trained(tmp_path / 'first')
   with pytest.raises(ValueError, match=message):
     experiment(first={'checkpoint': first, 'model': model}).validate()
@@ -109,20 +126,30 @@ def test_members_with_other_settings_than_trained_are_refused(
 
 def test_odd_numbers_of_frames_are_refused():
   config = experiment()
-  config.override({'task': {'validation_data': {
-      'feature_shape': [51, 172, 172, 3]}}})
+  config.override(
+    {'task': {'validation_data': {'feature_shape': [51, 172, 172, 3]}}}
+  )
   with pytest.raises(ValueError, match='51, .*an even number of frames'):
     config.validate()
 
 
-@pytest.mark.parametrize('model, message', [
-    ({'second': {'model': {'smoothing': {'window': 26}}}},
-     'In task.model.second.*at least one GRW window: 26'),
-    ({'first': {'model': {'head': {'type': 'lstm'}}}},
-     "In task.model.first.*'lstm'"),
-    ({'first': {'num_classes': 1}, 'second': {'num_classes': 1}},
-     'first.num_classes=1: expected 600'),
-])
+@pytest.mark.parametrize(
+  'model, message',
+  [
+    (
+      {'second': {'model': {'smoothing': {'window': 26}}}},
+      'In task.model.second.*at least one GRW window: 26',
+    ),
+    (
+      {'first': {'model': {'head': {'type': 'lstm'}}}},
+      "In task.model.first.*'lstm'",
+    ),
+    (
+      {'first': {'num_classes': 1}, 'second': {'num_classes': 1}},
+      'first.num_classes=1: expected 600',
+    ),
+  ],
+)
 def test_wrong_values_are_refused_by_name(model, message):
   with pytest.raises(ValueError, match=message):
     experiment(**model).validate()

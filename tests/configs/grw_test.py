@@ -30,7 +30,8 @@ def experiment(name='kinetics600', *files, **overrides):
   config = exp_factory.get_exp_config('movinet_grw_' + name)
   for file in files:
     config = hyperparams.override_params_dict(
-        config, str(CONFIGS / (file + '.yaml')), is_strict=True)
+      config, str(CONFIGS / (file + '.yaml')), is_strict=True
+    )
   for field, value in overrides.items():
     config.override({field.split('.')[0]: nested(field, value)})
   return config
@@ -47,21 +48,28 @@ def test_every_experiment_is_valid_as_it_is(name):
   experiment(name).validate()
 
 
-@pytest.mark.parametrize('file', sorted(
-    path.stem for path in CONFIGS.glob('movinet_*.yaml')))
+@pytest.mark.parametrize(
+  'file', sorted(path.stem for path in CONFIGS.glob('movinet_*.yaml'))
+)
 def test_every_published_row_has_the_papers_settings(file):
   dataset = 'kinetics600' if 'k600' in file else 'kinetics400'
   config = experiment(dataset, file)
   config.validate()
   task, movinet = config.task, config.task.model.backbone.movinet
   variant = file.split('_')[1]
-  assert movinet == grw_cfg.movinet_backbone(
-      variant, stream='stream' in file).movinet
+  assert (
+    movinet
+    == grw_cfg.movinet_backbone(variant, stream='stream' in file).movinet
+  )
   frames, rate, window, size, side = {
-      'a0': (50, 5, 5, 172, 200), 'a1': (50, 5, 5, 172, 200),
-      'a2': (50, 5, 5, 224, 256), 'a3': (120, 12, 6, 256, 300),
-      'a4': (80, 8, 6, 290, 320), 'a5': (120, 12, 6, 320, 368),
-      't0': (25, 2.5, 5, 160, 176)}[variant]
+    'a0': (50, 5, 5, 172, 200),
+    'a1': (50, 5, 5, 172, 200),
+    'a2': (50, 5, 5, 224, 256),
+    'a3': (120, 12, 6, 256, 300),
+    'a4': (80, 8, 6, 290, 320),
+    'a5': (120, 12, 6, 320, 368),
+    't0': (25, 2.5, 5, 160, 176),
+  }[variant]
   for data in (task.train_data, task.validation_data):
     assert tuple(data.feature_shape) == (frames, size, size, 3)
     assert (data.resize, data.min_image_size) == ('square', side)
@@ -70,10 +78,14 @@ def test_every_published_row_has_the_papers_settings(file):
   assert task.validation_data.num_test_clips == 1
   assert not task.validation_data.augment
   assert task.train_data.augment == (
-      dataset == 'kinetics400' and variant in ('a2', 'a3'))
+    dataset == 'kinetics400' and variant in ('a2', 'a3')
+  )
   smoothing = task.model.smoothing
   assert (smoothing.window, smoothing.alpha, smoothing.weight) == (
-      window, 0.5, 0.1)
+    window,
+    0.5,
+    0.1,
+  )
   epochs = 14 if dataset == 'kinetics600' else 10
   steps = config.trainer.train_steps
   assert steps == epochs * (task.train_data.num_examples // 64)
@@ -88,29 +100,38 @@ def test_the_whole_movinet_family_has_its_files():
   files = {path.stem for path in CONFIGS.glob('movinet_*_k600.yaml')}
   # The published A3, a base model, came first and has its own name.
   assert files == {
-      f'movinet_{model_id}_{kind}_grw_k600' for model_id in (
-          'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 't0')
-      for kind in ('base', 'stream')
+    f'movinet_{model_id}_{kind}_grw_k600'
+    for model_id in ('a0', 'a1', 'a2', 'a3', 'a4', 'a5', 't0')
+    for kind in ('base', 'stream')
   } - {'movinet_a3_base_grw_k600'} | {'movinet_a3_grw_k600'}
 
 
-@pytest.mark.parametrize('ablation, placement, weight, head', [
+@pytest.mark.parametrize(
+  'ablation, placement, weight, head',
+  [
     (None, 'final', 0.1, 'temporal'),
     ('ablation_no_grw', 'final', 0.0, 'temporal'),
     ('ablation_intermediate', 'intermediate', 0.1, 'movinet'),
     ('ablation_stock', 'none', 0.1, 'movinet'),
-])
+  ],
+)
 def test_rows_of_table_4_are_one_override_apart(
-    ablation, placement, weight, head):
+  ablation, placement, weight, head
+):
   files = ['movinet_a0_stream_grw_k600'] + ([ablation] if ablation else [])
   config = experiment('kinetics600', *files)
   config.validate()
   model = config.task.model
-  assert (model.smoothing.placement, model.smoothing.weight,
-          model.head.type) == (placement, weight, head)
+  assert (
+    model.smoothing.placement,
+    model.smoothing.weight,
+    model.head.type,
+  ) == (placement, weight, head)
 
 
-@pytest.mark.parametrize('field, value, message', [
+@pytest.mark.parametrize(
+  'field, value, message',
+  [
     ('task.model.backbone.movinet.model_id', 'a6', "'a6'.*one of.*'a5'.*'t0'"),
     ('task.model.smoothing.window', 2, 'window=2.*at least 3 frames'),
     ('task.model.smoothing.window', 51, 'at least one GRW window: 51'),
@@ -127,8 +148,11 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.init_checkpoint_modules', 'head', "'all' or 'backbone'"),
     ('task.num_subclips', 0, 'num_subclips=0: expected at least 1'),
     ('task.num_subclips', 4, 'num_subclips=4.*divisor of the 50 frames'),
-    ('task.num_subclips', 25,
-     r'num_subclips=25.*cut no window.*=5 frames; of 50 frames they have 2'),
+    (
+      'task.num_subclips',
+      25,
+      r'num_subclips=25.*cut no window.*=5 frames; of 50 frames they have 2',
+    ),
     ('task.train_data.num_classes', 1, 'num_classes=1'),
     ('task.train_data.num_classes', 599, 'the 599 classes'),
     ('task.train_data.is_training', False, 'expected True'),
@@ -143,20 +167,31 @@ def test_rows_of_table_4_are_one_override_apart(
     ('trainer.checkpoint_interval', 0, 'save or show nothing'),
     ('trainer.summary_interval', 7, 'a multiple of trainer.steps_per_loop'),
     ('trainer.train_steps', 0, 'train_steps=0'),
-    ('trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale',
-     -1.0, 'backbone_lr_scale'),
-])
+    (
+      'trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale',
+      -1.0,
+      'backbone_lr_scale',
+    ),
+  ],
+)
 def test_wrong_values_are_refused_by_name(field, value, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{field: value}).validate()
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'task.model.backbone.movinet.causal': False},
-     'num_subclips=5: expected 1.*no states.*not causal'),
-    ({'runtime.mixed_precision_dtype': 'bfloat16'},
-     "mixed_precision_dtype='bfloat16'.*float32.*num_subclips=5"),
-])
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    (
+      {'task.model.backbone.movinet.causal': False},
+      'num_subclips=5: expected 1.*no states.*not causal',
+    ),
+    (
+      {'runtime.mixed_precision_dtype': 'bfloat16'},
+      "mixed_precision_dtype='bfloat16'.*float32.*num_subclips=5",
+    ),
+  ],
+)
 def test_subclips_need_states_in_float32(changes, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{'task.num_subclips': 5, **changes}).validate()
@@ -165,23 +200,34 @@ def test_subclips_need_states_in_float32(changes, message):
 def test_subclips_of_whole_windows_are_valid():
   experiment('kinetics600', **{'task.num_subclips': 5}).validate()
   # Without smoothing there are no windows to cut.
-  experiment('kinetics600', 'ablation_stock',
-             **{'task.num_subclips': 25}).validate()
+  experiment(
+    'kinetics600', 'ablation_stock', **{'task.num_subclips': 25}
+  ).validate()
 
 
-@pytest.mark.parametrize('field, value', [
-    ('temporal_stride', 2), ('random_stride_range', 1), ('num_test_clips', 3),
-    ('clip_start', 'start'), ('frames_per_second', 5.0)])
+@pytest.mark.parametrize(
+  'field, value',
+  [
+    ('temporal_stride', 2),
+    ('random_stride_range', 1),
+    ('num_test_clips', 3),
+    ('clip_start', 'start'),
+    ('frames_per_second', 5.0),
+  ],
+)
 def test_frames_of_segments_leave_no_room_for_other_choices(field, value):
   config = experiment('kinetics600')
-  choices = {'sampling': 'segments', 'clip_start': 'middle',
-             'frames_per_second': None}
-  config.override({'task': {
-      'train_data': choices, 'validation_data': choices}})
+  choices = {
+    'sampling': 'segments',
+    'clip_start': 'middle',
+    'frames_per_second': None,
+  }
+  config.override({'task': {'train_data': choices, 'validation_data': choices}})
   config.validate()
   config.override({'task': {'validation_data': {field: value}}})
   with pytest.raises(
-      ValueError, match=f'task.validation_data.{field}={value!r}.*segments'):
+    ValueError, match=f'task.validation_data.{field}={value!r}.*segments'
+  ):
     config.validate()
 
 
@@ -190,7 +236,7 @@ def test_saved_parameters_are_the_experiment_again(tmp_path):
   config = experiment('kinetics600', **{'task.model.smoothing.window': 6})
   hyperparams.save_params_dict_to_yaml(config, path)
   again = hyperparams.override_params_dict(
-      exp_factory.get_exp_config('movinet_grw_kinetics600'), path,
-      is_strict=True)
+    exp_factory.get_exp_config('movinet_grw_kinetics600'), path, is_strict=True
+  )
   assert again.as_dict() == config.as_dict()
   assert isinstance(again, grw_cfg.GrwExperimentConfig)

@@ -33,24 +33,30 @@ def _rotation_vectors(poses):
 
 @hypothesis.settings(max_examples=50, deadline=None)
 @hypothesis.given(
-    axis=st.sampled_from(AXES), seed=st.integers(0, 2**32 - 1),
-    num_frames=st.integers(2, 20),
-    rates=st.tuples(st.floats(0.5, 170), st.floats(0.5, 170)).map(sorted))
+  axis=st.sampled_from(AXES),
+  seed=st.integers(0, 2**32 - 1),
+  num_frames=st.integers(2, 20),
+  rates=st.tuples(st.floats(0.5, 170), st.floats(0.5, 170)).map(sorted),
+)
 def test_an_airplane_turns_at_constant_rate_about_its_own_axis(
-    axis, seed, num_frames, rates):
+  axis, seed, num_frames, rates
+):
   poses = airplane_renderer.turning_poses(
-      axis, num_frames, tuple(rates), np.random.default_rng(seed))
+    axis, num_frames, tuple(rates), np.random.default_rng(seed)
+  )
   vectors = _rotation_vectors(poses)
   body_axis = np.array(airplane_renderer.BODY_AXES[axis])
   along = vectors @ body_axis
   np.testing.assert_allclose(
-      vectors, along[:, np.newaxis] * body_axis, atol=1e-6)
+    vectors, along[:, np.newaxis] * body_axis, atol=1e-6
+  )
   np.testing.assert_allclose(along, along[0], atol=1e-6)
   assert rates[0] - 1e-4 <= np.rad2deg(abs(along[0])) <= rates[1] + 1e-4
   # The axis itself stands still in the picture.
   still = poses @ body_axis
-  np.testing.assert_allclose(still, np.tile(still[0], (num_frames, 1)),
-                             atol=1e-6)
+  np.testing.assert_allclose(
+    still, np.tile(still[0], (num_frames, 1)), atol=1e-6
+  )
 
 
 def test_axes_are_those_of_aeronautics():
@@ -65,25 +71,31 @@ def test_axes_are_those_of_aeronautics():
 @pytest.mark.parametrize('frame', [0, 6])
 def test_poses_are_uniform_over_all_rotations_at_any_time(axis, frame):
   rng = np.random.default_rng(17)
-  poses = np.stack([
+  poses = np.stack(
+    [
       airplane_renderer.turning_poses(axis, 7, RATES, rng)[frame]
-      for _ in range(1500)])
+      for _ in range(1500)
+    ]
+  )
   # Every entry of a uniform rotation is uniform in [-1, 1] (Archimedes) ...
   for entry in poses.reshape(-1, 9).T:
     assert stats.kstest(entry, stats.uniform(-1, 2).cdf).pvalue > 1e-3
   # ... and its angle has density (1 - cos) / π.
   angles = transform.Rotation.from_matrix(poses).magnitude()
-  assert stats.kstest(
-      angles, lambda x: (x - np.sin(x)) / np.pi).pvalue > 1e-3
+  assert stats.kstest(angles, lambda x: (x - np.sin(x)) / np.pi).pvalue > 1e-3
 
 
 @pytest.mark.parametrize('axis', AXES)
 def test_sign_is_even_and_rates_fill_their_range(axis):
   rng = np.random.default_rng(3)
   body_axis = np.array(airplane_renderer.BODY_AXES[axis])
-  turns = np.array([
+  turns = np.array(
+    [
       _rotation_vectors(airplane_renderer.turning_poses(axis, 2, RATES, rng))[0]
-      @ body_axis for _ in range(1000)])
+      @ body_axis
+      for _ in range(1000)
+    ]
+  )
   assert stats.binomtest(int((turns > 0).sum()), turns.size).pvalue > 1e-3
   rates = np.rad2deg(abs(turns))
   span = stats.uniform(RATES[0], RATES[1] - RATES[0])
@@ -100,8 +112,12 @@ def _cast_rays(pose, image_size):
   plane = airplane_renderer.airplane()
   distance = airplane_renderer.EYE_DISTANCE
   reach = np.linalg.norm(plane.corners, axis=-1).max()
-  focal = (airplane_renderer.FILL * image_size / 2
-           / np.tan(np.arcsin(reach / distance)))
+  focal = (
+    airplane_renderer.FILL
+    * image_size
+    / 2
+    / np.tan(np.arcsin(reach / distance))
+  )
   across = (np.arange(image_size) + 0.5 - image_size / 2) / focal
   x, y = np.meshgrid(across, across)
   rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ pose
@@ -154,15 +170,17 @@ def test_airplane_keeps_inside_the_picture():
   border = np.ones((64, 64), bool)
   border[1:-1, 1:-1] = False
   np.testing.assert_array_equal(
-      frames[:, border], np.broadcast_to(airplane_renderer.GROUND,
-                                         (200, border.sum(), 3)))
+    frames[:, border],
+    np.broadcast_to(airplane_renderer.GROUND, (200, border.sum(), 3)),
+  )
 
 
 def test_a_pixel_at_an_edge_is_the_average_over_its_area():
   poses = transform.Rotation.random(2, random_state=8).as_matrix()
   size, rays = 64, 6
   for frame, pose in zip(
-      airplane_renderer.render(poses, size), poses, strict=True):
+    airplane_renderer.render(poses, size), poses, strict=True
+  ):
     _, colors = _cast_rays(pose, size * rays)
     cells = colors.reshape(size, rays, size, rays, 3)
     edge = np.ptp(cells, axis=(1, 3)).max(-1) > 30

@@ -46,22 +46,33 @@ def write(path, records):
 
 def config(path, **overrides):
   values = dict(
-    input_path=str(path), feature_shape=(2, SIZE, SIZE, 3), num_classes=3,
-    min_image_size=SIZE, global_batch_size=2, is_training=True)
+    input_path=str(path),
+    feature_shape=(2, SIZE, SIZE, 3),
+    num_classes=3,
+    min_image_size=SIZE,
+    global_batch_size=2,
+    is_training=True,
+  )
   return grw.DataConfig(**{**values, **overrides})
 
 
 def find(params):
   return record_check.find_bad_record(
-    record_check.list_files(params), video_input.record_parser(params), params)
+    record_check.list_files(params), video_input.record_parser(params), params
+  )
 
 
 def test_records_know_their_file_and_number(tmp_path):
-  paths = [write(tmp_path / name, [encode()] * count)
-           for name, count in (('a[1]', 2), ('b ü', 1))]
+  paths = [
+    write(tmp_path / name, [encode()] * count)
+    for name, count in (('a[1]', 2), ('b ü', 1))
+  ]
   records = list(record_check.read_records(paths).as_numpy_iterator())
   assert [(r['file'].decode(), r['record']) for r in records] == [
-    (paths[0], 0), (paths[0], 1), (paths[1], 0)]
+    (paths[0], 0),
+    (paths[0], 1),
+    (paths[1], 0),
+  ]
   assert all(r['serialized'] == encode() for r in records)
 
 
@@ -70,11 +81,14 @@ def test_an_empty_record_is_a_record(tmp_path):
   assert len(list(record_check.read_records(path))) == 3
 
 
-@pytest.mark.parametrize('make, fault', [
-  (lambda path: path.write_bytes(b''), r'is empty \(0 bytes\)'),
-  (lambda path: path.mkdir(), 'is a folder'),
-  (lambda path: None, 'does not exist'),
-])
+@pytest.mark.parametrize(
+  'make, fault',
+  [
+    (lambda path: path.write_bytes(b''), r'is empty \(0 bytes\)'),
+    (lambda path: path.mkdir(), 'is a folder'),
+    (lambda path: None, 'does not exist'),
+  ],
+)
 def test_file_without_records_is_named_or_left_out(tmp_path, make, fault):
   good = write(tmp_path / 'good', [encode()])
   bad = tmp_path / 'bad'
@@ -91,10 +105,12 @@ def test_file_without_records_is_named_or_left_out(tmp_path, make, fault):
 def test_only_empty_files_is_an_error(tmp_path, policy):
   for name in 'abcdefgh':
     (tmp_path / name).write_bytes(b'')
-  with pytest.raises(record_check.InputDataError,
-                     match='8 of 8 input files.*and 3 more'):
+  with pytest.raises(
+    record_check.InputDataError, match='8 of 8 input files.*and 3 more'
+  ):
     video_input.build_video_dataset(
-      config(tmp_path / '?', on_bad_record=policy))
+      config(tmp_path / '?', on_bad_record=policy)
+    )
 
 
 def test_empty_shards_do_not_hang_training(tmp_path):
@@ -106,8 +122,9 @@ def test_empty_shards_do_not_hang_training(tmp_path):
 
 
 def test_pattern_without_files_is_an_error(tmp_path):
-  with pytest.raises(record_check.InputDataError,
-                     match='does not match any files.*pattern'):
+  with pytest.raises(
+    record_check.InputDataError, match='does not match any files.*pattern'
+  ):
     record_check.list_files(config(tmp_path / 'x*'))
 
 
@@ -190,25 +207,38 @@ def test_error_without_a_bad_record_is_not_explained(tmp_path, caplog):
   params = config(tmp_path / 'a')
   error = tf.errors.DataLossError(None, None, 'truncated record at 3')
   with caplog.at_level('ERROR', logger='absl'):
-    assert record_check.explain_input_error(
-      error, params, video_input.record_parser(params)) is None
+    assert (
+      record_check.explain_input_error(
+        error, params, video_input.record_parser(params)
+      )
+      is None
+    )
   assert 'No bad record in 1 files' in caplog.text
 
 
 def test_error_of_the_model_starts_no_search(tmp_path):
   params = config(tmp_path / 'absent')
   error = tf.errors.InvalidArgumentError(None, None, 'Matrix size-incompatible')
-  assert record_check.explain_input_error(
-    error, params, video_input.record_parser(params)) is None
+  assert (
+    record_check.explain_input_error(
+      error, params, video_input.record_parser(params)
+    )
+    is None
+  )
 
 
 def test_read_failure_that_passed_is_said_to_have_passed(tmp_path):
   path = write(tmp_path / 'a', [encode()])
   params = config(path)
-  place = record_check.location(
-    {'file': path, 'record': tf.constant(0, tf.int64)}).numpy().decode()
+  place = (
+    record_check.location({'file': path, 'record': tf.constant(0, tf.int64)})
+    .numpy()
+    .decode()
+  )
   error = tf.errors.InvalidArgumentError(
-    None, None, f'Invalid protocol message input, example id: {place}')
+    None, None, f'Invalid protocol message input, example id: {place}'
+  )
   explanation = record_check.explain_input_error(
-    error, params, video_input.record_parser(params))
+    error, params, video_input.record_parser(params)
+  )
   assert f'record 0 (from 0) of file "{path}"' in str(explanation)

@@ -31,7 +31,8 @@ def record(label, frames=4, shade=0):
   image = np.full((24, 32, 3), shade, np.uint8)
   jpeg = cv2.imencode('.jpg', image)[1].tobytes()
   return video_records.sequence_example(
-    {'clip/label/index': label}, {'image/encoded': [jpeg] * frames})
+    {'clip/label/index': label}, {'image/encoded': [jpeg] * frames}
+  )
 
 
 def write(path, records):
@@ -47,10 +48,18 @@ def dataset(tmp_path):
   write(tmp_path / 'train-1.tfrecord', [record(0, 2)])
   write(tmp_path / 'validation-0.tfrecord', [record(1)])
   (tmp_path / 'labels.txt').write_text('\n'.join(LABELS), encoding='utf-8')
-  (tmp_path / 'dataset.json').write_text(json.dumps({
-    'num_classes': 2, 'labels': 'labels.txt', 'splits': {
-      name: {'num_examples': count, 'files': f'{name}-*.tfrecord'}
-      for name, count in (('train', 4), ('validation', 1))}}))
+  (tmp_path / 'dataset.json').write_text(
+    json.dumps(
+      {
+        'num_classes': 2,
+        'labels': 'labels.txt',
+        'splits': {
+          name: {'num_examples': count, 'files': f'{name}-*.tfrecord'}
+          for name, count in (('train', 4), ('validation', 1))
+        },
+      }
+    )
+  )
   return tmp_path
 
 
@@ -68,24 +77,31 @@ def test_clips_labels_and_frames_are_counted(dataset):
 
 
 def test_the_first_bad_record_of_each_file_is_named(dataset):
-  write(dataset / 'train-0.tfrecord',
-        [record(0), record(2), record(0, 0), record(1)])
+  write(
+    dataset / 'train-0.tfrecord',
+    [record(0), record(2), record(0, 0), record(1)],
+  )
   path = dataset / 'train-1.tfrecord'
   path.write_bytes(path.read_bytes()[:-5])
   first, second = inspect(dataset).bad
   assert (pathlib.Path(first.file).name, first.record) == (
-    'train-0.tfrecord', 1)
+    'train-0.tfrecord',
+    1,
+  )
   assert 'has label 2 outside [0, 2)' in first.reason
   assert (pathlib.Path(second.file).name, second.record) == (
-    'train-1.tfrecord', 0)
+    'train-1.tfrecord',
+    0,
+  )
   assert 'truncated' in second.reason
 
 
 def test_samples_are_random_and_repeatable(dataset):
   write(dataset / 'train-0.tfrecord', [record(0, 1, i) for i in range(40)])
   split = record_inspection.find_splits(str(dataset))[0]
-  samples = [record_inspection.inspect(split, 5, seed).samples
-             for seed in (0, 0, 1)]
+  samples = [
+    record_inspection.inspect(split, 5, seed).samples for seed in (0, 0, 1)
+  ]
   assert len(set(samples[0])) == 5
   assert samples[0] == samples[1] != samples[2]
 
@@ -99,17 +115,23 @@ def test_a_contact_sheet_shows_frames_of_each_clip(tmp_path):
   row_height = picture.shape[0] / len(samples)
   for shade, row in ((90, 0), (200, 1)):
     found = np.abs(picture.astype(int) - shade).max(-1) < 4
-    inside = found[int(row * row_height):int((row + 1) * row_height)]
+    inside = found[int(row * row_height) : int((row + 1) * row_height)]
     assert inside.sum() > 0.9 * found.sum() > 1000
   assert [path.name for path in tmp_path.iterdir()] == ['sheet.png']
 
 
-@pytest.mark.parametrize('spoil, message', [
-  (lambda d: (d / 'dataset.json').unlink(), 'dataset.json: No such file'),
-  (lambda d: (d / 'dataset.json').write_text('{'), 'dataset.json: JSONDecode'),
-  (lambda d: (d / 'dataset.json').write_text('{}'), "dataset.json: KeyError"),
-  (lambda d: (d / 'labels.txt').write_text('a\n'), '1 labels, .* 2 classes'),
-])
+@pytest.mark.parametrize(
+  'spoil, message',
+  [
+    (lambda d: (d / 'dataset.json').unlink(), 'dataset.json: No such file'),
+    (
+      lambda d: (d / 'dataset.json').write_text('{'),
+      'dataset.json: JSONDecode',
+    ),
+    (lambda d: (d / 'dataset.json').write_text('{}'), 'dataset.json: KeyError'),
+    (lambda d: (d / 'labels.txt').write_text('a\n'), '1 labels, .* 2 classes'),
+  ],
+)
 def test_what_is_no_dataset_is_one_error(dataset, spoil, message):
   spoil(dataset)
   with pytest.raises(ValueError, match=message):
@@ -122,5 +144,5 @@ def test_a_pattern_needs_the_number_of_classes(dataset):
     record_inspection.find_splits(pattern)
   with pytest.raises(ValueError, match='no such files'):
     record_inspection.find_splits(pattern + '.none', 2)
-  split, = record_inspection.find_splits(pattern, 2)
+  (split,) = record_inspection.find_splits(pattern, 2)
   assert len(split.files) == 2

@@ -49,15 +49,16 @@ def videos(tmp_path_factory):
       for i in range(count):
         suffix = ('mp4', 'avi', 'webm')[i]
         video_files.write_video(
-          folder / split / label / f'{i} ü.{suffix}', 30 + 5 * i, 25, (96, 72))
+          folder / split / label / f'{i} ü.{suffix}', 30 + 5 * i, 25, (96, 72)
+        )
   return folder
 
 
 def convert(videos, output, settings=SETTINGS, **kwargs):
   sources = video_sources.folder_sources(str(videos))
   return video_conversion.convert(
-    sources, str(output), settings,
-    **{'beam_arguments': ONE_WORKER, **kwargs})
+    sources, str(output), settings, **{'beam_arguments': ONE_WORKER, **kwargs}
+  )
 
 
 @pytest.fixture(scope='module')
@@ -68,20 +69,25 @@ def converted(videos, tmp_path_factory):
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
-  return {str(path.relative_to(folder)): path.read_bytes()
-          for path in sorted(folder.rglob('*')) if path.is_file()}
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in sorted(folder.rglob('*'))
+    if path.is_file()
+  }
 
 
 def examples(folder, split='train'):
   for record in tf.data.TFRecordDataset(
-      sorted(map(str, folder.glob(f'{split}-*.tfrecord')))):
+    sorted(map(str, folder.glob(f'{split}-*.tfrecord')))
+  ):
     yield record.numpy()
 
 
 def source_path(videos, record, split='train'):
   context = tf.train.SequenceExample.FromString(record).context.feature
-  return str(videos / split /
-             context['clip/media_id'].bytes_list.value[0].decode())
+  return str(
+    videos / split / context['clip/media_id'].bytes_list.value[0].decode()
+  )
 
 
 def test_dataset_json_says_what_a_config_needs(converted):
@@ -93,17 +99,24 @@ def test_dataset_json_says_what_a_config_needs(converted):
     'frames_per_second': 5.0,
     'short_side': 48,
     'splits': {
-      'train': {'num_examples': 6, 'files': 'train-*.tfrecord',
-                'classes': {'a': 3, 'b ü': 3}},
-      'validation': {'num_examples': 2, 'files': 'validation-*.tfrecord',
-                     'classes': {'a': 1, 'b ü': 1}},
+      'train': {
+        'num_examples': 6,
+        'files': 'train-*.tfrecord',
+        'classes': {'a': 3, 'b ü': 3},
+      },
+      'validation': {
+        'num_examples': 2,
+        'files': 'validation-*.tfrecord',
+        'classes': {'a': 1, 'b ü': 1},
+      },
     },
     'failures': {'count': 0, 'file': 'failures.csv'},
   }
   labels = (converted / 'labels.txt').read_text(encoding='utf-8')
   assert labels == 'a\nb ü\n'
   assert (converted / 'failures.csv').read_text() == (
-    'split,label,source,reason\n')
+    'split,label,source,reason\n'
+  )
   assert len(list(converted.glob('train-0000[01]-of-00002.tfrecord'))) == 2
 
 
@@ -127,24 +140,39 @@ def test_the_stock_decoder_reads_the_frames_of_the_videos(videos, converted):
 
 def test_our_reader_reads_the_frames_of_the_videos(videos, converted):
   params = grw.DataConfig(
-    input_path=str(converted / 'train-*.tfrecord'), num_classes=2,
-    feature_shape=(6, 48, 48, 3), temporal_stride=1, min_image_size=48,
-    global_batch_size=6, is_training=False)
-  (batch, labels), = video_input.build_video_dataset(params)
+    input_path=str(converted / 'train-*.tfrecord'),
+    num_classes=2,
+    feature_shape=(6, 48, 48, 3),
+    temporal_stride=1,
+    min_image_size=48,
+    global_batch_size=6,
+    is_training=False,
+  )
+  ((batch, labels),) = video_input.build_video_dataset(params)
   assert batch['image'].shape == (6, 6, 48, 48, 3)
   expected = []
   for record in examples(converted):
     path = pathlib.Path(source_path(videos, record))
-    frames = np.stack([
-      frame.image[:, 8:56] for frame in
-      video_decoding.read_frames(str(path), 5.0, 48)])
+    frames = np.stack(
+      [
+        frame.image[:, 8:56]
+        for frame in video_decoding.read_frames(str(path), 5.0, 48)
+      ]
+    )
     for start in range(len(frames) - 5):
-      expected.append((sorted(CLASSES).index(path.parent.name),
-                       frames[start:start + 6]))
+      expected.append(
+        (sorted(CLASSES).index(path.parent.name), frames[start : start + 6])
+      )
   assert labels.numpy().sum(0).tolist() == [3, 3]
   for clip, one_hot in zip(batch['image'].numpy(), labels.numpy()):
-    assert min(np.abs(255 * clip - frames).mean() for label, frames in expected
-               if label == one_hot.argmax()) < 4
+    assert (
+      min(
+        np.abs(255 * clip - frames).mean()
+        for label, frames in expected
+        if label == one_hot.argmax()
+      )
+      < 4
+    )
 
 
 def test_the_same_videos_give_the_same_bytes(videos, converted, tmp_path):
@@ -153,8 +181,12 @@ def test_the_same_videos_give_the_same_bytes(videos, converted, tmp_path):
 
 
 def test_two_processes_give_the_same_bytes(videos, converted, tmp_path, capfd):
-  convert(videos, tmp_path / 'again', shards_per_split=2,
-          beam_arguments=['--direct_num_workers=2'])
+  convert(
+    videos,
+    tmp_path / 'again',
+    shards_per_split=2,
+    beam_arguments=['--direct_num_workers=2'],
+  )
   assert contents(tmp_path / 'again') == contents(converted)
   shown = capfd.readouterr().err
   assert '8 of 8 clips, 0 bad in this run' in shown
@@ -162,7 +194,8 @@ def test_two_processes_give_the_same_bytes(videos, converted, tmp_path, capfd):
 
 
 def test_a_second_run_does_only_what_is_missing(
-    videos, converted, tmp_path, capfd):
+  videos, converted, tmp_path, capfd
+):
   output = tmp_path / 'records'
   convert(videos, output, shards_per_split=2)
   before = {path.name: path.stat().st_mtime_ns for path in output.glob('*-of*')}
@@ -184,12 +217,17 @@ def test_a_second_run_does_only_what_is_missing(
   assert {name for name in after if after[name] != before[name]} == {missing}
 
 
-@pytest.mark.parametrize('change, message', [
-  ({'settings': SETTINGS._replace(frames_per_second=10.0)},
-   r'another dataset \(frames_per_second 5.0 there, 10.0 asked for\)'),
-  ({'settings': SETTINGS._replace(jpeg_quality=50)}, 'jpeg_quality 95 there'),
-  ({'shards_per_split': 1}, 'num_shards'),
-])
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    (
+      {'settings': SETTINGS._replace(frames_per_second=10.0)},
+      r'another dataset \(frames_per_second 5.0 there, 10.0 asked for\)',
+    ),
+    ({'settings': SETTINGS._replace(jpeg_quality=50)}, 'jpeg_quality 95 there'),
+    ({'shards_per_split': 1}, 'num_shards'),
+  ],
+)
 def test_other_settings_are_refused(videos, converted, change, message):
   before = contents(converted)
   with pytest.raises(video_conversion.ConversionError, match=message):
@@ -202,15 +240,19 @@ def test_other_videos_are_refused(videos, converted, tmp_path):
   for label in CLASSES:
     (other / label).mkdir(parents=True)
     video_files.write_video(other / label / 'other.mp4', 5)
-  with pytest.raises(video_conversion.ConversionError,
-                     match='another dataset .*other videos or classes'):
+  with pytest.raises(
+    video_conversion.ConversionError,
+    match='another dataset .*other videos or classes',
+  ):
     convert(other.parent, converted)
 
 
 def test_a_folder_of_other_files_is_refused(videos, tmp_path):
   (tmp_path / 'letter.txt').write_text('dear')
-  with pytest.raises(video_conversion.ConversionError,
-                     match='holds other files, such as letter.txt'):
+  with pytest.raises(
+    video_conversion.ConversionError,
+    match='holds other files, such as letter.txt',
+  ):
     convert(videos, tmp_path)
   assert os.listdir(tmp_path) == ['letter.txt']
 
@@ -224,12 +266,14 @@ def part_bad(tmp_path_factory):
   for i in range(8):
     video_files.write_video(label / f'{i}.mp4', 10)
   video_files.truncate(
-    video_files.write_video(label / 'truncated.webm', 50), 0.5)
+    video_files.write_video(label / 'truncated.webm', 50), 0.5
+  )
   (label / 'empty.mp4').write_bytes(b'')
   (label / 'Thumbs.db').write_bytes(bytes(range(256)) * 20)
   (label / 'dangling.mp4').symlink_to('nowhere')
   (label / 'picture.mp4').write_bytes(
-    cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+  )
   return folder
 
 
@@ -239,21 +283,26 @@ def test_bad_videos_are_listed_with_their_reasons(part_bad, tmp_path):
   assert dataset['failures']['count'] == 5
   with open(tmp_path / 'x' / 'failures.csv', encoding='utf-8') as f:
     rows = {row['source']: row for row in csv.DictReader(f)}
-  assert all((row['split'], row['label']) == ('train', 'a')
-             for row in rows.values())
+  assert all(
+    (row['split'], row['label']) == ('train', 'a') for row in rows.values()
+  )
   for name, reason in (
-      ('truncated.webm', 'truncated'), ('empty.mp4', 'not a video'),
-      ('Thumbs.db', 'not a video'), ('dangling.mp4', 'No such file'),
-      ('picture.mp4', 'not a video')):
+    ('truncated.webm', 'truncated'),
+    ('empty.mp4', 'not a video'),
+    ('Thumbs.db', 'not a video'),
+    ('dangling.mp4', 'No such file'),
+    ('picture.mp4', 'not a video'),
+  ):
     assert reason in rows[f'a/{name}']['reason']
   assert len(list(examples(tmp_path / 'x'))) == 8
 
 
 def test_more_bad_videos_than_allowed_are_an_error_after_all_is_written(
-    part_bad, tmp_path):
+  part_bad, tmp_path
+):
   with pytest.raises(
-      video_conversion.ConversionError,
-      match=r'5 of 13 clips \(38.5 %\) are bad, see .*failures.csv; at most 1 %'
+    video_conversion.ConversionError,
+    match=r'5 of 13 clips \(38.5 %\) are bad, see .*failures.csv; at most 1 %',
   ):
     convert(part_bad, tmp_path / 'x')
   # Nothing is converted again to allow for more.
@@ -276,32 +325,43 @@ def csv_sources(tmp_path, num_absent):
 
 def test_absent_clips_are_an_error_before_anything_is_written(tmp_path):
   with pytest.raises(
-      video_conversion.ConversionError,
-      match=r'2 of 4 clips \(50.0 %\) are absent, such as x0_0_10, x1_1_11'):
+    video_conversion.ConversionError,
+    match=r'2 of 4 clips \(50.0 %\) are absent, such as x0_0_10, x1_1_11',
+  ):
     video_conversion.convert(
-      csv_sources(tmp_path, 2), str(tmp_path / 'x'), SETTINGS,
-      beam_arguments=ONE_WORKER)
+      csv_sources(tmp_path, 2),
+      str(tmp_path / 'x'),
+      SETTINGS,
+      beam_arguments=ONE_WORKER,
+    )
   assert not (tmp_path / 'x').exists()
 
 
 def test_absent_clips_that_are_allowed_are_listed(tmp_path):
   dataset = video_conversion.convert(
-    csv_sources(tmp_path, 1), str(tmp_path / 'x'), SETTINGS,
-    max_failure_rate=0.25, beam_arguments=ONE_WORKER)
+    csv_sources(tmp_path, 1),
+    str(tmp_path / 'x'),
+    SETTINGS,
+    max_failure_rate=0.25,
+    beam_arguments=ONE_WORKER,
+  )
   assert dataset['splits']['train']['num_examples'] == 3
   assert (tmp_path / 'x' / 'failures.csv').read_text().splitlines()[1:] == [
-    'train,a,x0_0_10,absent']
+    'train,a,x0_0_10,absent'
+  ]
 
 
 def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(
-    videos, tmp_path):
+  videos, tmp_path
+):
   limits = resource.getrlimit(resource.RLIMIT_FSIZE)
   resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
   try:
     with pytest.raises(
-        video_conversion.ConversionError,
-        match=r'cannot write .*train-0.*tfrecord: File too large; what is '
-        'finished is kept') as error:
+      video_conversion.ConversionError,
+      match=r'cannot write .*train-0.*tfrecord: File too large; what is '
+      'finished is kept',
+    ) as error:
       convert(videos, tmp_path / 'x', shards_per_split=1)
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -317,16 +377,25 @@ def test_an_output_that_cannot_be_made_is_one_error(videos, tmp_path):
       convert(videos, output)
 
 
-@pytest.mark.parametrize('clips, kwargs, expected', [
-  (1, {}, 1), (10, {}, 10), (1000, {}, 16), (128 * 100 + 1, {}, 101),
-  (1000, {'clips_per_shard': 300}, 4), (1000, {'shards': 7}, 7),
-  (5, {'shards': 7}, 5)])
+@pytest.mark.parametrize(
+  'clips, kwargs, expected',
+  [
+    (1, {}, 1),
+    (10, {}, 10),
+    (1000, {}, 16),
+    (128 * 100 + 1, {}, 101),
+    (1000, {'clips_per_shard': 300}, 4),
+    (1000, {'shards': 7}, 7),
+    (5, {'shards': 7}, 5),
+  ],
+)
 def test_the_number_of_shards(clips, kwargs, expected):
   assert video_conversion.num_shards(clips, **kwargs) == expected
 
 
 def test_unknown_flags_are_refused_without_a_runner_that_may_know_them(
-    videos, tmp_path):
+  videos, tmp_path
+):
   with pytest.raises(video_conversion.ConversionError, match='--fsp is a flag'):
     convert(videos, tmp_path / 'x', beam_arguments=['--fsp=5'])
   assert not (tmp_path / 'x').exists()

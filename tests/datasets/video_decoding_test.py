@@ -31,8 +31,10 @@ FAST_START = {'movflags': 'faststart'}
 
 
 def numbers(path, *args, **kwargs):
-  return [video_files.shown_number(frame.image)
-          for frame in video_decoding.read_frames(path, *args, **kwargs)]
+  return [
+    video_files.shown_number(frame.image)
+    for frame in video_decoding.read_frames(path, *args, **kwargs)
+  ]
 
 
 @pytest.mark.parametrize('rate', [24, 25, NTSC, 60])
@@ -42,13 +44,15 @@ def test_no_frame_is_lost_or_repeated(tmp_path, suffix, rate):
   frames = list(video_decoding.read_frames(path))
   assert [video_files.shown_number(f.image) for f in frames] == list(range(30))
   assert [f.seconds for f in frames] == pytest.approx(
-    np.arange(30) / float(rate), abs=1.1e-3)
+    np.arange(30) / float(rate), abs=1.1e-3
+  )
   # Also at its own rate, though some containers round times.
   assert numbers(path, float(rate)) == list(range(30))
 
 
 @pytest.mark.parametrize(
-  'codec', ['libvpx-vp9', 'libx265', 'mpeg2video', 'ffv1'])
+  'codec', ['libvpx-vp9', 'libx265', 'mpeg2video', 'ffv1']
+)
 def test_codecs(tmp_path, codec):
   path = video_files.write_video(tmp_path / 'a.mkv', 5, codec=codec)
   assert numbers(path) == list(range(5))
@@ -58,24 +62,34 @@ def test_codecs(tmp_path, codec):
 def test_frames_of_a_varying_rate_are_picked_by_their_times(tmp_path, suffix):
   milliseconds = [0, 40, 50, 60, 300, 310, 900]
   path = video_files.write_video(
-    tmp_path / f'a.{suffix}', 7, milliseconds=milliseconds)
+    tmp_path / f'a.{suffix}', 7, milliseconds=milliseconds
+  )
   frames = list(video_decoding.read_frames(path))
   assert [f.seconds for f in frames] == pytest.approx(
-    np.array(milliseconds) / 1e3, abs=1e-3)
+    np.array(milliseconds) / 1e3, abs=1e-3
+  )
   # At 0, 100, ... 900 ms; the last frame's own duration differs by container.
   assert numbers(path, 10)[:10] == [0, 3, 3, 4, 5, 5, 5, 5, 5, 6]
 
 
-@pytest.mark.parametrize('rate, expected', [
-  (5, [0, 5, 10, 15, 20]), (12.5, list(range(0, 25, 2))),
-  (50, sorted([*range(25), *range(25)])), (1, [0])])
+@pytest.mark.parametrize(
+  'rate, expected',
+  [
+    (5, [0, 5, 10, 15, 20]),
+    (12.5, list(range(0, 25, 2))),
+    (50, sorted([*range(25), *range(25)])),
+    (1, [0]),
+  ],
+)
 def test_resampling_takes_the_frame_shown_at_each_tick(
-    tmp_path, rate, expected):
+  tmp_path, rate, expected
+):
   path = video_files.write_video(tmp_path / 'a.mp4', 25, 25)
   frames = list(video_decoding.read_frames(path, rate))
   assert [video_files.shown_number(f.image) for f in frames] == expected
   assert [f.seconds for f in frames] == pytest.approx(
-    np.arange(len(expected)) / rate)
+    np.arange(len(expected)) / rate
+  )
 
 
 @pytest.mark.parametrize('suffix', ['mp4', 'avi', 'webm'])
@@ -98,7 +112,8 @@ def test_sound_alone_is_no_video(tmp_path):
   with av.open(path, 'w') as container:
     stream = container.add_stream('aac', rate=8000, layout='mono')
     frame = av.AudioFrame.from_ndarray(
-      np.zeros((1, 8000), np.float32), 'fltp', 'mono')
+      np.zeros((1, 8000), np.float32), 'fltp', 'mono'
+    )
     frame.sample_rate, frame.pts = 8000, 0
     container.mux([*stream.encode(frame), *stream.encode()])
   with pytest.raises(video_decoding.VideoError, match='no video stream'):
@@ -124,8 +139,9 @@ def test_frames_are_upright(tmp_path, orientation):
   # OpenCV agrees on whatever is not mirrored, which it does not know.
   if 'turn' in orientation:
     _, shown = cv2.VideoCapture(stored).read()
-    difference = np.abs(cv2.blur(shown[..., ::-1], (5, 5)).astype(int) -
-                        cv2.blur(turned, (5, 5)))
+    difference = np.abs(
+      cv2.blur(shown[..., ::-1], (5, 5)).astype(int) - cv2.blur(turned, (5, 5))
+    )
     assert difference.mean() < 5
 
 
@@ -150,8 +166,10 @@ def test_the_shorter_side_is_resized_by_averaging(tmp_path):
     frame = list(video_decoding.read_frames(path, None, short_side))[1].image
     assert frame.shape == (short_side, round(320 * short_side / 240), 3)
     expected = cv2.resize(
-      video_files.numbered_frame(1, 320, 240), frame.shape[1::-1],
-      interpolation=cv2.INTER_AREA)
+      video_files.numbered_frame(1, 320, 240),
+      frame.shape[1::-1],
+      interpolation=cv2.INTER_AREA,
+    )
     assert np.abs(frame.astype(int) - expected).mean() < 6
 
 
@@ -169,14 +187,23 @@ def test_names(tmp_path, name, monkeypatch):
   assert numbers(name) == numbers(str(tmp_path / name)) == [0, 1, 2]
 
 
-@pytest.mark.parametrize('suffix, options', [
-  ('mp4', {}), ('mp4', FAST_START),
-  ('mp4', {'movflags': 'frag_keyframe+empty_moov'}),
-  ('avi', {}), ('webm', {}), ('mkv', {}), ('flv', {})])
+@pytest.mark.parametrize(
+  'suffix, options',
+  [
+    ('mp4', {}),
+    ('mp4', FAST_START),
+    ('mp4', {'movflags': 'frag_keyframe+empty_moov'}),
+    ('avi', {}),
+    ('webm', {}),
+    ('mkv', {}),
+    ('flv', {}),
+  ],
+)
 @pytest.mark.parametrize('share', [0.5, 0.8])
 def test_truncated_files_are_errors(tmp_path, suffix, options, share):
   path = video_files.write_video(
-    tmp_path / f'a.{suffix}', 100, size=(160, 120), options=options)
+    tmp_path / f'a.{suffix}', 100, size=(160, 120), options=options
+  )
   video_files.truncate(path, share)
   with pytest.raises(video_decoding.VideoError) as error:
     list(video_decoding.read_frames(path, 5))
@@ -185,11 +212,13 @@ def test_truncated_files_are_errors(tmp_path, suffix, options, share):
   assert 'truncated' in error.value.reason
 
 
-@pytest.mark.parametrize('suffix, options', [
-  ('mp4', FAST_START), ('avi', {}), ('webm', {})])
+@pytest.mark.parametrize(
+  'suffix, options', [('mp4', FAST_START), ('avi', {}), ('webm', {})]
+)
 def test_what_comes_before_the_break_can_be_had(tmp_path, suffix, options):
   path = video_files.write_video(
-    tmp_path / f'a.{suffix}', 100, size=(160, 120), options=options)
+    tmp_path / f'a.{suffix}', 100, size=(160, 120), options=options
+  )
   video_files.truncate(path, 0.6)
   frames = numbers(path, strict=False)
   assert 20 < len(frames) < 90
@@ -200,17 +229,23 @@ def picture(path):
   path.write_bytes(cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1])
 
 
-@pytest.mark.parametrize('name, make, reason', [
-  ('a.mp4', lambda path: path.write_bytes(b''), 'not a video'),
-  ('a.mp4', lambda path: path.write_text('a b c\n' * 99), 'not a video'),
-  ('a.txt', lambda path: path.write_text('a b c\n' * 99), 'not a video'),
-  ('a.mp4', picture, 'not a video'),
-  ('a.mp4', lambda path: path.write_bytes(bytes(range(256)) * 99),
-   'not a video'),
-  ('a.mp4', lambda path: path.mkdir(), 'directory'),
-  ('a.mp4', lambda path: None, 'No such file'),
-  ('a.avi', video_files.write_headers, 'zero frames'),
-])
+@pytest.mark.parametrize(
+  'name, make, reason',
+  [
+    ('a.mp4', lambda path: path.write_bytes(b''), 'not a video'),
+    ('a.mp4', lambda path: path.write_text('a b c\n' * 99), 'not a video'),
+    ('a.txt', lambda path: path.write_text('a b c\n' * 99), 'not a video'),
+    ('a.mp4', picture, 'not a video'),
+    (
+      'a.mp4',
+      lambda path: path.write_bytes(bytes(range(256)) * 99),
+      'not a video',
+    ),
+    ('a.mp4', lambda path: path.mkdir(), 'directory'),
+    ('a.mp4', lambda path: None, 'No such file'),
+    ('a.avi', video_files.write_headers, 'zero frames'),
+  ],
+)
 def test_what_is_no_video_is_one_error(tmp_path, name, make, reason):
   make(tmp_path / name)
   with pytest.raises(video_decoding.VideoError, match=reason) as error:
@@ -234,4 +269,7 @@ def test_wrong_arguments(tmp_path):
 def test_errors_cross_processes():
   error = pickle.loads(pickle.dumps(video_decoding.VideoError('a.mp4', 'bad')))
   assert (str(error), error.path, error.reason) == (
-    'a.mp4: bad', 'a.mp4', 'bad')
+    'a.mp4: bad',
+    'a.mp4',
+    'bad',
+  )

@@ -36,7 +36,7 @@ STOCK_FRAMES, WIDE = 9, 24
 def clip(shade, frames=STOCK_FRAMES, size=(SIZE, WIDE)):
   """A video whose left half is dark and whose frames get brighter."""
   left = np.zeros(size + (3,), np.uint8)
-  left[:, size[1] // 2:] = 120
+  left[:, size[1] // 2 :] = 120
   return [left + np.uint8(8 * shade + 10 * index) for index in range(frames)]
 
 
@@ -47,8 +47,11 @@ def encode(frames, labels=(0,)):
     example.context.feature['clip/label/index'].int64_list.value.extend(labels)
   images = example.feature_lists.feature_list['image/encoded']
   for frame in frames:
-    data = frame if isinstance(frame, bytes) else tf.io.encode_jpeg(
-      frame, quality=100).numpy()
+    data = (
+      frame
+      if isinstance(frame, bytes)
+      else tf.io.encode_jpeg(frame, quality=100).numpy()
+    )
     images.feature.add().bytes_list.value.append(data)
   return example.SerializeToString()
 
@@ -69,9 +72,15 @@ def good_records(count, first=0):
 
 def config(path, **overrides):
   values = dict(
-    input_path=str(path), feature_shape=(FRAMES, SIZE, SIZE, 3),
-    num_classes=CLASSES, min_image_size=SIZE, global_batch_size=2,
-    is_training=False, drop_remainder=False, cycle_length=2)
+    input_path=str(path),
+    feature_shape=(FRAMES, SIZE, SIZE, 3),
+    num_classes=CLASSES,
+    min_image_size=SIZE,
+    global_batch_size=2,
+    is_training=False,
+    drop_remainder=False,
+    cycle_length=2,
+  )
   return grw.DataConfig(**{**values, **overrides})
 
 
@@ -99,10 +108,12 @@ def folder(tmp_path_factory):
 def stock_dataset(params):
   """What the Model Garden itself builds from a config."""
   return input_reader.InputReader(
-    params, dataset_fn=tf.data.TFRecordDataset,
+    params,
+    dataset_fn=tf.data.TFRecordDataset,
     decoder_fn=stock.Decoder().decode,
     parser_fn=stock.Parser(params).parse_fn(params.is_training),
-    postprocess_fn=stock.PostBatchProcessor(params)).read()
+    postprocess_fn=stock.PostBatchProcessor(params),
+  ).read()
 
 
 @pytest.mark.parametrize('one_hot', [True, False])
@@ -111,15 +122,23 @@ def test_evaluation_is_the_stock_pipeline(folder, one_hot):
   images, labels, _ = read(params)
   expected = list(stock_dataset(params))
   np.testing.assert_array_equal(
-    images, np.concatenate([features['image'] for features, _ in expected]))
+    images, np.concatenate([features['image'] for features, _ in expected])
+  )
   np.testing.assert_array_equal(
-    labels, np.concatenate([label for _, label in expected]))
+    labels, np.concatenate([label for _, label in expected])
+  )
 
 
 def test_shapes_are_static(folder):
   dataset = video_input.build_video_dataset(
-    config(folder / '*.tfrecord', is_training=True, augment=False,
-           drop_remainder=True, on_bad_record='skip'))
+    config(
+      folder / '*.tfrecord',
+      is_training=True,
+      augment=False,
+      drop_remainder=True,
+      on_bad_record='skip',
+    )
+  )
   features, labels = dataset.element_spec
   assert features['image'].shape == (2, FRAMES, SIZE, SIZE, 3)
   assert features[video_input.BAD_RECORDS].shape == (2,)
@@ -128,33 +147,43 @@ def test_shapes_are_static(folder):
 
 def test_short_clip_wraps_as_stock(tmp_path):
   write(tmp_path / 'a', [encode(clip(0, frames=7))])
-  params = config(tmp_path / 'a', feature_shape=(10, SIZE, SIZE, 3),
-                  temporal_stride=2)
+  params = config(
+    tmp_path / 'a', feature_shape=(10, SIZE, SIZE, 3), temporal_stride=2
+  )
   image = read(params)[0][0]
   whole = read(config(tmp_path / 'a', feature_shape=(7, SIZE, SIZE, 3)))[0][0]
   np.testing.assert_array_equal(image, whole[[0, 2, 4, 6, 1, 3, 5, 0, 2, 4]])
 
 
-@pytest.mark.parametrize('frames, stride, start, unique', [
-  (9, 1, 2, 4), (9, 3, 0, 3), (7, 2, 0, 4), (1, 1, 0, 1)])
+@pytest.mark.parametrize(
+  'frames, stride, start, unique',
+  [(9, 1, 2, 4), (9, 3, 0, 3), (7, 2, 0, 4), (1, 1, 0, 1)],
+)
 def test_clips_say_how_many_of_their_frames_are_not_repeated(
-    tmp_path, frames, stride, start, unique):
+  tmp_path, frames, stride, start, unique
+):
   write(tmp_path / 'a', [encode(clip(0, frames))])
   for training in (False, True):
-    params = config(tmp_path / 'a', temporal_stride=stride, augment=False,
-                    is_training=training, random_offset=False,
-                    global_batch_size=1)
+    params = config(
+      tmp_path / 'a',
+      temporal_stride=stride,
+      augment=False,
+      is_training=training,
+      random_offset=False,
+      global_batch_size=1,
+    )
     features, _ = next(iter(video_input.build_video_dataset(params)))
     assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
-    whole = read(config(
-      tmp_path / 'a', feature_shape=(frames, SIZE, SIZE, 3)))[0][0]
+    whole = read(config(tmp_path / 'a', feature_shape=(frames, SIZE, SIZE, 3)))[
+      0
+    ][0]
     expected = whole[start + stride * np.arange(unique)]
     np.testing.assert_array_equal(features['image'][0, :unique], expected)
     # What follows begins again.
     if unique < FRAMES:
       np.testing.assert_array_equal(
-        features['image'][0, unique],
-        whole[(start + stride * unique) % frames])
+        features['image'][0, unique], whole[(start + stride * unique) % frames]
+      )
 
 
 def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
@@ -168,16 +197,22 @@ def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
 @pytest.mark.parametrize('clip_start, first', [('middle', 2), ('start', 0)])
 def test_one_clip_is_taken_where_the_config_says(folder, clip_start, first):
   params = config(folder / 'a.tfrecord', clip_start=clip_start)
-  whole = config(folder / 'a.tfrecord',
-                 feature_shape=(STOCK_FRAMES, SIZE, SIZE, 3))
+  whole = config(
+    folder / 'a.tfrecord', feature_shape=(STOCK_FRAMES, SIZE, SIZE, 3)
+  )
   np.testing.assert_array_equal(
-    read(params)[0], read(whole)[0][:, first:first + FRAMES])
+    read(params)[0], read(whole)[0][:, first : first + FRAMES]
+  )
 
 
 @pytest.mark.parametrize('stride', [1, 2])
 def test_several_views_are_those_of_stock(folder, stride):
-  params = config(folder / '*.tfrecord', num_test_clips=3, num_test_crops=3,
-                  temporal_stride=stride)
+  params = config(
+    folder / '*.tfrecord',
+    num_test_clips=3,
+    num_test_crops=3,
+    temporal_stride=stride,
+  )
   ours = list(video_input.build_video_dataset(params))
   for (features, _), (expected, _) in zip(ours, stock_dataset(params)):
     np.testing.assert_array_equal(features['image'], expected['image'])
@@ -187,8 +222,9 @@ def test_several_views_are_those_of_stock(folder, stride):
 
 @pytest.mark.parametrize('side', [SIZE, 20])
 def test_square_frames_are_the_whole_frame_and_not_its_middle(tmp_path, side):
-  ramp = np.tile(np.arange(WIDE, dtype=np.uint8)[None, :, None] * 10,
-                 (SIZE, 1, 3))
+  ramp = np.tile(
+    np.arange(WIDE, dtype=np.uint8)[None, :, None] * 10, (SIZE, 1, 3)
+  )
   write(tmp_path / 'a', [encode([ramp] * FRAMES)])
 
   def only(**overrides):
@@ -198,7 +234,8 @@ def test_square_frames_are_the_whole_frame_and_not_its_middle(tmp_path, side):
   whole = only(feature_shape=(FRAMES, SIZE, WIDE, 3))
   margin = (side - SIZE) // 2
   resized = tf.image.resize(255 * whole, [side, side])[
-    :, margin:side - margin, margin:side - margin]
+    :, margin : side - margin, margin : side - margin
+  ]
   # Pixels are whole numbers, rounded down.
   np.testing.assert_allclose(255 * square, resized, atol=1.01)
 
@@ -215,29 +252,42 @@ def test_square_frames_are_trained_on_too_unless_augmented(folder):
     return next(iter(video_input.build_video_dataset(params)))[0]['image']
 
   evaluated = read(config(folder / 'a.tfrecord', resize='square'))[0]
-  for image in first(is_training=True, augment=False, random_offset=False,
-                     global_batch_size=3).numpy():
+  for image in first(
+    is_training=True, augment=False, random_offset=False, global_batch_size=3
+  ).numpy():
     assert min(np.abs(image - other).max() for other in evaluated) == 0
   assert first(is_training=True, augment=True).shape[1:] == (
-    FRAMES, SIZE, SIZE, 3)
+    FRAMES,
+    SIZE,
+    SIZE,
+    3,
+  )
 
 
 def test_records_name_their_source(tmp_path):
   name = 'train/Kätzchen/größe.mp4'
   example = tf.train.SequenceExample.FromString(encode(clip(0)))
   example.context.feature['clip/media_id'].bytes_list.value.append(
-    name.encode())
+    name.encode()
+  )
   write(tmp_path / 'a', [example.SerializeToString(), encode(clip(1))])
-  (features, _), = video_input.build_video_dataset(config(tmp_path / 'a'))
-  sources = [bytes(row).rstrip(b'\0').decode()
-             for row in features[video_input.SOURCE_ID].numpy()]
+  ((features, _),) = video_input.build_video_dataset(config(tmp_path / 'a'))
+  sources = [
+    bytes(row).rstrip(b'\0').decode()
+    for row in features[video_input.SOURCE_ID].numpy()
+  ]
   assert sources == [name, '']
 
 
 def test_training_without_augmentation_is_the_evaluation_clip(folder):
   evaluated, *_ = read(config(folder / 'a.tfrecord', global_batch_size=3))
-  training = config(folder / 'a.tfrecord', is_training=True, augment=False,
-                    random_offset=False, global_batch_size=12)
+  training = config(
+    folder / 'a.tfrecord',
+    is_training=True,
+    augment=False,
+    random_offset=False,
+    global_batch_size=12,
+  )
   images = next(iter(video_input.build_video_dataset(training)))[0]['image']
   for image in images.numpy():
     assert min(np.abs(image - other).max() for other in evaluated) == 0
@@ -250,15 +300,19 @@ def parse_training(record, draws=40, **overrides):
   parse = video_input.VideoParser(params).parse_fn(True)
   raw = {'file': 'f', 'record': tf.constant(0, tf.int64), 'serialized': record}
   dataset = tf.data.Dataset.from_tensors(raw).repeat(draws)
-  return np.array([
-    features['image'] for features, _ in dataset.map(
-      lambda raw: parse(decode(raw)))])
+  return np.array(
+    [
+      features['image']
+      for features, _ in dataset.map(lambda raw: parse(decode(raw)))
+    ]
+  )
 
 
 def is_mirrored(images):
   """The left half is dark unless mirrored."""
   return images[:, 0, :, :4].mean((1, 2, 3)) > images[:, 0, :, -4:].mean(
-    (1, 2, 3))
+    (1, 2, 3)
+  )
 
 
 def test_random_offset_moves_the_clip_and_nothing_else():
@@ -273,16 +327,28 @@ def frame_numbers(images):
   return np.rint(images[..., 0, 0, 0] * 25.5).astype(int)
 
 
-@pytest.mark.parametrize('frames, expected, unique', [
-  (9, [1, 3, 5, 7], 4),  # Segments of 2, 2, 2 and 3.
-  (20, [2, 7, 12, 17], 4), (4, [0, 1, 2, 3], 4), (3, [0, 1, 2, 0], 3)])
+@pytest.mark.parametrize(
+  'frames, expected, unique',
+  [
+    (9, [1, 3, 5, 7], 4),  # Segments of 2, 2, 2 and 3.
+    (20, [2, 7, 12, 17], 4),
+    (4, [0, 1, 2, 3], 4),
+    (3, [0, 1, 2, 0], 3),
+  ],
+)
 def test_evaluation_takes_the_middle_of_each_segment(
-    tmp_path, frames, expected, unique):
+  tmp_path, frames, expected, unique
+):
   write(tmp_path / 'a', [encode(clip(0, frames))])
   for training in (False, True):
-    params = config(tmp_path / 'a', sampling='segments', augment=False,
-                    is_training=training, random_offset=False,
-                    global_batch_size=1)
+    params = config(
+      tmp_path / 'a',
+      sampling='segments',
+      augment=False,
+      is_training=training,
+      random_offset=False,
+      global_batch_size=1,
+    )
     features, _ = next(iter(video_input.build_video_dataset(params)))
     assert frame_numbers(features['image'][0].numpy()).tolist() == expected
     assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
@@ -290,9 +356,15 @@ def test_evaluation_takes_the_middle_of_each_segment(
 
 def test_training_takes_any_frame_of_each_segment():
   def draw(frames=18, draws=120, **overrides):
-    return frame_numbers(parse_training(
-      encode(clip(0, frames)), draws, sampling='segments', random_flip=False,
-      **{'augment': False, **overrides}))
+    return frame_numbers(
+      parse_training(
+        encode(clip(0, frames)),
+        draws,
+        sampling='segments',
+        random_flip=False,
+        **{'augment': False, **overrides},
+      )
+    )
 
   numbers = draw()
   segments = [range(0, 4), range(4, 9), range(9, 13), range(13, 18)]
@@ -307,8 +379,12 @@ def test_training_takes_any_frame_of_each_segment():
   assert np.all(draw(frames=3, draws=5) == [0, 1, 2, 0])
 
 
-FULL_FRAME = dict(aug_min_aspect_ratio=1.5, aug_max_aspect_ratio=1.5,
-                  aug_min_area_ratio=1.0, aug_max_area_ratio=1.0)
+FULL_FRAME = dict(
+  aug_min_aspect_ratio=1.5,
+  aug_max_aspect_ratio=1.5,
+  aug_min_area_ratio=1.0,
+  aug_max_area_ratio=1.0,
+)
 
 
 def test_frames_of_segments_are_augmented_as_others():
@@ -336,7 +412,8 @@ def test_seed_makes_augmentation_repeatable_and_its_draws_independent():
   mirrored, bright = is_mirrored(wide), wide[:, 0].max((1, 2, 3)).round(2)
   for flipped in (True, False):
     assert len(np.unique(bright[mirrored == flipped])) == (
-      STOCK_FRAMES - FRAMES + 1)
+      STOCK_FRAMES - FRAMES + 1
+    )
 
 
 def test_seeded_crop_has_the_stock_distribution():
@@ -353,7 +430,8 @@ def test_seeded_crop_has_the_stock_distribution():
 def test_augmentation_off_refuses_augmenters():
   with pytest.raises(ValueError, match='augment=False and aug_random_rotation'):
     video_input.VideoParser(
-      config('unused', augment=False, aug_random_rotation=True))
+      config('unused', augment=False, aug_random_rotation=True)
+    )
 
 
 def test_number_of_classes_is_required():
@@ -364,7 +442,8 @@ def test_number_of_classes_is_required():
 def test_unknown_policy_is_refused(folder):
   with pytest.raises(ValueError, match="on_bad_record='ignore'"):
     video_input.build_video_dataset(
-      config(folder / 'a.tfrecord', on_bad_record='ignore'))
+      config(folder / 'a.tfrecord', on_bad_record='ignore')
+    )
 
 
 # Each bad record, and what the explanation must say of it.
@@ -377,19 +456,23 @@ BAD_RECORDS = {
   'no_frames': (encode([]), r'zero frames'),
   'not_an_example': (b'\xff\xff garbage', 'not a tf.train.SequenceExample'),
   'undecodable': (encode(clip(0)[:4] + [GARBAGE] * 5), 'frame 4 of 9'),
-  'sizes': (encode(clip(0)[:4] + clip(0, 5, (8, 8))),
-            'differing size: frame 0 is 16x24, frame 4 is 8x8'),
+  'sizes': (
+    encode(clip(0)[:4] + clip(0, 5, (8, 8))),
+    'differing size: frame 0 is 16x24, frame 4 is 8x8',
+  ),
 }
 
 
 @pytest.mark.parametrize(
   'name, training',
-  [(name, True) for name in BAD_RECORDS] + [('label_outside', False)])
+  [(name, True) for name in BAD_RECORDS] + [('label_outside', False)],
+)
 def test_bad_record_is_named(tmp_path, name, training):
   bad, reason = BAD_RECORDS[name]
   write(tmp_path / 'a', good_records(2) + [bad] + good_records(2))
-  params = config(tmp_path / 'a', is_training=training,
-                  feature_shape=(8, SIZE, SIZE, 3))
+  params = config(
+    tmp_path / 'a', is_training=training, feature_shape=(8, SIZE, SIZE, 3)
+  )
   with pytest.raises(record_check.InputDataError, match=reason) as caught:
     with video_input.explained_errors(params):
       for _ in video_input.build_video_dataset(params).take(40):
@@ -403,8 +486,9 @@ def test_bad_record_is_skipped_and_counted(tmp_path, name):
   bad, _ = BAD_RECORDS[name]
   write(tmp_path / 'a', [bad] + good_records(3) + [bad, bad])
   write(tmp_path / 'b', good_records(2) + [bad])
-  params = config(tmp_path / '?', on_bad_record='skip',
-                  feature_shape=(8, SIZE, SIZE, 3))
+  params = config(
+    tmp_path / '?', on_bad_record='skip', feature_shape=(8, SIZE, SIZE, 3)
+  )
   images, labels, count = read(params)
   assert len(images) == 5
   assert labels.sum(0).tolist() == [2, 2, 1]
@@ -415,7 +499,7 @@ def truncated(path, records):
   """Writes records and cuts the last in two."""
   write(path, records)
   data = path.read_bytes()
-  path.write_bytes(data[:-len(records[-1]) // 2])
+  path.write_bytes(data[: -len(records[-1]) // 2])
   return path
 
 
@@ -423,7 +507,7 @@ def corrupted(path, records, index):
   """Writes records and flips a byte within one."""
   write(path, records)
   data = bytearray(path.read_bytes())
-  data[sum(len(record) + 16 for record in records[:index]) + 40] ^= 0xff
+  data[sum(len(record) + 16 for record in records[:index]) + 40] ^= 0xFF
   path.write_bytes(data)
   return path
 
@@ -455,7 +539,8 @@ def test_damaged_file_is_skipped_and_counted(tmp_path, training, names):
     return
   counts = [
     features[video_input.BAD_RECORDS].numpy().sum()
-    for features, _ in video_input.build_video_dataset(params).take(60)]
+    for features, _ in video_input.build_video_dataset(params).take(60)
+  ]
   # Of 3 (or 6) records in each round one is bad: 120 good ones bring with them
   # 60 (or 24), but for those around the shuffle buffer.
   expected = 24 if names == '?' else 60
@@ -467,7 +552,7 @@ def test_file_gone_during_training_does_not_hang(tmp_path):
   write(path, good_records(1))
   dataset = record_check.read_records([str(path)])
   path.unlink()
-  record, = dataset.as_numpy_iterator()
+  (record,) = dataset.as_numpy_iterator()
   assert record['serialized'] == record_check.UNREADABLE
 
 
@@ -486,8 +571,10 @@ def test_records_are_shared_among_pipelines(folder, tmp_path):
   one_file = write(tmp_path / 'one', good_records(6))
   for path, policy in ((folder / '*.tfrecord', 'error'), (one_file, 'skip')):
     params = config(path, on_bad_record=policy)
-    seen = [read(params, tf.distribute.InputContext(2, index, 2))[0]
-            for index in range(2)]
+    seen = [
+      read(params, tf.distribute.InputContext(2, index, 2))[0]
+      for index in range(2)
+    ]
     assert len(seen[0]) == len(seen[1]) == 3
     np.testing.assert_allclose(order(np.concatenate(seen)), whole)
 
@@ -496,23 +583,35 @@ def test_bad_tail_is_counted_by_one_pipeline_only(tmp_path):
   truncated(tmp_path / 'a', good_records(4))
   params = config(tmp_path / 'a', on_bad_record='skip')
   results = [
-    read(params, tf.distribute.InputContext(2, index, 2)) for index in range(2)]
+    read(params, tf.distribute.InputContext(2, index, 2)) for index in range(2)
+  ]
   assert sum(len(images) for images, _, _ in results) == 3
   assert sum(count for _, _, count in results) == 1
 
 
 def test_cached_training_counts_once(tmp_path):
   write(tmp_path / 'a', good_records(3) + [BAD_RECORDS['no_frames'][0]])
-  params = config(tmp_path / 'a', on_bad_record='skip', is_training=True,
-                  cache=True, global_batch_size=3, shuffle_buffer_size=1)
+  params = config(
+    tmp_path / 'a',
+    on_bad_record='skip',
+    is_training=True,
+    cache=True,
+    global_batch_size=3,
+    shuffle_buffer_size=1,
+  )
   for features, _ in video_input.build_video_dataset(params).take(2):
     assert features[video_input.BAD_RECORDS].numpy().sum() == 1
 
 
 def test_mixup_mixes_and_keeps_the_count(folder):
-  params = config(folder / '*.tfrecord', on_bad_record='skip', is_training=True,
-                  one_hot=False, global_batch_size=4,
-                  mixup_and_cutmix=common.MixupAndCutmix())
+  params = config(
+    folder / '*.tfrecord',
+    on_bad_record='skip',
+    is_training=True,
+    one_hot=False,
+    global_batch_size=4,
+    mixup_and_cutmix=common.MixupAndCutmix(),
+  )
   features, labels = next(iter(video_input.build_video_dataset(params)))
   assert features[video_input.BAD_RECORDS].shape == (4,)
   np.testing.assert_allclose(tf.reduce_sum(labels, -1), 1, rtol=1e-5)
@@ -525,14 +624,20 @@ def service():
   worker = tf.data.experimental.service.WorkerServer(
     tf.data.experimental.service.WorkerConfig(
       dispatcher_address=dispatcher.target.split('://')[1],
-      heartbeat_interval_ms=100))
+      heartbeat_interval_ms=100,
+    )
+  )
   yield dispatcher.target, worker
 
 
 def service_config(path, service, job, **overrides):
   return config(
-    path, enable_tf_data_service=True, tf_data_service_address=service[0],
-    tf_data_service_job_name=job, **overrides)
+    path,
+    enable_tf_data_service=True,
+    tf_data_service_address=service[0],
+    tf_data_service_job_name=job,
+    **overrides,
+  )
 
 
 ONE_PIPELINE = tf.distribute.InputContext(1, 0, 1)
@@ -540,7 +645,8 @@ ONE_PIPELINE = tf.distribute.InputContext(1, 0, 1)
 
 def test_service_reads_every_record(folder, service):
   images, *_ = read(
-    service_config(folder / '*.tfrecord', service, 'all'), ONE_PIPELINE)
+    service_config(folder / '*.tfrecord', service, 'all'), ONE_PIPELINE
+  )
   assert len(images) == 6
 
 
@@ -565,41 +671,62 @@ def test_gzip_files_are_read(folder, tmp_path):
     for record in good_records(3):
       writer.write(record)
   images, *_ = read(config(tmp_path / 'a', compressed_input=True))
-  np.testing.assert_array_equal(
-    images, read(config(folder / 'a.tfrecord'))[0])
+  np.testing.assert_array_equal(images, read(config(folder / 'a.tfrecord'))[0])
 
 
 @pytest.fixture(scope='module')
 def planes(tmp_path_factory):
   """A config of a small TFDS dataset with labels 0, 1 and 2."""
   data_dir = tmp_path_factory.mktemp('tfds')
-  name = airplanes.prepare(data_dir, airplanes.AirplanesConfig(
-    num_train_clips=6, num_validation_clips=3, num_frames=FRAMES,
-    image_size=SIZE))
-  return config('', tfds_name=name, tfds_data_dir=str(data_dir),
-                tfds_split='train')
+  name = airplanes.prepare(
+    data_dir,
+    airplanes.AirplanesConfig(
+      num_train_clips=6,
+      num_validation_clips=3,
+      num_frames=FRAMES,
+      image_size=SIZE,
+    ),
+  )
+  return config(
+    '', tfds_name=name, tfds_data_dir=str(data_dir), tfds_split='train'
+  )
 
 
 def test_tfds_is_read_as_stock(planes):
   images, labels, _ = read(planes)
-  expected = list(input_reader.InputReader(
-    planes, decoder_fn=stock.VideoTfdsDecoder().decode,
-    parser_fn=stock.Parser(planes).parse_fn(False)).read())
+  expected = list(
+    input_reader.InputReader(
+      planes,
+      decoder_fn=stock.VideoTfdsDecoder().decode,
+      parser_fn=stock.Parser(planes).parse_fn(False),
+    ).read()
+  )
   np.testing.assert_array_equal(
-    images, np.concatenate([features['image'] for features, _ in expected]))
+    images, np.concatenate([features['image'] for features, _ in expected])
+  )
   np.testing.assert_array_equal(
-    labels, np.concatenate([label for _, label in expected]))
+    labels, np.concatenate([label for _, label in expected])
+  )
 
 
 def test_tfds_training_data_are_not_kept_in_memory(tmp_path):
   # Stock keeps every clip it reads, as TFDS caches a dataset of one small file
   # and the repetition is inside that cache.
-  name = airplanes.prepare(tmp_path, airplanes.AirplanesConfig(
-    num_train_clips=6, num_validation_clips=3))
+  name = airplanes.prepare(
+    tmp_path,
+    airplanes.AirplanesConfig(num_train_clips=6, num_validation_clips=3),
+  )
   params = config(
-    '', tfds_name=name, tfds_data_dir=str(tmp_path), tfds_split='train',
-    is_training=True, augment=False, shuffle_buffer_size=2,
-    feature_shape=(10, 64, 64, 3), min_image_size=64)
+    '',
+    tfds_name=name,
+    tfds_data_dir=str(tmp_path),
+    tfds_split='train',
+    is_training=True,
+    augment=False,
+    shuffle_buffer_size=2,
+    feature_shape=(10, 64, 64, 3),
+    min_image_size=64,
+  )
   batches = iter(video_input.build_video_dataset(params))
 
   def read(clips):

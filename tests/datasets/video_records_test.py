@@ -30,26 +30,30 @@ SETTINGS = video_records.EncodingSettings(25.0, 32, 95)
 def make_clip(path, label='a', **kwargs):
   video_files.write_video(path, **kwargs)
   return video_sources.Clip(
-    'train', label, f'{label}/{path.name}', str(path), path.stat().st_size)
+    'train', label, f'{label}/{path.name}', str(path), path.stat().st_size
+  )
 
 
 def test_sequence_examples_are_tensorflows_to_the_byte():
   context: dict[str, Any] = {'b': 300, 'a': b'\xff' * 200, 'c': 2.5, 'd': 0}
-  lists: dict[str, Any] = {'y': [b'', b'x'], 'x': [2 ** 40, 1], 'empty': []}
+  lists: dict[str, Any] = {'y': [b'', b'x'], 'x': [2**40, 1], 'empty': []}
   expected = tf.train.SequenceExample()
   expected.context.feature['a'].bytes_list.value.append(context['a'])
   expected.context.feature['b'].int64_list.value.append(300)
   expected.context.feature['c'].float_list.value.append(2.5)
   expected.context.feature['d'].int64_list.value.append(0)
   for value in lists['x']:
-    expected.feature_lists.feature_list['x'].feature.add(
-    ).int64_list.value.append(value)
+    expected.feature_lists.feature_list[
+      'x'
+    ].feature.add().int64_list.value.append(value)
   for value in lists['y']:
-    expected.feature_lists.feature_list['y'].feature.add(
-    ).bytes_list.value.append(value)
+    expected.feature_lists.feature_list[
+      'y'
+    ].feature.add().bytes_list.value.append(value)
   expected.feature_lists.feature_list['empty'].SetInParent()
   assert video_records.sequence_example(context, lists) == (
-    expected.SerializeToString(deterministic=True))
+    expected.SerializeToString(deterministic=True)
+  )
 
 
 def test_a_file_of_records_is_tensorflows_to_the_byte(tmp_path):
@@ -66,7 +70,8 @@ def test_a_file_of_records_is_tensorflows_to_the_byte(tmp_path):
 def test_a_record_holds_frames_times_label_and_source(tmp_path):
   clip = make_clip(tmp_path / 'ü.mp4', 'b ü', num_frames=5, size=(96, 64))
   example = tf.train.SequenceExample.FromString(
-    video_records.encode_clip(clip, 7, SETTINGS))
+    video_records.encode_clip(clip, 7, SETTINGS)
+  )
   context = example.context.feature
   assert context['clip/label/index'].int64_list.value == [7]
   assert context['clip/label/text'].bytes_list.value == ['b ü'.encode()]
@@ -76,27 +81,39 @@ def test_a_record_holds_frames_times_label_and_source(tmp_path):
   assert context['image/frame_rate'].float_list.value == [25.0]
   lists = example.feature_lists.feature_list
   assert [f.int64_list.value[0] for f in lists['image/timestamp'].feature] == [
-    0, 40000, 80000, 120000, 160000]
-  images = [tf.io.decode_jpeg(f.bytes_list.value[0]).numpy()
-            for f in lists['image/encoded'].feature]
+    0,
+    40000,
+    80000,
+    120000,
+    160000,
+  ]
+  images = [
+    tf.io.decode_jpeg(f.bytes_list.value[0]).numpy()
+    for f in lists['image/encoded'].feature
+  ]
   assert [image.shape for image in images] == [(32, 48, 3)] * 5
   assert [video_files.shown_number(image) for image in images] == list(range(5))
 
 
 def test_frames_that_no_jpeg_holds_are_a_bad_video(tmp_path):
-  clip = make_clip(tmp_path / 'a.avi', num_frames=1, size=(1024, 2),
-                   codec='ffv1')
+  clip = make_clip(
+    tmp_path / 'a.avi', num_frames=1, size=(1024, 2), codec='ffv1'
+  )
   settings = SETTINGS._replace(short_side=256)
   with pytest.raises(video_decoding.VideoError, match='no JPEG holds'):
     video_records.encode_clip(clip, 0, settings)
 
 
 def test_shards_are_of_equal_size_and_mix_the_classes():
-  clips = [video_sources.Clip('train', f'{i // 100}', f'{i // 100}/{i}', '', 0)
-           for i in range(300)]
+  clips = [
+    video_sources.Clip('train', f'{i // 100}', f'{i // 100}/{i}', '', 0)
+    for i in range(300)
+  ]
   shards = video_records.make_shards('train', clips, 7)
   assert [shard.name for shard in shards][::6] == [
-    'train-00000-of-00007.tfrecord', 'train-00006-of-00007.tfrecord']
+    'train-00000-of-00007.tfrecord',
+    'train-00006-of-00007.tfrecord',
+  ]
   assert {len(shard.clips) for shard in shards} == {42, 43}
   assert sorted(c for shard in shards for c in shard.clips) == sorted(clips)
   for shard in shards:
@@ -111,22 +128,26 @@ def write(folder, clips):
   shard = video_records.Shard('train-00000-of-00001.tfrecord', clips)
   seen: list[bool] = []
   video_records.write_shard(
-    str(folder), shard, ['a', 'b'], SETTINGS, seen.append)
+    str(folder), shard, ['a', 'b'], SETTINGS, seen.append
+  )
   return seen, video_records.read_report(str(folder), shard.name)
 
 
 def test_bad_videos_are_skipped_and_reported(tmp_path):
-  clips = [make_clip(tmp_path / f'{i}.mp4', 'ab'[i % 2], num_frames=3)
-           for i in range(4)]
+  clips = [
+    make_clip(tmp_path / f'{i}.mp4', 'ab'[i % 2], num_frames=3)
+    for i in range(4)
+  ]
   video_files.truncate(clips[1].path, 0.5)
   seen, report = write(tmp_path, clips)
   assert seen == [True, False, True, True]
   assert report['classes'] == {'a': 2, 'b': 1}
-  (label, source, reason), = report['failures']
+  ((label, source, reason),) = report['failures']
   assert (label, source) == ('b', 'b/1.mp4')
   assert 'not a video, or truncated' in reason
   records = tf.data.TFRecordDataset(
-    str(tmp_path / 'train-00000-of-00001.tfrecord'))
+    str(tmp_path / 'train-00000-of-00001.tfrecord')
+  )
   assert len(list(records)) == 3
 
 

@@ -34,38 +34,56 @@ def make_csv(path, *rows):
 
 
 def listed(sources):
-  return sorted((clip.split, clip.label, clip.source_id)
-                for clip in sources.clips)
+  return sorted(
+    (clip.split, clip.label, clip.source_id) for clip in sources.clips
+  )
 
 
 @pytest.mark.parametrize('name', ['validation', 'valid', 'val', 'validate'])
 def test_folders_are_splits_and_classes(tmp_path, name):
   folder = make_files(
-    tmp_path, 'train/b c/ü.mp4', 'train/a/1.avi', f'{name}/a/1.avi',
-    'test/a/2.webm', 'train/a/.hidden', '.git/x', 'README.md')
+    tmp_path,
+    'train/b c/ü.mp4',
+    'train/a/1.avi',
+    f'{name}/a/1.avi',
+    'test/a/2.webm',
+    'train/a/.hidden',
+    '.git/x',
+    'README.md',
+  )
   sources = video_sources.folder_sources(folder)
   assert sources.labels == ['a', 'b c']
   assert listed(sources) == [
-    ('test', 'a', 'a/2.webm'), ('train', 'a', 'a/1.avi'),
-    ('train', 'b c', 'b c/ü.mp4'), ('validation', 'a', 'a/1.avi')]
+    ('test', 'a', 'a/2.webm'),
+    ('train', 'a', 'a/1.avi'),
+    ('train', 'b c', 'b c/ü.mp4'),
+    ('validation', 'a', 'a/1.avi'),
+  ]
 
 
-@pytest.mark.parametrize('paths, message', [
-  ((), r'is empty: expected train/<class>/<video>'),
-  (('train/',), r'train is empty: expected a folder per class'),
-  (('train/a/1.mp4', 'train/b/'), r'train/b is empty: expected videos'),
-  (('train/a/1.mp4', 'val/'), r'val is empty'),
-  (('training/a/1.mp4',), r"expected folders named train, .*not 'training'"),
-  (('train/a/1.mp4', 'val/a/1.mp4', 'valid/a/2.mp4'), r'are both the valid'),
-  (('train/a/1.mp4', 'val/b/1.mp4', 'val/c/1.mp4'),
-   r"validation has classes that train lacks: 'b', 'c'; add them"),
-  (('train/Run/1.mp4', 'train/run/1.mp4'),
-   r"classes 'Run' and 'run' differ only by case"),
-  (('train/Run/1.mp4', 'val/run/1.mp4'), r'differ only by case'),
-  (('train/1.mp4',), r'train/1.mp4 is a file: expected a folder per class'),
-  (('train/a/b/1.mp4',), r'train/a/b is a folder: expected a video'),
-  (('train/a\nb/1.mp4',), r'characters that do not print'),
-])
+@pytest.mark.parametrize(
+  'paths, message',
+  [
+    ((), r'is empty: expected train/<class>/<video>'),
+    (('train/',), r'train is empty: expected a folder per class'),
+    (('train/a/1.mp4', 'train/b/'), r'train/b is empty: expected videos'),
+    (('train/a/1.mp4', 'val/'), r'val is empty'),
+    (('training/a/1.mp4',), r"expected folders named train, .*not 'training'"),
+    (('train/a/1.mp4', 'val/a/1.mp4', 'valid/a/2.mp4'), r'are both the valid'),
+    (
+      ('train/a/1.mp4', 'val/b/1.mp4', 'val/c/1.mp4'),
+      r"validation has classes that train lacks: 'b', 'c'; add them",
+    ),
+    (
+      ('train/Run/1.mp4', 'train/run/1.mp4'),
+      r"classes 'Run' and 'run' differ only by case",
+    ),
+    (('train/Run/1.mp4', 'val/run/1.mp4'), r'differ only by case'),
+    (('train/1.mp4',), r'train/1.mp4 is a file: expected a folder per class'),
+    (('train/a/b/1.mp4',), r'train/a/b is a folder: expected a video'),
+    (('train/a\nb/1.mp4',), r'characters that do not print'),
+  ],
+)
 def test_bad_folders_are_one_error(tmp_path, paths, message):
   for path in paths:
     if path.endswith('/'):
@@ -84,16 +102,24 @@ def test_a_folder_that_is_not_there_is_one_error(tmp_path):
 
 def test_csv_finds_padded_and_plain_names_in_any_folder(tmp_path):
   folder = make_files(
-    tmp_path / 'clips', '-a_B_000003_000013.mp4', 'x/bcd_7_17.mp4',
-    'x/val/cde_000000_000010.mp4')
-  train = make_csv(tmp_path / 'train.csv', 'jogging,-a_B,3,13,train',
-                   '"air, drumming",bcd,7,17,train')
+    tmp_path / 'clips',
+    '-a_B_000003_000013.mp4',
+    'x/bcd_7_17.mp4',
+    'x/val/cde_000000_000010.mp4',
+  )
+  train = make_csv(
+    tmp_path / 'train.csv',
+    'jogging,-a_B,3,13,train',
+    '"air, drumming",bcd,7,17,train',
+  )
   val = make_csv(tmp_path / 'val.csv', 'jogging,cde,0,10,validate')
   sources = video_sources.csv_sources([train, val], folder)
   assert sources.labels == ['air, drumming', 'jogging']
   assert listed(sources) == [
-    ('train', 'air, drumming', 'bcd_7_17'), ('train', 'jogging', '-a_B_3_13'),
-    ('validation', 'jogging', 'cde_0_10')]
+    ('train', 'air, drumming', 'bcd_7_17'),
+    ('train', 'jogging', '-a_B_3_13'),
+    ('validation', 'jogging', 'cde_0_10'),
+  ]
   assert not sources.absent
 
 
@@ -106,19 +132,25 @@ def test_clips_that_are_absent_are_told_from_the_others(tmp_path):
   assert sources.labels == ['a', 'b']
 
 
-@pytest.mark.parametrize('text, message', [
-  ('', 'no column label, youtube_id'),
-  ('label,youtube_id,split\n', 'no column time_start, time_end; expected'),
-  (f'{HEADER}\n', 'no rows'),
-  (f'{HEADER}\na,abc,0,10,trian\n', "a.csv, line 2: split 'trian', expected"),
-  (f'{HEADER}\na,abc,zero,10,train\n', "line 2: time_start 'zero'"),
-  (f'{HEADER}\na,abc,0\n', "line 2: split ''"),
-  (f'{HEADER}\n,abc,0,10,train\n', 'line 2: no label'),
-  (f'{HEADER}\na,none,0,10,train\n', 'none of the 1 clips of .*none_0_10.mp4'),
-  (f'{HEADER}\na,abc,0,10,train\nb,abc,0,10,val\n', "train lacks: 'b'"),
-  (f'{HEADER}\na,abc,0,10,train\nA,abc,0,10,train\n', 'differ only by case'),
-  (b'\xff\xfe\x00', 'cannot read .*a.csv'),
-])
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    ('', 'no column label, youtube_id'),
+    ('label,youtube_id,split\n', 'no column time_start, time_end; expected'),
+    (f'{HEADER}\n', 'no rows'),
+    (f'{HEADER}\na,abc,0,10,trian\n', "a.csv, line 2: split 'trian', expected"),
+    (f'{HEADER}\na,abc,zero,10,train\n', "line 2: time_start 'zero'"),
+    (f'{HEADER}\na,abc,0\n', "line 2: split ''"),
+    (f'{HEADER}\n,abc,0,10,train\n', 'line 2: no label'),
+    (
+      f'{HEADER}\na,none,0,10,train\n',
+      'none of the 1 clips of .*none_0_10.mp4',
+    ),
+    (f'{HEADER}\na,abc,0,10,train\nb,abc,0,10,val\n', "train lacks: 'b'"),
+    (f'{HEADER}\na,abc,0,10,train\nA,abc,0,10,train\n', 'differ only by case'),
+    (b'\xff\xfe\x00', 'cannot read .*a.csv'),
+  ],
+)
 def test_bad_csv_files_are_one_error(tmp_path, text, message):
   folder = make_files(tmp_path / 'clips', 'abc_0_10.mp4')
   path = tmp_path / 'a.csv'

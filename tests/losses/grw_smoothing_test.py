@@ -36,11 +36,14 @@ def brute_force(windows: np.ndarray, alpha: float = 0.5) -> float:
   """The loss of the paper, ordering by ordering, in float64."""
   losses = []
   for z in windows.astype(np.float64):
+
     def energy(order, z=z):
       return 0.5 * np.sum(np.diff(z[list(order)], 2, axis=0) ** 2)
+
     true = tuple(range(len(z)))
-    energies = np.array([
-        energy((0,) + rest) for rest in itertools.permutations(true[1:])])
+    energies = np.array(
+      [energy((0,) + rest) for rest in itertools.permutations(true[1:])]
+    )
     low = energies.min()
     free = low - np.log(np.sum(np.exp(low - energies)))
     speed = 0.5 * np.sum(np.diff(z, axis=0) ** 2)
@@ -67,46 +70,59 @@ def test_agrees_with_the_published_loss_and_gradient(window, alpha):
   golden = np.load(PARITY / 'loss_golden.npz')
   prefix = f'T{window}_alpha{alpha}_'
   loss, gradient = value_and_gradient(
-      golden[prefix + 'embeddings'], alpha=float(alpha))
+    golden[prefix + 'embeddings'], alpha=float(alpha)
+  )
   np.testing.assert_allclose(loss, golden[prefix + 'loss'], rtol=1e-5)
   expected = golden[prefix + 'gradient']
   np.testing.assert_allclose(
-      gradient, expected, atol=1e-5 * np.abs(expected).max())
+    gradient, expected, atol=1e-5 * np.abs(expected).max()
+  )
 
 
 @hypothesis.given(
-    hnp.arrays(np.float32, st.tuples(
-        st.integers(1, 3), st.integers(3, 8), st.integers(1, 6)),
-               elements=st.floats(-3, 3, width=32)),
-    st.floats(0, 2))
+  hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 3), st.integers(3, 8), st.integers(1, 6)),
+    elements=st.floats(-3, 3, width=32),
+  ),
+  st.floats(0, 2),
+)
 @hypothesis.settings(max_examples=40)
 def test_equals_the_sum_over_orderings(windows, alpha):
   terms = grw_smoothing.smoothing_terms(tf.constant(windows), alpha)
   expected = brute_force(windows, alpha)
   np.testing.assert_allclose(
-      terms.smoothing_loss, expected, rtol=1e-4, atol=1e-4)
+    terms.smoothing_loss, expected, rtol=1e-4, atol=1e-4
+  )
 
 
 @pytest.mark.parametrize('window', range(3, 13))
 def test_a_collapsed_window_costs_exactly_log_factorial(window):
   terms = grw_smoothing.smoothing_terms(tf.ones([2, window, 4]))
   np.testing.assert_allclose(
-      terms.smoothing_loss, math.lgamma(window), rtol=1e-6)
+    terms.smoothing_loss, math.lgamma(window), rtol=1e-6
+  )
   assert terms.order_accuracy == 0  # No order is likelier than another.
 
 
 @pytest.mark.parametrize('window', [3, 5, 7])
 def test_dynamic_programme_and_enumeration_agree(window):
   velocity = grw_smoothing.velocities(
-      tf.constant(random_windows(20, window, 6)))
+    tf.constant(random_windows(20, window, 6))
+  )
   gram = grw_smoothing.velocity_gram(velocity)
   listed = orderings.listed_energies(
-      gram, orderings.enumerate_orderings(window))
+    gram, orderings.enumerate_orderings(window)
+  )
   exact = orderings.exact_energies(gram, window)
   for name in listed._fields:
     np.testing.assert_allclose(
-        getattr(exact, name), getattr(listed, name), rtol=1e-5,
-        atol=1e-5, err_msg=name)
+      getattr(exact, name),
+      getattr(listed, name),
+      rtol=1e-5,
+      atol=1e-5,
+      err_msg=name,
+    )
 
 
 def test_a_long_window_is_exact_in_value_and_gradient():
@@ -168,14 +184,16 @@ def test_sampled_orderings_are_seeded_distinct_and_hold_the_true_one():
   straight = grw_smoothing.velocity_gram(tf.ones([1, 9, 1])).numpy()
   assert drawn[0] @ straight[0] == 0 < (drawn[1:] @ straight[0]).min()
   np.testing.assert_array_equal(
-      drawn, orderings.sample_orderings.__wrapped__(10, 1000, 3))
+    drawn, orderings.sample_orderings.__wrapped__(10, 1000, 3)
+  )
   assert np.any(drawn != orderings.sample_orderings(10, 1000, 4))
 
 
 def test_sampling_sees_the_same_rivals_in_expectation():
   windows = random_windows(8, 9, 4, scale=0.02)  # Nearly all orders alike.
   terms = grw_smoothing.smoothing_terms(
-      tf.constant(windows), sampled=True, num_orderings=1000)
+    tf.constant(windows), sampled=True, num_orderings=1000
+  )
   np.testing.assert_allclose(terms.order_loss, math.log(1000), rtol=1e-2)
 
 
@@ -188,10 +206,12 @@ def test_windows_beyond_twelve_frames_are_sampled():
 @pytest.mark.parametrize('window', [3, 5, 9])
 def test_finite_for_collapsed_tiny_and_huge_embeddings(window, scale):
   loss, gradient = value_and_gradient(
-      random_windows(4, window, 480, scale=scale))
+    random_windows(4, window, 480, scale=scale)
+  )
   assert np.isfinite(loss) and np.all(np.isfinite(gradient))
   _, straight = value_and_gradient(
-      scale * np.arange(window)[np.newaxis, :, np.newaxis] * np.ones(480))
+    scale * np.arange(window)[np.newaxis, :, np.newaxis] * np.ones(480)
+  )
   assert np.all(np.isfinite(straight))
 
 
@@ -209,24 +229,31 @@ def test_windows_without_weight_are_as_if_they_were_not_there(window):
   windows = random_windows(6, window, 5)
   kept = np.array([1, 0, 1, 1, 0, 1], bool)
   loss, gradient = value_and_gradient(
-      windows, weights=tf.constant(kept, tf.float32))
+    windows, weights=tf.constant(kept, tf.float32)
+  )
   expected, expected_gradient = value_and_gradient(windows[kept])
   assert loss == pytest.approx(expected, rel=1e-5)
-  np.testing.assert_allclose(gradient[kept], expected_gradient, rtol=1e-4,
-                             atol=1e-6)
+  np.testing.assert_allclose(
+    gradient[kept], expected_gradient, rtol=1e-4, atol=1e-6
+  )
   assert not gradient[~kept].any()
   terms = grw_smoothing.smoothing_terms(
-      tf.constant(windows, tf.float32),
-      weights=tf.constant(kept, tf.float32))
-  for name, value in grw_smoothing.smoothing_terms(
-      tf.constant(windows[kept], tf.float32))._asdict().items():
+    tf.constant(windows, tf.float32), weights=tf.constant(kept, tf.float32)
+  )
+  for name, value in (
+    grw_smoothing.smoothing_terms(tf.constant(windows[kept], tf.float32))
+    ._asdict()
+    .items()
+  ):
     assert float(getattr(terms, name)) == pytest.approx(
-        float(value), rel=1e-5), name
+      float(value), rel=1e-5
+    ), name
 
 
 def test_no_window_at_all_costs_nothing_and_has_no_gradient():
   loss, gradient = value_and_gradient(
-      random_windows(3, 5, 4), weights=tf.zeros([3]))
+    random_windows(3, 5, 4), weights=tf.zeros([3])
+  )
   assert loss == 0.0
   np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
 
@@ -251,9 +278,12 @@ def test_frames_may_be_unknown_until_run_time():
 
   embeddings = tf.constant(random_windows(2, 12, 4), tf.float32)
   np.testing.assert_allclose(
-      order_loss(embeddings),
-      grw_smoothing.smoothing_terms(
-          grw_smoothing.cut_windows(embeddings, 5)).order_loss, rtol=1e-6)
+    order_loss(embeddings),
+    grw_smoothing.smoothing_terms(
+      grw_smoothing.cut_windows(embeddings, 5)
+    ).order_loss,
+    rtol=1e-6,
+  )
 
 
 @pytest.mark.parametrize('window', [5, 9, 13])
@@ -278,7 +308,8 @@ def test_layer_returns_its_input_and_adds_its_weighted_loss():
   embeddings = tf.constant(random_windows(2, 9, 6), tf.float32)
   np.testing.assert_array_equal(layer(embeddings), embeddings)
   expected = grw_smoothing.smoothing_terms(
-      grw_smoothing.cut_windows(embeddings, 4), 0.25).smoothing_loss
+    grw_smoothing.cut_windows(embeddings, 4), 0.25
+  ).smoothing_loss
   np.testing.assert_allclose(layer.losses, [0.3 * expected], rtol=1e-6)
 
 
@@ -315,18 +346,22 @@ def test_stock_fit_minimises_it():
 
 def test_layer_config_is_complete():
   layer = grw_smoothing.GrwSmoothing(
-      window=14, alpha=0.1, weight=0.2, sampled=True, num_orderings=7, seed=9)
+    window=14, alpha=0.1, weight=0.2, sampled=True, num_orderings=7, seed=9
+  )
   again = grw_smoothing.GrwSmoothing.from_config(layer.get_config())
   assert again.get_config() == layer.get_config()
   assert again.num_orderings == 7 and again.window == 14
 
 
-@pytest.mark.parametrize('argument, message', [
+@pytest.mark.parametrize(
+  'argument, message',
+  [
     ({'window': 2}, 'at least 3 frames'),
     ({'alpha': -1.0}, 'must not be negative'),
     ({'weight': -0.1}, 'must not be negative'),
     ({'num_orderings': 1}, 'at least 2'),
-])
+  ],
+)
 def test_layer_refuses_what_cannot_work(argument, message):
   with pytest.raises(ValueError, match=message):
     grw_smoothing.GrwSmoothing(**argument)

@@ -28,8 +28,8 @@ from tests import tiny
 
 N, SIZE = 8, tiny.SIZE
 HEADS: dict[str, dict] = {
-    'bidirectional': {},
-    'causal': {'head': {'causal': True}},
+  'bidirectional': {},
+  'causal': {'head': {'causal': True}},
 }
 HEAD = 'bidirectional'
 CLIPS = tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)
@@ -37,7 +37,8 @@ CLIPS = tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)
 
 def clips(batch, frames, seed=0):
   return np.random.default_rng(seed).random(
-      (batch, frames, SIZE, SIZE, 3), np.float32)
+    (batch, frames, SIZE, SIZE, 3), np.float32
+  )
 
 
 @functools.cache
@@ -50,17 +51,23 @@ def of_clips(head, member):
   """A member, for clips that may be shorter than a window."""
   classifier = model(head).members[member]
   return tf.function(
-      lambda image: classifier({'image': image}, training=False),
-      input_signature=[CLIPS])
+    lambda image: classifier({'image': image}, training=False),
+    input_signature=[CLIPS],
+  )
 
 
 @functools.cache
 def stream(head):
   streaming = ensemble.stream_of(model(head), N)
-  specs = {name: tf.TensorSpec(spec.shape, spec.dtype) for name, spec in
-           streaming.initial_state_specs((None, None, SIZE, SIZE, 3)).items()}
+  specs = {
+    name: tf.TensorSpec(spec.shape, spec.dtype)
+    for name, spec in streaming.initial_state_specs(
+      (None, None, SIZE, SIZE, 3)
+    ).items()
+  }
   return streaming, tf.function(
-      streaming, input_signature=[{'image': CLIPS, **specs}])
+    streaming, input_signature=[{'image': CLIPS, **specs}]
+  )
 
 
 def expected(head, video):
@@ -74,8 +81,9 @@ def expected(head, video):
 def test_logits_are_the_mean_of_members_on_their_frames():
   video = clips(2, N)
   first, second = model(HEAD).members
-  want = (first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]})
-          ) / 2
+  want = (
+    first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]})
+  ) / 2
   np.testing.assert_allclose(model(HEAD)({'image': video}), want, atol=1e-6)
   # Neither member is the ensemble, nor are they alike.
   assert np.max(np.abs(want - first({'image': video[:, 0::2]}))) > 1e-2
@@ -86,7 +94,8 @@ def test_repeated_frames_do_not_count(num_frames):
   video = clips(2, N)
   logits = model(HEAD)({'image': video, 'num_frames': tf.fill([2], num_frames)})
   np.testing.assert_allclose(
-      logits, expected(HEAD, video[:, :num_frames]), atol=1e-5)
+    logits, expected(HEAD, video[:, :num_frames]), atol=1e-5
+  )
 
 
 def test_odd_clips_are_refused():
@@ -96,8 +105,9 @@ def test_odd_clips_are_refused():
     model(HEAD)({'image': clips(1, 5)})
   with pytest.raises(ValueError, match='7 frames: expected an even number'):
     ensemble.stream_of(model(HEAD), 7)
-  any_length = tf.function(lambda image: model(HEAD)({'image': image}),
-                           input_signature=[CLIPS])
+  any_length = tf.function(
+    lambda image: model(HEAD)({'image': image}), input_signature=[CLIPS]
+  )
   with pytest.raises(tf.errors.InvalidArgumentError, match='an even number'):
     any_length(clips(1, 5))
 
@@ -108,14 +118,16 @@ def test_odd_clips_are_refused():
 def test_any_split_gives_the_logits_of_the_clip(head, data):
   streaming, step = stream(head)
   batch = data.draw(st.integers(1, 2))
-  lengths = data.draw(st.lists(
-      st.integers(1, 5), min_size=1, max_size=5).filter(
-          lambda lengths: sum(lengths) <= N))
+  lengths = data.draw(
+    st.lists(st.integers(1, 5), min_size=1, max_size=5).filter(
+      lambda lengths: sum(lengths) <= N
+    )
+  )
   video = clips(batch, sum(lengths), data.draw(st.integers(0, 99)))
   states = streaming.init_states(video.shape)
   seen = 0
   for length in lengths:
-    logits, states = step({**states, 'image': video[:, seen:seen + length]})
+    logits, states = step({**states, 'image': video[:, seen : seen + length]})
     seen += length
     want = expected(head, video[:, :seen])
     np.testing.assert_allclose(logits, want, atol=1e-5)
@@ -127,13 +139,14 @@ def test_after_n_frames_heads_see_the_last_ones():
   video = clips(1, N + 3)
   states = streaming.init_states(video.shape)
   for number in range(video.shape[1]):
-    logits, states = step({**states, 'image': video[:, number:number + 1]})
+    logits, states = step({**states, 'image': video[:, number : number + 1]})
   parts = []
   for member, offset in zip(model(HEAD).members, (0, 1)):
     single = ensemble.stream_of(member, N // 2)
     frames = video[:, offset::2]
-    parts.append(single(
-        {**single.init_states(frames.shape), 'image': frames})[0])
+    parts.append(
+      single({**single.init_states(frames.shape), 'image': frames})[0]
+    )
   np.testing.assert_allclose(logits, (parts[0] + parts[1]) / 2, atol=1e-5)
 
 
@@ -142,8 +155,11 @@ def test_each_frame_is_seen_by_one_member():
   states = streaming.init_states((1, 1, SIZE, SIZE, 3))
   for number in range(4):
     _, after = step({**states, 'image': clips(1, 1, seed=number)})
-    moved = {name.split('_')[1] for name in states
-             if np.any(np.asarray(after[name]) != np.asarray(states[name]))}
+    moved = {
+      name.split('_')[1]
+      for name in states
+      if np.any(np.asarray(after[name]) != np.asarray(states[name]))
+    }
     assert moved == {'ensemble', ('first', 'second')[number % 2]}
     states = after
 
@@ -155,11 +171,13 @@ def test_heads_run_once_in_so_many_frames_of_the_video():
   found = []
   for number in range(N):
     logits, states = streaming(
-        {**states, 'image': video[:, number:number + 1]})
+      {**states, 'image': video[:, number : number + 1]}
+    )
     found.append(logits.numpy())
   for seen in (4, 8):
     np.testing.assert_allclose(
-        found[seen - 1], expected(HEAD, video[:, :seen]), atol=1e-5)
+      found[seen - 1], expected(HEAD, video[:, :seen]), atol=1e-5
+    )
   np.testing.assert_array_equal(found[3], found[5])
 
 
@@ -182,9 +200,10 @@ def test_base_members_classify_clips_and_do_not_stream():
   video = clips(1, N)
   first, second = mixed.members
   np.testing.assert_allclose(
-      mixed({'image': video}),
-      (first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]}))
-      / 2, atol=1e-6)
+    mixed({'image': video}),
+    (first({'image': video[:, 0::2]}) + second({'image': video[:, 1::2]})) / 2,
+    atol=1e-6,
+  )
   with pytest.raises(ValueError, match='not causal'):
     ensemble.stream_of(mixed, N)
 
@@ -194,4 +213,5 @@ def test_the_configuration_rebuilds_the_model():
   again.set_weights(model(HEAD).get_weights())
   video = clips(1, N)
   np.testing.assert_allclose(
-      again({'image': video}), model(HEAD)({'image': video}), atol=1e-6)
+    again({'image': video}), model(HEAD)({'image': video}), atol=1e-6
+  )

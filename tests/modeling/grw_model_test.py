@@ -25,26 +25,32 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import temporal_head
 
 FRAMES, SIZE, CLASSES = 10, 32, 7
 # Small enough to build in seconds, with every kind of block a MoViNet has.
 TINY = (
-    movinet.StemSpec(filters=8, kernel_size=movinet.K13, strides=movinet.S12),
-    movinet.MovinetBlockSpec(
-        base_filters=8, expand_filters=(16,), kernel_sizes=(movinet.K15,),
-        strides=(movinet.S12,)),
-    movinet.MovinetBlockSpec(
-        base_filters=16, expand_filters=(24, 24),
-        kernel_sizes=(movinet.K33, movinet.K53),
-        strides=(movinet.S12, movinet.S11)),
-    movinet.HeadSpec(project_filters=32, head_filters=64),
+  movinet.StemSpec(filters=8, kernel_size=movinet.K13, strides=movinet.S12),
+  movinet.MovinetBlockSpec(
+    base_filters=8,
+    expand_filters=(16,),
+    kernel_sizes=(movinet.K15,),
+    strides=(movinet.S12,),
+  ),
+  movinet.MovinetBlockSpec(
+    base_filters=16,
+    expand_filters=(24, 24),
+    kernel_sizes=(movinet.K33, movinet.K53),
+    strides=(movinet.S12, movinet.S11),
+  ),
+  movinet.HeadSpec(project_filters=32, head_filters=64),
 )
 movinet.BLOCK_SPECS.setdefault('grw_test_tiny', TINY)
 TINY_RESNET = 3  # Layers; a model id that is not taken.
 resnet_3d.RESNET_SPECS.setdefault(
-    TINY_RESNET, [('bottleneck3d', 8, 1), ('bottleneck3d', 16, 1)])
+  TINY_RESNET, [('bottleneck3d', 8, 1), ('bottleneck3d', 16, 1)]
+)
 
 
 def model_config(stream=True, **overrides) -> grw_cfg.GrwModel:
@@ -60,8 +66,11 @@ def model_config(stream=True, **overrides) -> grw_cfg.GrwModel:
 def build(config=None, frames=FRAMES, **overrides) -> grw_model.GrwClassifier:
   config = config or model_config(**overrides)
   model = factory_3d.build_model(
-      'grw', tf_keras.layers.InputSpec(shape=[None, frames, SIZE, SIZE, 3]),
-      config, CLASSES)
+    'grw',
+    tf_keras.layers.InputSpec(shape=[None, frames, SIZE, SIZE, 3]),
+    config,
+    CLASSES,
+  )
   rng = np.random.default_rng(0)
   for variable in model.variables:
     # ReZero starts at zero, where most of the backbone has no say.
@@ -74,8 +83,11 @@ def build(config=None, frames=FRAMES, **overrides) -> grw_model.GrwClassifier:
 
 def clips(seed=0, frames=FRAMES, batch=2):
   rng = np.random.default_rng(seed)
-  return {'image': tf.constant(
-      rng.uniform(size=[batch, frames, SIZE, SIZE, 3]), tf.float32)}
+  return {
+    'image': tf.constant(
+      rng.uniform(size=[batch, frames, SIZE, SIZE, 3]), tf.float32
+    )
+  }
 
 
 @pytest.fixture(name='final', scope='module')
@@ -85,24 +97,30 @@ def final_fixture():
 
 @pytest.fixture(name='intermediate', scope='module')
 def intermediate_fixture():
-  return build(smoothing={'placement': 'intermediate',
-                          'endpoint': 'block1_layer0'},
-               head={'type': 'movinet'})
+  return build(
+    smoothing={'placement': 'intermediate', 'endpoint': 'block1_layer0'},
+    head={'type': 'movinet'},
+  )
 
 
 def gradients(model, inputs):
   with tf.GradientTape() as tape:
     model(inputs, training=True)
     loss = tf.add_n(model.losses)
-  return dict(zip((v.name for v in model.trainable_variables),
-                  tape.gradient(loss, model.trainable_variables)))
+  return dict(
+    zip(
+      (v.name for v in model.trainable_variables),
+      tape.gradient(loss, model.trainable_variables),
+    )
+  )
 
 
 def test_final_placement_smooths_what_the_head_reads(final):
   logits = final(clips())
   assert logits.shape == (2, CLASSES) and logits.dtype == tf.float32
   np.testing.assert_allclose(
-      final.losses, [0.1 * final.smoothing.terms.smoothing_loss], rtol=1e-6)
+    final.losses, [0.1 * final.smoothing.terms.smoothing_loss], rtol=1e-6
+  )
   found = gradients(final, clips())
   assert found['grw_head/classifier/kernel:0'] is None
   for name in ('grw_embedding/kernel:0', 'stem/stem/conv2d/conv2d/kernel:0'):
@@ -135,21 +153,29 @@ def test_no_smoothing_and_stock_head_is_the_stock_movinet():
   ours = build(smoothing={'placement': 'none'}, head={'type': 'movinet'})
   config = model_config().backbone.movinet
   stock = movinet_model.MovinetClassifier(
-      movinet.Movinet(
-          model_id='grw_test_tiny', causal=True, conv_type='2plus1d',
-          se_type=config.se_type, activation=config.activation,
-          gating_activation=config.gating_activation,
-          input_specs=tf_keras.layers.InputSpec(
-              shape=[None, FRAMES, SIZE, SIZE, 3])),
-      num_classes=CLASSES,
-      input_specs={'image': tf_keras.layers.InputSpec(
-          shape=[None, FRAMES, SIZE, SIZE, 3])})
+    movinet.Movinet(
+      model_id='grw_test_tiny',
+      causal=True,
+      conv_type='2plus1d',
+      se_type=config.se_type,
+      activation=config.activation,
+      gating_activation=config.gating_activation,
+      input_specs=tf_keras.layers.InputSpec(
+        shape=[None, FRAMES, SIZE, SIZE, 3]
+      ),
+    ),
+    num_classes=CLASSES,
+    input_specs={
+      'image': tf_keras.layers.InputSpec(shape=[None, FRAMES, SIZE, SIZE, 3])
+    },
+  )
   stock.backbone.set_weights(ours.backbone.get_weights())
   head = ours.get_layer('grw_classifier_head').get_weights()
   stock.layers[-1].set_weights(head)
   # Stock averages over space and time at once, before its dense layers.
   np.testing.assert_allclose(
-      ours(clips(3)), stock(clips(3)), rtol=1e-4, atol=1e-6)
+    ours(clips(3)), stock(clips(3)), rtol=1e-4, atol=1e-6
+  )
 
 
 def test_every_variable_after_the_backbone_is_named_so(final, intermediate):
@@ -163,13 +189,16 @@ def test_stream_backbone_is_causal_and_base_backbone_is_not():
   def reach(stream):
     model = build(stream=stream)
     embeddings = tf_keras.Model(
-        model.inputs, model.get_layer('grw_embedding').output)
+      model.inputs, model.get_layer('grw_embedding').output
+    )
     first = clips()['image'].numpy()
     second = first.copy()
     second[:, 6:] = clips(9)['image'][:, 6:]
-    before, after = (embeddings({'image': tf.constant(x)}) for x in
-                     (first, second))
+    before, after = (
+      embeddings({'image': tf.constant(x)}) for x in (first, second)
+    )
     return np.abs(before - after)[:, :6].max()
+
   assert 100 * reach(stream=True) < reach(stream=False)
 
 
@@ -180,6 +209,7 @@ def test_causal_head_reads_the_past_alone():
     y = x.copy()
     y[:, 5:] += 1.0
     return np.abs(head(tf.constant(x)) - head(tf.constant(y)))[:, :5].max()
+
   assert tokens_change(causal=True) == 0.0 < tokens_change(causal=False)
 
 
@@ -195,8 +225,8 @@ def test_frame_positions_are_the_published_ones():
   omega = 10000.0 ** (-np.arange(8) / 7)
   angles = np.arange(7)[:, np.newaxis] * omega
   np.testing.assert_allclose(
-      positions, np.concatenate([np.sin(angles), np.cos(angles)], 1),
-      atol=1e-6)
+    positions, np.concatenate([np.sin(angles), np.cos(angles)], 1), atol=1e-6
+  )
 
 
 @pytest.mark.parametrize('extension', ['.keras', '.h5'])
@@ -204,15 +234,15 @@ def test_saves_and_loads(final, tmp_path, extension):
   path = str(tmp_path / ('model' + extension))
   final.save(path)
   loaded = tf_keras.models.load_model(
-      path, custom_objects={'GrwClassifier': grw_model.GrwClassifier})
+    path, custom_objects={'GrwClassifier': grw_model.GrwClassifier}
+  )
   np.testing.assert_array_equal(final(clips()), loaded(clips()))
 
 
 def test_clones_and_checkpoints(intermediate, tmp_path):
   clone = tf_keras.models.clone_model(intermediate)
   assert clone.get_config() == intermediate.get_config()
-  prefix = tf.train.Checkpoint(model=intermediate).save(
-      str(tmp_path / 'ckpt'))
+  prefix = tf.train.Checkpoint(model=intermediate).save(str(tmp_path / 'ckpt'))
   tf.train.Checkpoint(model=clone).restore(prefix).assert_consumed()
   np.testing.assert_array_equal(intermediate(clips()), clone(clips()))
 
@@ -221,17 +251,21 @@ def test_any_backbone_with_a_feature_map_a_frame_will_do():
   config = model_config()
   block = backbones_3d.ResNet3DBlock(temporal_kernel_sizes=(3,))
   config.backbone = type(config.backbone)(
-      type='resnet_3d',
-      resnet_3d=backbones_3d.ResNet3D(
-          model_id=TINY_RESNET, stem_conv_temporal_stride=1,
-          stem_pool_temporal_stride=1,
-          block_specs=(block, block)))
+    type='resnet_3d',
+    resnet_3d=backbones_3d.ResNet3D(
+      model_id=TINY_RESNET,
+      stem_conv_temporal_stride=1,
+      stem_pool_temporal_stride=1,
+      block_specs=(block, block),
+    ),
+  )
   for overrides in ({}, {'placement': 'intermediate', 'endpoint': '3'}):
     config.smoothing.override(overrides)
     model = build(config)
     assert model(clips()).shape == (2, CLASSES)
     assert np.any(
-        gradients(model, clips())[model.backbone.trainable_variables[0].name])
+      gradients(model, clips())[model.backbone.trainable_variables[0].name]
+    )
 
 
 def test_a_backbone_that_pools_frames_away_is_refused():
@@ -241,13 +275,18 @@ def test_a_backbone_that_pools_frames_away_is_refused():
     build(config)
 
 
-@pytest.mark.parametrize('overrides, message', [
+@pytest.mark.parametrize(
+  'overrides, message',
+  [
     ({'smoothing': {'window': 11}}, 'fewer than one GRW window of 11'),
     ({'smoothing': {'window': 2}}, 'at least 3 frames'),
     ({'head': {'num_heads': 7}}, 'num_heads must divide'),
-    ({'smoothing': {'placement': 'intermediate', 'endpoint': 'block9'}},
-     r"'block9' is not an endpoint .*'block1_layer0'.*'stem'"),
-])
+    (
+      {'smoothing': {'placement': 'intermediate', 'endpoint': 'block9'}},
+      r"'block9' is not an endpoint .*'block1_layer0'.*'stem'",
+    ),
+  ],
+)
 def test_refuses_what_cannot_work(overrides, message):
   with pytest.raises(ValueError, match=message):
     build(model_config(**overrides))
@@ -257,9 +296,11 @@ def test_trains_in_bfloat16_with_l2_and_a_float32_loss():
   tf_keras.mixed_precision.set_global_policy('mixed_bfloat16')
   try:
     model = grw_model.GrwClassifier(
-        model_config(), CLASSES,
-        tf_keras.layers.InputSpec(shape=[None, FRAMES, SIZE, SIZE, 3]),
-        l2_weight_decay=1e-4)
+      model_config(),
+      CLASSES,
+      tf_keras.layers.InputSpec(shape=[None, FRAMES, SIZE, SIZE, 3]),
+      l2_weight_decay=1e-4,
+    )
     logits = model(clips(), training=True)
   finally:
     tf_keras.mixed_precision.set_global_policy('float32')
@@ -277,14 +318,14 @@ def repeated(num_frames, batch=2):
 
 SHORT = 7
 HEADS: dict[str, dict] = {
-    'temporal': {},
-    'causal': {'head': {'causal': True}},
-    'movinet': {'head': {'type': 'movinet'}},
-    'linear': {'head': {'type': 'linear'}},
-    'intermediate': {
-        'smoothing': {'placement': 'intermediate',
-                      'endpoint': 'block1_layer0'},
-        'head': {'type': 'movinet'}},
+  'temporal': {},
+  'causal': {'head': {'causal': True}},
+  'movinet': {'head': {'type': 'movinet'}},
+  'linear': {'head': {'type': 'linear'}},
+  'intermediate': {
+    'smoothing': {'placement': 'intermediate', 'endpoint': 'block1_layer0'},
+    'head': {'type': 'movinet'},
+  },
 }
 
 
@@ -311,8 +352,9 @@ def test_clips_of_one_batch_are_masked_each_by_its_own_length(final):
   counts = tf.constant([SHORT, FRAMES])
   together = final({'image': filled, 'num_frames': counts})
   for clip in range(2):
-    alone = final({'image': filled[clip:clip + 1],
-                   'num_frames': counts[clip:clip + 1]})
+    alone = final(
+      {'image': filled[clip : clip + 1], 'num_frames': counts[clip : clip + 1]}
+    )
     np.testing.assert_allclose(together[clip], alone[0], atol=1e-5)
 
 
@@ -332,14 +374,22 @@ def test_clips_too_short_for_a_window_cost_nothing(final):
 def test_full_clips_are_the_same_whether_told_or_not(final, training):
   def outcome(features):
     logits = final(features, training=training)
-    return [logits, *final.losses,
-            *(v for v in final.variables if 'moving' in v.name)]
+    return [
+      logits,
+      *final.losses,
+      *(v for v in final.variables if 'moving' in v.name),
+    ]
 
   before = final.get_weights()
-  told = [tf.identity(value) for value in outcome(
-      {**clips(), 'num_frames': tf.constant([FRAMES, FRAMES])})]
-  changed = np.any([np.any(a != b) for a, b in zip(
-      before, final.get_weights())])
+  told = [
+    tf.identity(value)
+    for value in outcome(
+      {**clips(), 'num_frames': tf.constant([FRAMES, FRAMES])}
+    )
+  ]
+  changed = np.any(
+    [np.any(a != b) for a, b in zip(before, final.get_weights())]
+  )
   final.set_weights(before)
   for ours, theirs in zip(told, outcome(clips())):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

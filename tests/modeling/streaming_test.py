@@ -24,28 +24,31 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import backbones
+from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
-from official_ext.grw.modeling import temporal_head
 from tests import tiny
 
 N = tiny.FRAMES
 SIZE = tiny.SIZE
 HEADS: dict[str, dict] = {
-    'final, bidirectional': {},
-    'final, causal': {'head': {'causal': True}},
-    'intermediate, movinet': {
-        'smoothing': {'placement': 'intermediate'},
-        'head': {'type': 'movinet'}},
-    'intermediate, bidirectional': {
-        'smoothing': {'placement': 'intermediate'}},
-    'none, movinet': {
-        'smoothing': {'placement': 'none'}, 'head': {'type': 'movinet'}},
-    'final, linear': {'head': {'type': 'linear'}},
-    'positions in the backbone': {
-        'backbone': {'movinet': {'use_positional_encoding': True}}},
+  'final, bidirectional': {},
+  'final, causal': {'head': {'causal': True}},
+  'intermediate, movinet': {
+    'smoothing': {'placement': 'intermediate'},
+    'head': {'type': 'movinet'},
+  },
+  'intermediate, bidirectional': {'smoothing': {'placement': 'intermediate'}},
+  'none, movinet': {
+    'smoothing': {'placement': 'none'},
+    'head': {'type': 'movinet'},
+  },
+  'final, linear': {'head': {'type': 'linear'}},
+  'positions in the backbone': {
+    'backbone': {'movinet': {'use_positional_encoding': True}}
+  },
 }
 
 
@@ -59,8 +62,12 @@ def stream(name, classify_every=1):
   model = streaming.StreamingClassifier(classifier(name), N, classify_every)
   # One trace for clips of all lengths.
   image = tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)
-  specs = {key: tf.TensorSpec(spec.shape, spec.dtype) for key, spec in
-           model.initial_state_specs((None, None, SIZE, SIZE, 3)).items()}
+  specs = {
+    key: tf.TensorSpec(spec.shape, spec.dtype)
+    for key, spec in model.initial_state_specs(
+      (None, None, SIZE, SIZE, 3)
+    ).items()
+  }
   step = tf.function(model, input_signature=[{'image': image, **specs}])
   return model, step
 
@@ -69,12 +76,18 @@ def stream(name, classify_every=1):
 def embeddings_of(name):
   """Clips to what the classifier's head is given."""
   model = classifier(name)
-  head = [layer for layer in model.layers
-          if layer.name in ('grw_head', 'grw_classifier_head',
-                            'grw_linear_head')][0]
+  head = [
+    layer
+    for layer in model.layers
+    if layer.name in ('grw_head', 'grw_classifier_head', 'grw_linear_head')
+  ][0]
   encoder = tf_keras.Model(model.input, head.input)
-  return head, tf.function(encoder, input_signature=[
-      {'image': tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)}])
+  return head, tf.function(
+    encoder,
+    input_signature=[
+      {'image': tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)}
+    ],
+  )
 
 
 def causal_logits(head, embeddings):
@@ -94,8 +107,9 @@ def causal_logits(head, embeddings):
 def clip_model(name):
   """The classifier, for clips that may be shorter than a window."""
   return tf.function(
-      lambda image: classifier(name)({'image': image}, training=False),
-      input_signature=[tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)])
+    lambda image: classifier(name)({'image': image}, training=False),
+    input_signature=[tf.TensorSpec([None, None, SIZE, SIZE, 3], tf.float32)],
+  )
 
 
 def expected(name, clips):
@@ -110,14 +124,17 @@ def expected(name, clips):
     return head(embeddings[:, -N:])
   # The other heads take the mean over frames, of which each one's own part
   # is the difference of two means.
-  sums = [n * encode({'image': clips[:, :n]})
-          for n in (clips.shape[1] - N, clips.shape[1])]
+  sums = [
+    n * encode({'image': clips[:, :n]})
+    for n in (clips.shape[1] - N, clips.shape[1])
+  ]
   return head((sums[1] - sums[0]) / N)
 
 
 def videos(batch, frames, seed):
   return np.random.default_rng(seed).random(
-      (batch, frames, SIZE, SIZE, 3), np.float32)
+    (batch, frames, SIZE, SIZE, 3), np.float32
+  )
 
 
 @pytest.mark.parametrize('name', HEADS)
@@ -134,13 +151,16 @@ def test_any_split_gives_the_logits_of_the_whole(name, data):
     states = model.init_states(clips.shape)
   seen = 0
   for length in lengths:
-    logits, states = step(
-        {**states, 'image': clips[:, seen:seen + length]})
+    logits, states = step({**states, 'image': clips[:, seen : seen + length]})
     seen += length
     want = expected(name, clips[:, :seen])
     np.testing.assert_allclose(
-        logits, want, rtol=0, atol=1e-5 * np.abs(want).max(),
-        err_msg=f'after {seen} frames of {lengths}')
+      logits,
+      want,
+      rtol=0,
+      atol=1e-5 * np.abs(want).max(),
+      err_msg=f'after {seen} frames of {lengths}',
+    )
 
 
 @pytest.mark.parametrize('name', HEADS)
@@ -174,7 +194,7 @@ def test_head_runs_at_the_first_and_each_kth_frame(every, length):
   states = model.init_states(clips.shape)
   all_states = stream(name)[0].init_states(clips.shape)
   for seen in range(0, 12, length):
-    image = clips[:, seen:seen + length]
+    image = clips[:, seen : seen + length]
     logits, states = step({**states, 'image': image})
     now, all_states = each({**all_states, 'image': image})
     if seen == 0 or (seen + length) // every > seen // every:
@@ -198,24 +218,42 @@ def test_one_token_a_frame_in_the_causal_head():
   """Dense layers see one row, whatever N; caches alone have N − 1."""
   model, _ = stream('final, causal')
   shape = (1, 1, SIZE, SIZE, 3)
-  specs = {key: tf.TensorSpec(spec.shape, spec.dtype) for key, spec in
-           model.initial_state_specs(shape).items()}
-  graph = tf.function(model, input_signature=[
-      {'image': tf.TensorSpec(shape), **specs}]).get_concrete_function().graph
-  rows = [int(op.inputs[0].shape[0]) for op in graph.get_operations()
-          if op.type == 'MatMul']
+  specs = {
+    key: tf.TensorSpec(spec.shape, spec.dtype)
+    for key, spec in model.initial_state_specs(shape).items()
+  }
+  graph = (
+    tf.function(
+      model, input_signature=[{'image': tf.TensorSpec(shape), **specs}]
+    )
+    .get_concrete_function()
+    .graph
+  )
+  rows = [
+    int(op.inputs[0].shape[0])
+    for op in graph.get_operations()
+    if op.type == 'MatMul'
+  ]
   assert rows and set(rows) == {1}
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda states: states.pop('state_grw_frame_count'),
-     "missing .'state_grw_frame_count'"),
-    (lambda states: states.update(state_other=tf.zeros([1])),
-     "unknown .'state_other'"),
-    (lambda states: states.update(
-        state_grw_embeddings=tf.zeros([1, N, 32])),
-     r'state_grw_embeddings.*\(1, 6, 32\), expected \(1, 5, 32\)'),
-])
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    (
+      lambda states: states.pop('state_grw_frame_count'),
+      "missing .'state_grw_frame_count'",
+    ),
+    (
+      lambda states: states.update(state_other=tf.zeros([1])),
+      "unknown .'state_other'",
+    ),
+    (
+      lambda states: states.update(state_grw_embeddings=tf.zeros([1, N, 32])),
+      r'state_grw_embeddings.*\(1, 6, 32\), expected \(1, 5, 32\)',
+    ),
+  ],
+)
 def test_wrong_states_are_named(change, message):
   model, _ = stream('final, bidirectional')
   image = tf.zeros([1, 1, SIZE, SIZE, 3])
@@ -225,22 +263,32 @@ def test_wrong_states_are_named(change, message):
     model({**states, 'image': image})
 
 
-@pytest.mark.parametrize('config, message', [
-    (grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('a0', stream=False)),
-     'MoViNet-A0 Base.*not causal'),
-    (grw_cfg.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
-     'resnet_3d.*not causal'),
-])
+@pytest.mark.parametrize(
+  'config, message',
+  [
+    (
+      grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('a0', stream=False)),
+      'MoViNet-A0 Base.*not causal',
+    ),
+    (
+      grw_cfg.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
+      'resnet_3d.*not causal',
+    ),
+  ],
+)
 def test_a_backbone_that_looks_ahead_is_refused(config, message):
   with pytest.raises(ValueError, match=message):
     backbones.with_states(config.backbone)
 
 
-@pytest.mark.parametrize('name, frames, every, message', [
+@pytest.mark.parametrize(
+  'name, frames, every, message',
+  [
     ('final, causal', N, 2, 'classify_every=2: expected 1'),
     ('final, bidirectional', N, 0, 'classify_every=0: expected 1 or more'),
     ('final, bidirectional', 1, 1, 'num_frames=1: expected at least 2'),
-])
+  ],
+)
 def test_wrong_numbers_are_refused(name, frames, every, message):
   with pytest.raises(ValueError, match=message):
     streaming.StreamingClassifier(classifier(name), frames, every)
@@ -256,10 +304,12 @@ def test_a_stream_does_not_train():
 def test_a_real_backbone_streams():
   """A0 with the positional encodings of A3, each with its own frame count."""
   config = grw_cfg.GrwModel(
-      backbone=grw_cfg.movinet_backbone('a0', stream=True))
+    backbone=grw_cfg.movinet_backbone('a0', stream=True)
+  )
   config.backbone.movinet.use_positional_encoding = True
   model = grw_model.GrwClassifier(
-      config, 5, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]))
+    config, 5, tf_keras.layers.InputSpec(shape=[None] * 4 + [3])
+  )
   for variable in model.variables:
     if variable.name.endswith('scale:0') and variable.shape.rank == 0:
       variable.assign(0.5)
@@ -270,4 +320,5 @@ def test_a_real_backbone_streams():
     logits, states = streamed({**states, 'image': clips[:, begin:end]})
   want = model({'image': clips})
   np.testing.assert_allclose(
-      logits, want, rtol=0, atol=1e-5 * np.abs(want).max())
+    logits, want, rtol=0, atol=1e-5 * np.abs(want).max()
+  )

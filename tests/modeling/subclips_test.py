@@ -30,7 +30,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import backbones
+from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
@@ -39,26 +39,32 @@ from tests import tiny
 
 # The tiny MoViNet without convolutions over time.
 movinet.BLOCK_SPECS['tiny_frames'] = (
-    tiny.movinet.BLOCK_SPECS['tiny'][0],
-    movinet.MovinetBlockSpec(
-        base_filters=8, expand_filters=(24,), kernel_sizes=((1, 3, 3),),
-        strides=((1, 2, 2),)),
-    tiny.movinet.BLOCK_SPECS['tiny'][2],
+  tiny.movinet.BLOCK_SPECS['tiny'][0],
+  movinet.MovinetBlockSpec(
+    base_filters=8,
+    expand_filters=(24,),
+    kernel_sizes=((1, 3, 3),),
+    strides=((1, 2, 2),),
+  ),
+  tiny.movinet.BLOCK_SPECS['tiny'][2],
 )
 L2 = 0.01
 INTERMEDIATE = {'placement': 'intermediate', 'endpoint': 'block0_layer0'}
 WINDOWS = 2  # Of three frames each.
 
 
-def classifier(smoothing=None, head='temporal', drop_rate=0.0,
-               **backbone) -> grw_model.GrwClassifier:
+def classifier(
+  smoothing=None, head='temporal', drop_rate=0.0, **backbone
+) -> grw_model.GrwClassifier:
   """A classifier of one replica, away from its initial values."""
   model = tiny.classifier(
-      l2_weight_decay=L2,
-      backbone={'movinet': {
-          'stochastic_depth_drop_rate': drop_rate, **backbone}},
-      norm_activation={'use_sync_bn': False}, dropout_rate=0.0,
-      smoothing=smoothing or {}, head={'type': head})
+    l2_weight_decay=L2,
+    backbone={'movinet': {'stochastic_depth_drop_rate': drop_rate, **backbone}},
+    norm_activation={'use_sync_bn': False},
+    dropout_rate=0.0,
+    smoothing=smoothing or {},
+    head={'type': head},
+  )
   for variable in model.backbone.trainable_variables:
     if 'scale' in variable.name:
       variable.assign(1.0)  # Much is to come out of the blocks.
@@ -73,15 +79,17 @@ def with_frozen_batch_norm(model):
 
 
 def clips():
-  return tf.constant(np.stack([
-      tiny.clip(label, seed=label) for label in range(2)]) / 255, tf.float32)
+  return tf.constant(
+    np.stack([tiny.clip(label, seed=label) for label in range(2)]) / 255,
+    tf.float32,
+  )
 
 
 def loss_of(logits, layers):
   labels = tf.one_hot([0, 1], tiny.CLASSES)
-  return (tf.reduce_mean(tf_keras.losses.categorical_crossentropy(
-      labels, logits, from_logits=True)) + tf.add_n(
-          [loss for layer in layers for loss in layer.losses]))
+  return tf.reduce_mean(
+    tf_keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
+  ) + tf.add_n([loss for layer in layers for loss in layer.losses])
 
 
 def values(model):
@@ -100,9 +108,14 @@ def step(model, num_frames=None, graph=False):
     return loss, tape.gradient(loss, model.trainable_variables)
 
   loss, gradients = (tf.function(differentiate) if graph else differentiate)()
-  return loss, {
-      variable.name: gradient.numpy() for variable, gradient
-      in zip(model.trainable_variables, gradients)}, values(model)
+  return (
+    loss,
+    {
+      variable.name: gradient.numpy()
+      for variable, gradient in zip(model.trainable_variables, gradients)
+    },
+    values(model),
+  )
 
 
 def with_states(model):
@@ -111,8 +124,10 @@ def with_states(model):
   config.override(model.get_config()['model_config'])
   config.backbone = backbones.with_states(config.backbone)
   return grw_model.build_backbone(
-      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config,
-      tf_keras.regularizers.l2(L2 / 2))
+    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+    config,
+    tf_keras.regularizers.l2(L2 / 2),
+  )
 
 
 def streamed_step(model, num_subclips):
@@ -134,20 +149,31 @@ def streamed_step(model, num_subclips):
       middle = layers['grw_norm'](tf.concat(middles, axis=1), training=True)
       layers['grw_smoothing'](middle * middle.shape[-1] ** -0.5)
       logits = layers['grw_classifier_head'](
-          tf.reduce_mean(x, axis=1)[:, tf.newaxis, tf.newaxis, tf.newaxis],
-          training=True)
+        tf.reduce_mean(x, axis=1)[:, tf.newaxis, tf.newaxis, tf.newaxis],
+        training=True,
+      )
     else:
       x = layers['grw_smoothing'](layers['grw_embedding'](x))
       logits = layers['grw_head'](x, training=True)
     loss = loss_of(logits, [backbone, *after])
-  variables = [variable for owner in (backbone, *after)
-               for variable in owner.trainable_variables]
+  variables = [
+    variable
+    for owner in (backbone, *after)
+    for variable in owner.trainable_variables
+  ]
   gradients = tape.gradient(loss, variables)
-  return loss, {
+  return (
+    loss,
+    {
       variable.name: gradient.numpy()
-      for variable, gradient in zip(variables, gradients)}, {
-          variable.name: variable.numpy() for owner in (backbone, *after)
-          for variable in owner.variables}
+      for variable, gradient in zip(variables, gradients)
+    },
+    {
+      variable.name: variable.numpy()
+      for owner in (backbone, *after)
+      for variable in owner.variables
+    },
+  )
 
 
 def assert_same(ours, theirs):
@@ -158,17 +184,26 @@ def assert_same(ours, theirs):
     # What is nought in exact arithmetic, as the gradient of an offset before a
     # batch norm, is what is left of a sum of the size of the other gradients.
     noise = 1e-6 * max(
-        [1.0, *(np.abs(value).max() for value in theirs[index].values())])
+      [1.0, *(np.abs(value).max() for value in theirs[index].values())]
+    )
     for name, value in theirs[index].items():
       np.testing.assert_allclose(
-          ours[index][name], value, rtol=0,
-          atol=1e-5 * np.abs(value).max() + noise,
-          err_msg=f'{kind} of {name}')
+        ours[index][name],
+        value,
+        rtol=0,
+        atol=1e-5 * np.abs(value).max() + noise,
+        err_msg=f'{kind} of {name}',
+      )
 
 
-@pytest.mark.parametrize('kind, graph', [
-    ({}, True), ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False),
-    ({'use_positional_encoding': True}, False)])
+@pytest.mark.parametrize(
+  'kind, graph',
+  [
+    ({}, True),
+    ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False),
+    ({'use_positional_encoding': True}, False),
+  ],
+)
 def test_subclips_are_a_stream_without_gradient_through_its_states(kind, graph):
   model = classifier(**kind)
   before = values(model)
@@ -178,8 +213,11 @@ def test_subclips_are_a_stream_without_gradient_through_its_states(kind, graph):
   model.train_in_subclips(WINDOWS)
   ours = step(model, graph=graph)
   assert_same(ours, expected)
-  assert any(np.abs(ours[2][name] - value).max() > 1e-4
-             for name, value in before.items() if 'moving_mean' in name)
+  assert any(
+    np.abs(ours[2][name] - value).max() > 1e-4
+    for name, value in before.items()
+    if 'moving_mean' in name
+  )
 
 
 @pytest.fixture(name='whole', scope='module')
@@ -193,7 +231,8 @@ def whole_fixture():
 
 @pytest.mark.parametrize('num_frames', [None, (6, 3)])
 def test_with_frozen_batch_norm_the_loss_is_that_of_the_whole_clip(
-    whole, num_frames):
+  whole, num_frames
+):
   model, steps = whole
   loss, gradients, _ = step(model, num_frames)
   np.testing.assert_allclose(loss, steps[num_frames][0], rtol=1e-5)
@@ -204,7 +243,8 @@ def test_with_frozen_batch_norm_the_loss_is_that_of_the_whole_clip(
 
 def test_a_backbone_that_mixes_no_frames_has_the_gradients_of_the_whole_clip():
   model = with_frozen_batch_norm(
-      classifier(model_id='tiny_frames', se_type='2d'))
+    classifier(model_id='tiny_frames', se_type='2d')
+  )
   expected = step(model)
   model.train_in_subclips(WINDOWS)
   assert_same(step(model), expected)
@@ -213,17 +253,23 @@ def test_a_backbone_that_mixes_no_frames_has_the_gradients_of_the_whole_clip():
 def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
   model = with_frozen_batch_norm(classifier(drop_rate=0.5))
   backbone = subclips.SubclipBackbone(
-      model.backbone, with_states(model), ['head'], WINDOWS)
-  [scale] = [variable for variable in model.backbone.trainable_variables
-             if 'scale' in variable.name]
+    model.backbone, with_states(model), ['head'], WINDOWS
+  )
+  [scale] = [
+    variable
+    for variable in model.backbone.trainable_variables
+    if 'scale' in variable.name
+  ]
   # The same clip so often that some are dropped and some are not.
   image = tf.repeat(clips()[:1], 16, axis=0)
   with tf.GradientTape(persistent=True) as tape:
     vectors = tf.reshape(backbone(image)['head'], [16, -1])
     kinds = np.unique(np.round(vectors, 4), axis=0)
     assert len(kinds) == 2, 'kept in all subclips, and dropped in all'
-    sums = [tf.reduce_sum(vectors[np.isclose(vectors, kind, atol=1e-3).all(1)])
-            for kind in kinds]
+    sums = [
+      tf.reduce_sum(vectors[np.isclose(vectors, kind, atol=1e-3).all(1)])
+      for kind in kinds
+    ]
   gradients = sorted(abs(float(tape.gradient(total, scale))) for total in sums)
   assert gradients[0] == 0.0 < gradients[1], 'another choice in the second run'
 
@@ -231,14 +277,26 @@ def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
 def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
   # Subclips of whole windows of base frames share none.
   config = grw_cfg.GrwModel()
-  config.override({
-      'backbone': {'type': 'mobilenet_v3', 'mobilenet_v3': {
-          'window': 3, 'width_multiplier': 0.25}},
-      'norm_activation': {'use_sync_bn': False}, 'dropout_rate': 0.0,
-      'smoothing': {'window': 3}, 'head': {'embedding_dim': 8}})
-  model = with_frozen_batch_norm(grw_model.GrwClassifier(
-      config, tiny.CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
-      L2))
+  config.override(
+    {
+      'backbone': {
+        'type': 'mobilenet_v3',
+        'mobilenet_v3': {'window': 3, 'width_multiplier': 0.25},
+      },
+      'norm_activation': {'use_sync_bn': False},
+      'dropout_rate': 0.0,
+      'smoothing': {'window': 3},
+      'head': {'embedding_dim': 8},
+    }
+  )
+  model = with_frozen_batch_norm(
+    grw_model.GrwClassifier(
+      config,
+      tiny.CLASSES,
+      tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+      L2,
+    )
+  )
   expected = step(model)
   model.train_in_subclips(WINDOWS)
   assert_same(step(model), expected)
@@ -247,41 +305,51 @@ def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
 def test_checkpoints_and_evaluation_are_those_of_whole_clips(whole, tmp_path):
   model, _ = whole
   same = with_frozen_batch_norm(
-      grw_model.GrwClassifier.from_config(model.get_config()))
+    grw_model.GrwClassifier.from_config(model.get_config())
+  )
   keys = []
   for name, saved in (('whole', same), ('subclips', model)):
     optimizer = tf_keras.optimizers.experimental.AdamW()
     optimizer.build(saved.trainable_variables)
     path = tf.train.Checkpoint(
-        model=saved, optimizer=optimizer, **saved.checkpoint_items).save(
-            str(tmp_path / name))
+      model=saved, optimizer=optimizer, **saved.checkpoint_items
+    ).save(str(tmp_path / name))
     keys.append(tf.train.list_variables(path))
   assert keys[0] == keys[1]
   tf.train.Checkpoint(model=same).restore(
-      path).expect_partial().assert_existing_objects_matched()
+    path
+  ).expect_partial().assert_existing_objects_matched()
   np.testing.assert_array_equal(
-      model({'image': clips()}), same({'image': clips()}))
+    model({'image': clips()}), same({'image': clips()})
+  )
 
 
 def small_backbone(units, rate, has_states):
   """A dense layer and dropout of each pixel."""
   image = tf_keras.Input([None, None, None, 3], name='image')
-  states = ({'state': tf_keras.Input([1], name='state')} if has_states else {})
+  states = {'state': tf_keras.Input([1], name='state')} if has_states else {}
   x = tf_keras.layers.Dense(units)(image)
   x = tf_keras.layers.Dropout(rate, name='dropout')(x)
   return tf_keras.Model(
-      {'image': image, **states}, ({'head': x}, states), name='small')
+    {'image': image, **states}, ({'head': x}, states), name='small'
+  )
 
 
-@pytest.mark.parametrize('units, rate, message', [
+@pytest.mark.parametrize(
+  'units, rate, message',
+  [
     (4, 0.5, 'dropout .* cannot be repeated: set its rate to 0'),
     (5, 0.0, 'small has other layers with states than without'),
-])
+  ],
+)
 def test_refuses_backbones_that_it_would_train_wrongly(units, rate, message):
   with pytest.raises(ValueError, match=message):
     subclips.SubclipBackbone(
-        small_backbone(4, rate, False), small_backbone(units, rate, True),
-        ['head'], WINDOWS)
+      small_backbone(4, rate, False),
+      small_backbone(units, rate, True),
+      ['head'],
+      WINDOWS,
+    )
 
 
 def test_refuses_clips_that_it_cannot_split(whole):

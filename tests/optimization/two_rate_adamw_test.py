@@ -111,8 +111,8 @@ def _two_adamw(model, head_schedule, backbone_schedule, steps, **kwargs):
   head = [i for i, v in enumerate(variables) if v.name.startswith('grw_')]
   backbone = [i for i in range(len(variables)) if i not in head]
   pairs = [
-      (adamw(head_schedule, weight_decay=DECAY, **kwargs), head),
-      (adamw(backbone_schedule, weight_decay=DECAY, **kwargs), backbone),
+    (adamw(head_schedule, weight_decay=DECAY, **kwargs), head),
+    (adamw(backbone_schedule, weight_decay=DECAY, **kwargs), backbone),
   ]
   for step in range(steps):
     gradients = _gradients(model, step)
@@ -125,7 +125,7 @@ def test_is_bitwise_two_adamw(kwargs):
   model, expected = _model(), _model()
   _train(model, _two_rate(**kwargs), STEPS)
   _two_adamw(
-      expected, _cosine(1e-2), _Scaled(_cosine(1e-2), 0.1), STEPS, **kwargs
+    expected, _cosine(1e-2), _Scaled(_cosine(1e-2), 0.1), STEPS, **kwargs
   )
   _assert_equal(_values(model.variables), _values(expected.variables))
 
@@ -136,7 +136,7 @@ def test_is_two_adamw_on_the_papers_two_cosines():
   _train(model, _two_rate(learning_rate=_cosine(1e-3)), STEPS)
   _two_adamw(expected, _cosine(1e-3), _cosine(1e-4), STEPS)
   for a, b, start in zip(
-      _values(model.variables), _values(expected.variables), initial
+    _values(model.variables), _values(expected.variables), initial
   ):
     np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
     assert np.abs(b - start).max() > 1e-4  # The step is not below tolerance.
@@ -149,7 +149,7 @@ def test_global_clipnorm_is_of_both_groups():
   assert tf.linalg.global_norm(gradients) > 0.1
   clipped, _ = tf.clip_by_global_norm(gradients, 0.1)
   _two_rate(epsilon=1.0).apply_gradients(
-      zip(clipped, expected.trainable_variables)
+    zip(clipped, expected.trainable_variables)
   )
   _assert_equal(_values(model.variables), _values(expected.variables))
 
@@ -182,7 +182,7 @@ def test_the_logged_learning_rate_is_the_heads():
   for step in range(3):
     _train(model, optimizer, 1, first=step)
     np.testing.assert_array_equal(
-        optimizer.learning_rate.numpy(), _cosine(1e-2)(step).numpy()
+      optimizer.learning_rate.numpy(), _cosine(1e-2)(step).numpy()
     )
   assert not callable(optimizer.learning_rate)
 
@@ -218,10 +218,10 @@ def test_a_frozen_backbone_is_an_empty_group(monkeypatch):
 
 def test_movinet_is_all_backbone():
   backbone = movinet.Movinet(
-      model_id='a0',
-      causal=True,
-      conv_type='2plus1d',
-      input_specs=tf_keras.layers.InputSpec(shape=[None, 2, 32, 32, 3]),
+    model_id='a0',
+    causal=True,
+    conv_type='2plus1d',
+    input_specs=tf_keras.layers.InputSpec(shape=[None, 2, 32, 32, 3]),
   )
   features, _ = backbone(backbone.input)
   outputs = tf_keras.layers.Dense(3, name='grw_head')(features['head'])
@@ -263,10 +263,10 @@ def test_loss_scaling_agrees_with_none():
   for i in range(4):
     gradients = [g * optimizer.loss_scale for g in _gradients(model, i)]
     optimizer.apply_gradients(
-        zip(
-            optimizer.get_unscaled_gradients(gradients),
-            model.trainable_variables,
-        )
+      zip(
+        optimizer.get_unscaled_gradients(gradients),
+        model.trainable_variables,
+      )
     )
   _train(expected, _two_rate(), 4)
   for a, b in zip(_values(model.variables), _values(expected.variables)):
@@ -276,7 +276,7 @@ def test_loss_scaling_agrees_with_none():
 @pytest.mark.parametrize('asynchronous', [False, True])
 @pytest.mark.parametrize('wrapped', [False, True])
 def test_checkpoint_continues_the_same_trajectory(
-    tmp_path, monkeypatch, wrapped, asynchronous
+  tmp_path, monkeypatch, wrapped, asynchronous
 ):
   warnings = []
   monkeypatch.setattr(logging, 'warning', lambda *args: warnings.append(args))
@@ -306,7 +306,7 @@ def test_checkpoint_continues_the_same_trajectory(
 @pytest.mark.parametrize('asynchronous', [False, True])
 @pytest.mark.parametrize('built', [False, True])
 def test_a_checkpoint_of_other_variables_is_refused(
-    tmp_path, built, asynchronous
+  tmp_path, built, asynchronous
 ):
   model, optimizer = _model(), _two_rate()
   model.get_layer('stem').trainable = False
@@ -333,7 +333,7 @@ def test_a_checkpoint_before_the_first_step_restores(tmp_path):
 
 def test_config_round_trip_of_the_keras_kind():
   optimizer = _two_rate(
-      backbone_lr_scale=0.2, exclude_from_weight_decay=['bias']
+    backbone_lr_scale=0.2, exclude_from_weight_decay=['bias']
   )
   config = tf_keras.optimizers.serialize(optimizer)
   clone = tf_keras.optimizers.deserialize(json.loads(json.dumps(config)))
@@ -368,7 +368,7 @@ def test_warmup_rises_to_the_cosine():
 
 def test_the_factory_averages_from_a_config(tmp_path):
   config = optimization_config.two_rate_optimization(
-      steps=STEPS, head_lr=1e-2, backbone_lr=1e-3, ema_decay=0.5
+    steps=STEPS, head_lr=1e-2, backbone_lr=1e-3, ema_decay=0.5
   )
 
   strategy = tf.distribute.OneDeviceStrategy('/cpu:0')
@@ -394,14 +394,14 @@ def test_the_factory_averages_from_a_config(tmp_path):
     train(model, optimizer, 1, first=step)
     decay = min(0.5, (2 + step) / (11 + step))  # After `step` + 1 updates.
     average = [
-        decay * a + (1 - decay) * v
-        for a, v in zip(average, _values(model.variables))
+      decay * a + (1 - decay) * v
+      for a, v in zip(average, _values(model.variables))
     ]
     np.testing.assert_allclose(
-        optimizer.learning_rate, _cosine(1e-2)(step), rtol=1e-6
+      optimizer.learning_rate, _cosine(1e-2)(step), rtol=1e-6
     )
   path = tf.train.Checkpoint(model=model, optimizer=optimizer).save(
-      str(tmp_path / 'ckpt')
+    str(tmp_path / 'ckpt')
   )
   trained = _values(model.variables)
   for a, b in zip(swapped(model, optimizer), average):
@@ -417,52 +417,50 @@ def test_the_factory_averages_from_a_config(tmp_path):
   train(resumed, resumed_optimizer, 2, first=4)
   _assert_equal(_values(resumed.variables), _values(straight.variables))
   _assert_equal(
-      swapped(resumed, resumed_optimizer),
-      swapped(straight, straight_optimizer),
+    swapped(resumed, resumed_optimizer),
+    swapped(straight, straight_optimizer),
   )
 
 
 @pytest.mark.parametrize('ema_decay', [None, 0.9])
 def test_the_stock_trainer_trains_evaluates_and_logs_it(ema_decay):
   config = optimization_config.two_rate_optimization(
-      steps=STEPS, head_lr=1e-2, ema_decay=ema_decay
+    steps=STEPS, head_lr=1e-2, ema_decay=ema_decay
   )
   config.optimizer.two_rate_adamw.head_pattern = '^dense'
   params = config_definitions.ExperimentConfig(
-      trainer=optimization_config.TrainerConfig(optimizer_config=config)
+    trainer=optimization_config.TrainerConfig(optimizer_config=config)
   )
   with tf.distribute.OneDeviceStrategy('/cpu:0').scope():
     task = mock_task.MockTask()
     trainer = base_trainer.Trainer(
-        params,
-        task,
-        model=task.build_model(),
-        optimizer=task.create_optimizer(config),
+      params,
+      task,
+      model=task.build_model(),
+      optimizer=task.create_optimizer(config),
     )
     logs = trainer.train(tf.constant(3))
     trainer.evaluate(tf.constant(1))
-  np.testing.assert_allclose(
-      logs['learning_rate'], _cosine(1e-2)(2), rtol=1e-6
-  )
+  np.testing.assert_allclose(logs['learning_rate'], _cosine(1e-2)(2), rtol=1e-6)
 
 
 def test_overrides_reach_the_optimizer():
   config = config_definitions.ExperimentConfig(
-      trainer=optimization_config.TrainerConfig(
-          optimizer_config=optimization_config.two_rate_optimization(steps=10)
-      )
+    trainer=optimization_config.TrainerConfig(
+      optimizer_config=optimization_config.two_rate_optimization(steps=10)
+    )
   )
   config = hyperparams.override_params_dict(
-      config,
-      'trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale=0.2,'
-      'trainer.optimizer_config.optimizer.two_rate_adamw.amsgrad=true',
-      is_strict=True,
+    config,
+    'trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale=0.2,'
+    'trainer.optimizer_config.optimizer.two_rate_adamw.amsgrad=true',
+    is_strict=True,
   )
   config = hyperparams.override_params_dict(
-      config,
-      '{trainer: {optimizer_config: {optimizer: {two_rate_adamw: '
-      '{exclude_from_weight_decay: [bias, gamma]}}}}}',
-      is_strict=True,
+    config,
+    '{trainer: {optimizer_config: {optimizer: {two_rate_adamw: '
+    '{exclude_from_weight_decay: [bias, gamma]}}}}}',
+    is_strict=True,
   )
   optimizer = base_task.Task.create_optimizer(config.trainer.optimizer_config)
   assert isinstance(optimizer, two_rate_adamw.TwoRateAdamW)
@@ -476,31 +474,31 @@ def test_overrides_reach_the_optimizer():
 
 def test_yaml_round_trip(tmp_path):
   config = optimization_config.TrainerConfig(
-      optimizer_config=optimization_config.two_rate_optimization(
-          steps=10, backbone_lr=2e-4, ema_decay=0.9, warmup_steps=2
-      )
+    optimizer_config=optimization_config.two_rate_optimization(
+      steps=10, backbone_lr=2e-4, ema_decay=0.9, warmup_steps=2
+    )
   )
   path = str(tmp_path / 'params.yaml')
   hyperparams.save_params_dict_to_yaml(config, path)
   read = hyperparams.override_params_dict(
-      optimization_config.TrainerConfig(), path, is_strict=True
+    optimization_config.TrainerConfig(), path, is_strict=True
   )
   assert read.as_dict() == config.as_dict()
   assert read.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale == 0.2
 
 
 @pytest.mark.parametrize(
-    'field, value, message',
-    [
-        ('backbone_lr_scale', -0.1, 'finite number >= 0'),
-        ('backbone_lr_scale', float('nan'), 'finite number >= 0'),
-        ('backbone_lr_scale', '0.1', 'finite number >= 0'),
-        ('head_pattern', '(', 'head_pattern is not a regular expression'),
-        ('head_pattern', '', 'head_pattern must be a regular expression'),
-        ('exclude_from_weight_decay', 'bias', r"write \['bias'\]"),
-        ('exclude_from_weight_decay', 3, 'must be a list'),
-        ('exclude_from_weight_decay', ['*'], 'not a regular expression'),
-    ],
+  'field, value, message',
+  [
+    ('backbone_lr_scale', -0.1, 'finite number >= 0'),
+    ('backbone_lr_scale', float('nan'), 'finite number >= 0'),
+    ('backbone_lr_scale', '0.1', 'finite number >= 0'),
+    ('head_pattern', '(', 'head_pattern is not a regular expression'),
+    ('head_pattern', '', 'head_pattern must be a regular expression'),
+    ('exclude_from_weight_decay', 'bias', r"write \['bias'\]"),
+    ('exclude_from_weight_decay', 3, 'must be a list'),
+    ('exclude_from_weight_decay', ['*'], 'not a regular expression'),
+  ],
 )
 def test_bad_values_are_named(field, value, message):
   config = optimization_config.two_rate_optimization(steps=10)
@@ -512,11 +510,11 @@ def test_bad_values_are_named(field, value, message):
 
 
 @pytest.mark.parametrize(
-    'kwargs, message',
-    [
-        ({'head_pattern': 'decoder'}, "'decoder' is found in none of the 6"),
-        ({'exclude_from_weight_decay': ['gamma']}, "'gamma' is found in none"),
-    ],
+  'kwargs, message',
+  [
+    ({'head_pattern': 'decoder'}, "'decoder' is found in none of the 6"),
+    ({'exclude_from_weight_decay': ['gamma']}, "'gamma' is found in none"),
+  ],
 )
 def test_patterns_that_find_nothing_are_named(kwargs, message):
   with pytest.raises(ValueError, match=message):
@@ -524,16 +522,16 @@ def test_patterns_that_find_nothing_are_named(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    'kwargs',
-    [
-        {'steps': 0},
-        {'head_lr': 0.0},
-        {'backbone_lr': -1e-4},
-        {'final_scale': 1.5},
-        {'weight_decay': -0.1},
-        {'warmup_steps': 10},
-        {'ema_decay': 1.0},
-    ],
+  'kwargs',
+  [
+    {'steps': 0},
+    {'head_lr': 0.0},
+    {'backbone_lr': -1e-4},
+    {'final_scale': 1.5},
+    {'weight_decay': -0.1},
+    {'warmup_steps': 10},
+    {'ema_decay': 1.0},
+  ],
 )
 def test_bad_settings_are_named(kwargs):
   (name,) = kwargs
@@ -545,22 +543,22 @@ def _train_on_two_replicas() -> None:
   """Trains under MirroredStrategy and prints whether one device agrees."""
   cpu = tf.config.list_physical_devices('CPU')[0]
   tf.config.set_logical_device_configuration(
-      cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
   )
   expected = _model()
   _train(
-      expected,
-      _two_rate(exclude_from_weight_decay=['bias$'], global_clipnorm=1.0),
-      STEPS,
+    expected,
+    _two_rate(exclude_from_weight_decay=['bias$'], global_clipnorm=1.0),
+    STEPS,
   )
   strategy = tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])
   with strategy.scope():
     model = _model()
     # The patterns name the end of a name; on replica 1 names end otherwise.
     optimizer = _two_rate(
-        exclude_from_weight_decay=['bias$'],
-        head_pattern='^grw_head/(kernel|bias)$',
-        global_clipnorm=1.0,
+      exclude_from_weight_decay=['bias$'],
+      head_pattern='^grw_head/(kernel|bias)$',
+      global_clipnorm=1.0,
     )
 
   @tf.function
@@ -576,12 +574,12 @@ def _train_on_two_replicas() -> None:
   for i in range(STEPS):
     halves = [np.split(part, 2) for part in _batch(i)]
     x, y = (
-        strategy.experimental_distribute_values_from_function(
-            lambda context, part=part: tf.constant(
-                part[context.replica_id_in_sync_group]
-            )
+      strategy.experimental_distribute_values_from_function(
+        lambda context, part=part: tf.constant(
+          part[context.replica_id_in_sync_group]
         )
-        for part in halves
+      )
+      for part in halves
     )
     step(x, y)
   for variable, wanted in zip(model.variables, _values(expected.variables)):
@@ -593,12 +591,12 @@ def _train_on_two_replicas() -> None:
 def test_two_replicas_agree_with_one_device():
   # A process of its own: a second strategy in one process breaks collectives.
   run = subprocess.run(
-      [sys.executable, __file__],
-      env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
-      capture_output=True,
-      text=True,
-      timeout=300,
-      check=False,
+    [sys.executable, __file__],
+    env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
+    capture_output=True,
+    text=True,
+    timeout=300,
+    check=False,
   )
   assert run.returncode == 0, run.stderr[-3000:]
   assert 'replicas agree' in run.stdout

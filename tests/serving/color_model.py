@@ -25,8 +25,8 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import model_card
-from official_ext.grw.serving import tflite_stream
 
 SIZE = 16
 LABELS = ('red', 'grün', '蓝')
@@ -35,14 +35,33 @@ SHARPNESS = 20
 
 def card(**fields) -> model_card.ModelCard:
   """The card of the model, with changes to it."""
-  return model_card.ModelCard(**{**dict(
-      name='colors', kind='stream', format='tflite', quantization='float32',
-      frames_per_second=5, num_frames=4, classify_every=1,
-      input={'shape': [1, 1, SIZE, SIZE, 3], 'dtype': 'float32',
-             'range': [0, 1], 'channels': 'RGB'},
-      resize={'mode': 'square', 'size': SIZE, 'crop': [SIZE, SIZE]},
-      states={}, num_classes=len(LABELS), labels=model_card.LABELS_FILE,
-      files={}, checkpoint='', config={}), **fields})
+  return model_card.ModelCard(
+    **{
+      **dict(
+        name='colors',
+        kind='stream',
+        format='tflite',
+        quantization='float32',
+        frames_per_second=5,
+        num_frames=4,
+        classify_every=1,
+        input={
+          'shape': [1, 1, SIZE, SIZE, 3],
+          'dtype': 'float32',
+          'range': [0, 1],
+          'channels': 'RGB',
+        },
+        resize={'mode': 'square', 'size': SIZE, 'crop': [SIZE, SIZE]},
+        states={},
+        num_classes=len(LABELS),
+        labels=model_card.LABELS_FILE,
+        files={},
+        checkpoint='',
+        config={},
+      ),
+      **fields,
+    }
+  )
 
 
 def _serve(image, state_sum, state_count):
@@ -52,18 +71,24 @@ def _serve(image, state_sum, state_count):
   return {'logits': logits, 'state_sum': total, 'state_count': count}
 
 
-def export(folder: pathlib.Path, labels: Sequence[str] = LABELS,
-           **fields) -> str:
+def export(
+  folder: pathlib.Path, labels: Sequence[str] = LABELS, **fields
+) -> str:
   """Writes the model as an export tool would; returns the folder."""
   folder.mkdir()
   module = tf.Module()
-  module.serve = tf.function(_serve, input_signature=[
+  module.serve = tf.function(
+    _serve,
+    input_signature=[
       tf.TensorSpec([1, 1, SIZE, SIZE, 3], tf.float32, 'image'),
       tf.TensorSpec([1, 3], tf.float32, 'state_sum'),
-      tf.TensorSpec([1], tf.int32, 'state_count')])
+      tf.TensorSpec([1], tf.int32, 'state_count'),
+    ],
+  )
   with tempfile.TemporaryDirectory() as saved:
     tf.saved_model.save(
-        module, saved, signatures={'serving_default': module.serve})
+      module, saved, signatures={'serving_default': module.serve}
+    )
     content = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
   (folder / tflite_stream.MODEL_FILE).write_bytes(content)
   model_card.write(card(**fields), labels, str(folder))

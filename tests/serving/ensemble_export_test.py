@@ -24,10 +24,10 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import tflite
-from official_ext.grw.serving import tflite_stream
 from tests import tiny
 
 # The least that the airplanes are rendered at.
@@ -42,8 +42,11 @@ def model_fixture():
 @pytest.fixture(name='params', scope='module')
 def params_fixture(model, tmp_path_factory):
   params = exp_factory.get_exp_config('movinet_grw_ensemble_kinetics600')
-  params.override(tiny.ensemble_overrides(
-      tmp_path_factory.mktemp('members'), model, size=SIZE))
+  params.override(
+    tiny.ensemble_overrides(
+      tmp_path_factory.mktemp('members'), model, size=SIZE
+    )
+  )
   params.validate()
   return params
 
@@ -52,7 +55,10 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   folder = tmp_path / 'exported'
   assert export.export_tflite(params, '', str(folder)) < 1e-4
   assert sorted(path.name for path in folder.iterdir()) == [
-      'labels.txt', 'model.tflite', 'model_card.json']
+    'labels.txt',
+    'model.tflite',
+    'model_card.json',
+  ]
   card, _ = model_card.read(str(folder))
   assert card.name == ' + '.join(['movinet_tiny_stream_temporal'] * 2)
   assert card.num_frames == tiny.FRAMES and card.frames_per_second == 8
@@ -63,14 +69,16 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   for member in ('first', 'second'):
     assert any(name.startswith(f'state_{member}_') for name in card.states)
   frames = np.random.default_rng(0).random(
-      (tiny.FRAMES, SIZE, SIZE, 3), np.float32)
+    (tiny.FRAMES, SIZE, SIZE, 3), np.float32
+  )
   logits = [stream.step(frame) for frame in frames]
   want = model({'image': frames[np.newaxis]})[0]
   np.testing.assert_allclose(logits[-1], want, atol=1e-4)
   # Each frame runs one member: both are in branches.
   with contextlib.redirect_stdout(io.StringIO()) as listing:
     tf.lite.experimental.Analyzer.analyze(
-        model_path=str(folder / 'model.tflite'))
+      model_path=str(folder / 'model.tflite')
+    )
   main = listing.getvalue().split('\nSubgraph#1')[0]
   assert main.count(' IF(') == 2 and 'CONV_2D' not in main
 
@@ -83,7 +91,8 @@ def test_a_saved_model_is_one_folder(params, model, tmp_path, kind):
   card, _ = model_card.read(str(folder))
   assert bool(card.states) == (kind == 'stream')
   image = np.random.default_rng(0).random(
-      (2, tiny.FRAMES, SIZE, SIZE, 3), np.float32)
+    (2, tiny.FRAMES, SIZE, SIZE, 3), np.float32
+  )
   want = model({'image': image})
   serve = tf.saved_model.load(str(folder)).signatures
   if kind == 'clip':
@@ -105,14 +114,20 @@ def test_an_ensemble_has_no_checkpoint_of_its_own(params, tmp_path):
 def test_an_ensemble_has_no_single_head_to_split_off(params, model, tmp_path):
   data = params.task.validation_data
   with pytest.raises(ValueError, match='split_head=True: expected False'):
-    tflite.export_stream(model, str(tmp_path), data,
-                         export.example_clip(params), split_head=True)
+    tflite.export_stream(
+      model, str(tmp_path), data, export.example_clip(params), split_head=True
+    )
   assert not list(tmp_path.iterdir())
 
 
 def test_base_members_do_not_stream(params, tmp_path):
-  base = params.replace(task={'model': {'second': {'model': {
-      'backbone': {'movinet': {'causal': False}}}}}})
+  base = params.replace(
+    task={
+      'model': {
+        'second': {'model': {'backbone': {'movinet': {'causal': False}}}}
+      }
+    }
+  )
   with pytest.raises(ValueError, match='TINY Base.*cannot stream'):
     export.export_tflite(base, '', str(tmp_path / 'out'))
   assert not list(tmp_path.iterdir())
@@ -121,6 +136,10 @@ def test_base_members_do_not_stream(params, tmp_path):
 def test_heads_run_at_some_of_the_frames_they_see(params, model, tmp_path):
   # Refuses a difference at any frame.
   written = tflite.export_stream(
-      model, str(tmp_path), params.task.validation_data,
-      export.example_clip(params), classify_every=4)
+    model,
+    str(tmp_path),
+    params.task.validation_data,
+    export.example_clip(params),
+    classify_every=4,
+  )
   assert written.difference < 1e-4

@@ -23,11 +23,11 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import tflite
-from official_ext.grw.serving import tflite_stream
 from tests import tiny
 
 # The least that the airplanes are rendered at.
@@ -38,16 +38,30 @@ SIZE = 32
 def trained_fixture(tmp_path_factory):
   """An experiment, and a checkpoint as its trainer would write it."""
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
-  data = {'feature_shape': [tiny.FRAMES, SIZE, SIZE, 3], 'min_image_size': SIZE,
-          'frames_per_second': 8}
-  params.override(tiny.merged(tiny.overrides('', ''), {'task': {
-      'train_data': data, 'validation_data': data,
-      'model': {'head': {'num_heads': 4, 'num_layers': 2,
-                         'embedding_dim': 0}}}}))
+  data = {
+    'feature_shape': [tiny.FRAMES, SIZE, SIZE, 3],
+    'min_image_size': SIZE,
+    'frames_per_second': 8,
+  }
+  params.override(
+    tiny.merged(
+      tiny.overrides('', ''),
+      {
+        'task': {
+          'train_data': data,
+          'validation_data': data,
+          'model': {
+            'head': {'num_heads': 4, 'num_layers': 2, 'embedding_dim': 0}
+          },
+        }
+      },
+    )
+  )
   params.validate()
   model = tiny.classifier()
   checkpoint = tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
-      str(tmp_path_factory.mktemp('trained') / 'ckpt'))
+    str(tmp_path_factory.mktemp('trained') / 'ckpt')
+  )
   return params, checkpoint, model
 
 
@@ -57,23 +71,35 @@ def test_a_tflite_folder_tells_a_client_everything(trained, tmp_path):
   labels.write_text('Gieren\nNicken\nRollen – längs\n', encoding='utf-8')
   folder = tmp_path / 'exported'
   difference = export.export_tflite(
-      params, checkpoint, str(folder), 'dynamic_int8', labels=str(labels))
+    params, checkpoint, str(folder), 'dynamic_int8', labels=str(labels)
+  )
   assert difference < tflite.MAX_DIFFERENCE['dynamic_int8']
   assert sorted(path.name for path in folder.iterdir()) == [
-      'labels.txt', 'model.tflite', 'model_card.json']
+    'labels.txt',
+    'model.tflite',
+    'model_card.json',
+  ]
 
   card, names = model_card.read(str(folder))
   assert names == ['Gieren', 'Nicken', 'Rollen – längs']
   assert (card.kind, card.format, card.quantization) == (
-      'stream', 'tflite', 'dynamic_int8')
+    'stream',
+    'tflite',
+    'dynamic_int8',
+  )
   assert card.frames_per_second == 8
   assert card.num_frames == tiny.FRAMES
   assert card.classify_every == params.task.model.smoothing.window
-  assert card.input == {'shape': [1, 1, SIZE, SIZE, 3], 'dtype': 'float32',
-                        'range': [0.0, 1.0], 'channels': 'RGB'}
+  assert card.input == {
+    'shape': [1, 1, SIZE, SIZE, 3],
+    'dtype': 'float32',
+    'range': [0.0, 1.0],
+    'channels': 'RGB',
+  }
   assert card.checkpoint == checkpoint
   assert card.files == {
-      'model.tflite': (folder / 'model.tflite').stat().st_size}
+    'model.tflite': (folder / 'model.tflite').stat().st_size
+  }
   assert card.config == json.loads(json.dumps(params.task.model.as_dict()))
   stream = tflite_stream.TfliteStream(str(folder / 'model.tflite'))
   inputs = set(card.states) | {'image'}
@@ -90,7 +116,8 @@ def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
   folder = str(tmp_path / 'exported')
   with pytest.raises(ValueError, match='classify_every.*are of streams'):
     export.export_tflite(
-        params, checkpoint, folder, classify_every=2, kind='clip')
+      params, checkpoint, folder, classify_every=2, kind='clip'
+    )
   export.export_tflite(params, checkpoint, folder, kind='clip')
   card, _ = model_card.read(folder)
   assert (card.kind, card.format, card.states) == ('clip', 'tflite', {})
@@ -113,15 +140,19 @@ def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
 def export_with(trained, folder, **kwargs):
   params, checkpoint, _ = trained
   return export.export_tflite(
-      kwargs.pop('params', params), kwargs.pop('checkpoint', checkpoint),
-      str(folder / 'exported'), **kwargs)
+    kwargs.pop('params', params),
+    kwargs.pop('checkpoint', checkpoint),
+    str(folder / 'exported'),
+    **kwargs,
+  )
 
 
 def test_labels_of_another_length(trained, tmp_path):
   labels = tmp_path / 'names.txt'
   labels.write_text('one\ntwo\n', encoding='utf-8')
-  with pytest.raises(ValueError,
-                     match="--labels=.*names.txt' has 2 labels.*3 classes"):
+  with pytest.raises(
+    ValueError, match="--labels=.*names.txt' has 2 labels.*3 classes"
+  ):
     export_with(trained, tmp_path, labels=str(labels))
   assert [path.name for path in tmp_path.iterdir()] == ['names.txt']
 
@@ -133,8 +164,7 @@ def test_labels_that_are_not_there(trained, tmp_path):
 
 
 def test_a_checkpoint_of_another_configuration(trained, tmp_path):
-  params = trained[0].replace(
-      task={'model': {'head': {'embedding_dim': 48}}})
+  params = trained[0].replace(task={'model': {'head': {'embedding_dim': 48}}})
   with pytest.raises(ValueError, match=r'grw_'):
     export_with(trained, tmp_path, params=params)
   assert not list(tmp_path.iterdir())
@@ -156,11 +186,13 @@ def test_a_difference_leaves_nothing(trained, tmp_path, monkeypatch):
 
 
 def test_full_int8_and_base_models_are_refused_before_anything_is_built(
-    trained, tmp_path):
+  trained, tmp_path
+):
   with pytest.raises(ValueError, match='Full int8 is not offered'):
     export_with(trained, tmp_path, quantization='int8')
   params = trained[0].replace(
-      task={'model': {'backbone': {'movinet': {'causal': False}}}})
+    task={'model': {'backbone': {'movinet': {'causal': False}}}}
+  )
   with pytest.raises(ValueError, match='not causal'):
     export_with(trained, tmp_path, params=params, checkpoint='none')
   assert not list(tmp_path.iterdir())
@@ -169,6 +201,7 @@ def test_full_int8_and_base_models_are_refused_before_anything_is_built(
 @pytest.mark.parametrize('content', ['', '{}', '{"name": 1, "other": 2}', '[]'])
 def test_other_json_is_no_card(tmp_path, content):
   pathlib.Path(tmp_path, model_card.CARD_FILE).write_text(
-      content, encoding='utf-8')
+    content, encoding='utf-8'
+  )
   with pytest.raises(ValueError, match='model_card.json is no model card'):
     model_card.read(str(tmp_path))

@@ -33,15 +33,23 @@ N, SIZE = tiny.FRAMES, tiny.SIZE
 
 
 def data_config(**overrides) -> grw_cfg.DataConfig:
-  return grw_cfg.DataConfig(**{
-      'is_training': False, 'feature_shape': (N, SIZE, SIZE, 3),
-      'min_image_size': 20, 'num_classes': tiny.CLASSES, 'resize': 'square',
-      'augment': False, **overrides})
+  return grw_cfg.DataConfig(
+    **{
+      'is_training': False,
+      'feature_shape': (N, SIZE, SIZE, 3),
+      'min_image_size': 20,
+      'num_classes': tiny.CLASSES,
+      'resize': 'square',
+      'augment': False,
+      **overrides,
+    }
+  )
 
 
 def videos(batch=1, frames=N, height=24, width=30, seed=0):
   return np.random.default_rng(seed).integers(
-      0, 256, (batch, frames, height, width, 3), np.uint8)
+    0, 256, (batch, frames, height, width, 3), np.uint8
+  )
 
 
 @pytest.fixture(name='model', scope='module')
@@ -57,14 +65,16 @@ def export(model, folder, write, input_type='float32'):
 
 @pytest.fixture(name='clip', scope='module')
 def clip_fixture(model, tmp_path_factory):
-  return export(model, tmp_path_factory.mktemp('clip'),
-                saved_model.export_clip_model)
+  return export(
+    model, tmp_path_factory.mktemp('clip'), saved_model.export_clip_model
+  )
 
 
 @pytest.fixture(name='stream', scope='module')
 def stream_fixture(model, tmp_path_factory):
-  return export(model, tmp_path_factory.mktemp('stream'),
-                saved_model.export_stream_model)
+  return export(
+    model, tmp_path_factory.mktemp('stream'), saved_model.export_stream_model
+  )
 
 
 def test_clips_of_any_batch_length_and_size(model, clip):
@@ -72,24 +82,32 @@ def test_clips_of_any_batch_length_and_size(model, clip):
   for shape in ((1, 5, 32, 32, 3), (3, 9, 48, 40, 3)):
     image = np.random.default_rng(0).random(shape, np.float32)
     np.testing.assert_allclose(
-        serve(image=image)['logits'], model({'image': image}), atol=1e-5)
+      serve(image=image)['logits'], model({'image': image}), atol=1e-5
+    )
 
 
 def test_exported_graph_holds_no_copy_of_the_weights(clip):
-  graph = tf.saved_model.load(str(clip)).signatures[
-      'serving_default'].graph.as_graph_def()
+  graph = (
+    tf.saved_model.load(str(clip))
+    .signatures['serving_default']
+    .graph.as_graph_def()
+  )
   assert len(graph.SerializeToString()) < 1e6
 
 
-@pytest.mark.parametrize('load', [
-    tf.saved_model.load, tf_keras.models.load_model])
+@pytest.mark.parametrize(
+  'load', [tf.saved_model.load, tf_keras.models.load_model]
+)
 def test_clip_model_trains_on(model, clip, load):
   """Twenty steps teach it two clips; its batch norms move."""
   loaded = load(str(clip))
   variables = loaded.trainable_variables
   assert len(variables) == len(model.trainable_variables)
-  moving = [variable for variable in loaded.variables
-            if variable.name.endswith('moving_mean:0')]
+  moving = [
+    variable
+    for variable in loaded.variables
+    if variable.name.endswith('moving_mean:0')
+  ]
   before = [variable.numpy() for variable in moving]
   image = np.random.default_rng(1).random((2, N, SIZE, SIZE, 3), np.float32)
   labels = tf.constant([0, 2])
@@ -100,7 +118,8 @@ def test_clip_model_trains_on(model, clip, load):
     with tf.GradientTape() as tape:
       logits = loaded({'image': image}, training=True)
       loss = tf.reduce_mean(
-          tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+      )
     gradients = tape.gradient(loss, variables)
     assert all(gradient is not None for gradient in gradients)
     optimizer.apply_gradients(zip(gradients, variables))
@@ -108,23 +127,24 @@ def test_clip_model_trains_on(model, clip, load):
 
   losses = [step() for _ in range(20)]
   assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
-  assert any(np.any(variable != value)
-             for variable, value in zip(moving, before))
+  assert any(
+    np.any(variable != value) for variable, value in zip(moving, before)
+  )
 
 
 def test_clip_model_is_a_hub_layer(model, clip):
   layer = hub.KerasLayer(str(clip), trainable=True)
   image = np.random.default_rng(1).random((2, N, SIZE, SIZE, 3), np.float32)
   np.testing.assert_allclose(
-      layer({'image': image}), model({'image': image}), atol=1e-5)
+    layer({'image': image}), model({'image': image}), atol=1e-5
+  )
   assert len(layer.trainable_variables) == len(model.trainable_variables)
 
 
 def test_streams_of_any_batch_and_size(model, stream):
   loaded = tf.saved_model.load(str(stream)).signatures
   clips = np.random.default_rng(0).random((3, N, 32, 48, 3), np.float32)
-  states = loaded['init_states'](
-      input_shape=tf.constant([3, 1, 32, 48, 3]))
+  states = loaded['init_states'](input_shape=tf.constant([3, 1, 32, 48, 3]))
   assert not any(np.any(state) for state in states.values())
   for begin, end in ((0, 1), (1, 4), (4, 6)):
     states = loaded['call'](image=clips[:, begin:end], **states)
@@ -139,8 +159,7 @@ def test_stream_is_a_hub_layer_as_movinet_is(model, stream):
   init_states = layer.resolved_object.signatures['init_states']
   states = init_states(input_shape=tf.constant(clips.shape))
   for number in range(N):
-    logits, states = layer(
-        {**states, 'image': clips[:, number:number + 1]})
+    logits, states = layer({**states, 'image': clips[:, number : number + 1]})
   np.testing.assert_allclose(logits, model({'image': clips}), atol=1e-5)
 
 
@@ -148,26 +167,33 @@ def test_stream_is_a_hub_layer_as_movinet_is(model, stream):
 def test_whole_frames_are_prepared_as_in_evaluation(resize):
   frames = videos()[0]
   data = data_config(resize=resize, clip_start='start')
-  clip, _ = video_input.VideoParser(data).parse_fn(False)({
-      'image/encoded': tf.stack(
-          [tf.io.encode_png(frame) for frame in frames]),
+  clip, _ = video_input.VideoParser(data).parse_fn(False)(
+    {
+      'image/encoded': tf.stack([tf.io.encode_png(frame) for frame in frames]),
       'clip/label/index': tf.constant([0], tf.int64),
       video_input.SOURCE_ID_KEY: tf.constant('a video'),
-      video_input.LOCATION: tf.constant('a test')})
+      video_input.LOCATION: tf.constant('a test'),
+    }
+  )
   np.testing.assert_allclose(
-      saved_model.prepared(tf.constant(frames[np.newaxis]), data)[0],
-      clip['image'], atol=1e-6)
+    saved_model.prepared(tf.constant(frames[np.newaxis]), data)[0],
+    clip['image'],
+    atol=1e-6,
+  )
 
 
-@pytest.mark.parametrize('write', [
-    saved_model.export_clip_model, saved_model.export_stream_model])
+@pytest.mark.parametrize(
+  'write', [saved_model.export_clip_model, saved_model.export_stream_model]
+)
 def test_uint8_input_takes_frames_of_any_size(model, tmp_path, write):
   loaded = tf.saved_model.load(
-      str(export(model, tmp_path, write, 'uint8'))).signatures
+    str(export(model, tmp_path, write, 'uint8'))
+  ).signatures
   for height, width in ((24, 30), (41, 23)):
     frames = videos(2, N, height, width)
-    want = model({
-        'image': saved_model.prepared(tf.constant(frames), data_config())})
+    want = model(
+      {'image': saved_model.prepared(tf.constant(frames), data_config())}
+    )
     if 'init_states' in loaded:
       states = loaded['init_states'](input_shape=tf.constant(frames.shape))
       got = loaded['call'](image=frames, **states)['logits']
@@ -184,24 +210,29 @@ def test_a_difference_is_an_error(model, tmp_path, monkeypatch):
 
 def test_a_base_model_does_not_stream(tmp_path):
   with pytest.raises(ValueError, match='TINY Base.*not causal'):
-    export(tiny.classifier(stream=False), tmp_path,
-           saved_model.export_stream_model)
+    export(
+      tiny.classifier(stream=False), tmp_path, saved_model.export_stream_model
+    )
 
 
 def test_a_base_model_exports_clips_and_trains_on(tmp_path):
   model = tiny.classifier(stream=False)
-  loaded = tf.saved_model.load(str(
-      export(model, tmp_path, saved_model.export_clip_model)))
+  loaded = tf.saved_model.load(
+    str(export(model, tmp_path, saved_model.export_clip_model))
+  )
   image = tf.random.stateless_uniform([2, N, SIZE, SIZE, 3], [1, 2])
   with tf.GradientTape() as tape:
     loss = tf.reduce_sum(loaded({'image': image}, training=True) ** 2)
-  assert all(gradient is not None for gradient in
-             tape.gradient(loss, loaded.trainable_variables))
+  assert all(
+    gradient is not None
+    for gradient in tape.gradient(loss, loaded.trainable_variables)
+  )
 
 
 def test_a_checkpoint_of_another_model_is_refused(model, tmp_path):
-  checkpoint = tf.train.Checkpoint(
-      model=model, **model.checkpoint_items).save(str(tmp_path / 'ckpt'))
+  checkpoint = tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
+    str(tmp_path / 'ckpt')
+  )
   params = exp_factory.get_exp_config('movinet_grw_kinetics600')
   with pytest.raises(ValueError):
     saved_model.build_trained_model(params, checkpoint)
@@ -213,9 +244,11 @@ def test_the_stock_serving_module_takes_the_model():
   assert isinstance(params, cfg.ExperimentConfig)
   params.override(tiny.overrides('', ''))
   module = video_classification.VideoClassificationModule(
-      params, batch_size=1, input_image_size=[N, SIZE, SIZE])
-  serve = module.get_inference_signatures(
-      {'image_tensor': 'serving_default'})['serving_default']
+    params, batch_size=1, input_image_size=[N, SIZE, SIZE]
+  )
+  serve = module.get_inference_signatures({'image_tensor': 'serving_default'})[
+    'serving_default'
+  ]
   outputs = serve(tf.constant(videos(1, N, SIZE, SIZE)))
   assert outputs['logits'].shape == (1, tiny.CLASSES)
   np.testing.assert_allclose(tf.reduce_sum(outputs['probs']), 1.0, rtol=1e-5)

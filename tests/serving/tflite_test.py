@@ -21,18 +21,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from official_ext.grw import benchmark
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import streaming
+from official_ext.grw.reports import benchmark
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import tflite
-from official_ext.grw.serving import tflite_stream
 from tests import tiny
 
 N, SIZE = tiny.FRAMES, tiny.SIZE
 DATA = grw_cfg.DataConfig(
-    is_training=False, feature_shape=(N, SIZE, SIZE, 3), min_image_size=SIZE,
-    num_classes=tiny.CLASSES)
+  is_training=False,
+  feature_shape=(N, SIZE, SIZE, 3),
+  min_image_size=SIZE,
+  num_classes=tiny.CLASSES,
+)
 
 
 def video(frames=N, seed=0):
@@ -41,8 +44,9 @@ def video(frames=N, seed=0):
 
 
 def export(model, folder, *args, **kwargs):
-  written = tflite.export_stream(model, str(folder), DATA, video(), *args,
-                                 **kwargs)
+  written = tflite.export_stream(
+    model, str(folder), DATA, video(), *args, **kwargs
+  )
   return written, os.path.join(folder, tflite_stream.MODEL_FILE)
 
 
@@ -54,8 +58,7 @@ def model_fixture():
 @pytest.fixture(name='exported', scope='module')
 def exported_fixture(model, tmp_path_factory):
   folder = tmp_path_factory.mktemp('tflite')
-  written, path = export(
-      model, folder, classify_every=2, split_head=True)
+  written, path = export(model, folder, classify_every=2, split_head=True)
   assert written.difference < 1e-5
   return written, path
 
@@ -86,8 +89,7 @@ def test_builtin_operations_alone(exported):
   assert not [name for name in names if 'Flex' in name or 'CUSTOM' in name]
 
 
-@pytest.mark.parametrize('head', [
-    {}, {'causal': True}, {'type': 'movinet'}])
+@pytest.mark.parametrize('head', [{}, {'causal': True}, {'type': 'movinet'}])
 def test_streams_end_where_the_clip_model_does(head, tmp_path):
   model = tiny.classifier(head=head)
   _, path = export(model, tmp_path)
@@ -108,7 +110,8 @@ def test_head_runs_each_kth_frame_inside_the_file(model, exported):
   np.testing.assert_array_equal(logits[1], logits[2])
   assert np.any(logits[2] != logits[3])
   np.testing.assert_allclose(
-      logits[3], model({'image': frames[np.newaxis, :4]})[0], atol=1e-5)
+    logits[3], model({'image': frames[np.newaxis, :4]})[0], atol=1e-5
+  )
 
 
 def test_split_file_shares_weights(exported):
@@ -121,7 +124,8 @@ def test_split_file_shares_weights(exported):
 
 @pytest.mark.parametrize('quantization', ['float16', 'dynamic_int8'])
 def test_quantised_files_are_smaller_and_agree(
-    quantization, exported, tmp_path):
+  quantization, exported, tmp_path
+):
   model = tiny.classifier()
   written, path = export(model, tmp_path, quantization)
   assert written.difference < tflite.MAX_DIFFERENCE[quantization]
@@ -129,7 +133,8 @@ def test_quantised_files_are_smaller_and_agree(
   details = litert.Interpreter(path).get_signature_runner().get_input_details()
   for name, detail in details.items():
     assert detail['dtype'] == (
-        np.int32 if 'frame_count' in name else np.float32)
+      np.int32 if 'frame_count' in name else np.float32
+    )
 
 
 @pytest.mark.parametrize('quantization', tflite.MAX_DIFFERENCE)
@@ -137,10 +142,13 @@ def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
   """A base MoViNet sees frames to come, and has 3D convolutions."""
   model = tiny.classifier(stream=False)
   frames = video(seed=3)[0] / np.float32(255)
-  want = [model({'image': frames[np.newaxis]})[0],
-          model({'image': frames[np.newaxis, [0, 1, 2, 3, 0, 1]]})[0]]
+  want = [
+    model({'image': frames[np.newaxis]})[0],
+    model({'image': frames[np.newaxis, [0, 1, 2, 3, 0, 1]]})[0],
+  ]
   written = tflite.export_clip(
-      model, str(tmp_path), DATA, video(), quantization)
+    model, str(tmp_path), DATA, video(), quantization
+  )
   assert not written.states
   path = str(tmp_path / tflite_stream.MODEL_FILE)
   interpreter = litert.Interpreter(path)
@@ -170,19 +178,28 @@ def test_a_difference_over_the_bound_is_an_error(model, tmp_path, monkeypatch):
 
 
 def test_a_stream_that_left_the_clip_model_is_an_error(
-    model, tmp_path, monkeypatch):
+  model, tmp_path, monkeypatch
+):
   """The file is held against the clip model, not only its own source."""
   monkeypatch.setattr(
-      streaming.StreamingClassifier, 'classify',
-      lambda self, embeddings, num_frames: tf.reduce_mean(
-          embeddings, axis=1)[:, :tiny.CLASSES])
+    streaming.StreamingClassifier,
+    'classify',
+    lambda self, embeddings, num_frames: tf.reduce_mean(embeddings, axis=1)[
+      :, : tiny.CLASSES
+    ],
+  )
   with pytest.raises(export_folder.ExportError, match='differs'):
     export(model, tmp_path)
 
 
-@pytest.mark.parametrize('config, every', [
-    ({}, 3), ({'head': {'causal': True}}, 1), ({'head': {'type': 'movinet'}}, 1)
-])
+@pytest.mark.parametrize(
+  'config, every',
+  [
+    ({}, 3),
+    ({'head': {'causal': True}}, 1),
+    ({'head': {'type': 'movinet'}}, 1),
+  ],
+)
 def test_a_costly_head_runs_once_a_window_by_default(config, every):
   model = grw_cfg.GrwModel()
   model.override({'smoothing': {'window': 3}, **config})

@@ -20,9 +20,9 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw import runner
 from official_ext.grw import train
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.training import runner
 from tests import tiny
 
 
@@ -44,53 +44,65 @@ def params_fixture(model, tmp_path_factory):
 def test_evaluation_is_of_the_mean_of_both_members(params, model, tmp_path):
   evaluator = train.build_runner(params, 'eval', str(tmp_path))
   _, logs = evaluator.run()
-  clips = [features['image'] for features, _ in evaluator.trainer.task
-           .build_inputs(params.task.validation_data)]
+  clips = [
+    features['image']
+    for features, _ in evaluator.trainer.task.build_inputs(
+      params.task.validation_data
+    )
+  ]
   images = np.concatenate(clips)
   assert images.shape[:2] == (4, tiny.FRAMES)
   first, second = model.members
   probabilities = tf.nn.softmax(
-      (first({'image': images[:, 0::2]}) + second({'image': images[:, 1::2]}))
-      / 2)
+    (first({'image': images[:, 0::2]}) + second({'image': images[:, 1::2]})) / 2
+  )
   found = evaluator.trainer.predictions
   np.testing.assert_allclose(
-      found.probabilities, tf.math.top_k(probabilities, tiny.CLASSES).values,
-      atol=1e-5)
+    found.probabilities,
+    tf.math.top_k(probabilities, tiny.CLASSES).values,
+    atol=1e-5,
+  )
   assert logs['top_1_accuracy'] == pytest.approx(
-      np.mean(np.argmax(probabilities, -1) == [0, 1, 2, 1]))
+    np.mean(np.argmax(probabilities, -1) == [0, 1, 2, 1])
+  )
   assert (tmp_path / runner.REPORT_FOLDER).is_dir()
 
 
 def test_an_ensemble_does_not_train(params, tmp_path):
-  with pytest.raises(ValueError, match='train its members apart, each on clips '
-                     'of 3 frames'):
+  with pytest.raises(
+    ValueError, match='train its members apart, each on clips of 3 frames'
+  ):
     train.build_runner(params, 'train', str(tmp_path))
 
 
 def test_members_without_weights_are_not_evaluated(params, tmp_path):
-  without = params.replace(
-      task={'model': {'second': {'checkpoint': ''}}})
+  without = params.replace(task={'model': {'second': {'checkpoint': ''}}})
   with pytest.raises(runner.CheckpointError, match='second.checkpoint'):
     train.build_runner(without, 'eval', str(tmp_path))
   with pytest.raises(ValueError, match='second.checkpoint is not set'):
     initialization.initialize_members(
-        tiny.ensemble().members, without.task.model)
+      tiny.ensemble().members, without.task.model
+    )
 
 
 def test_a_member_of_which_the_head_is_missing(params, model, tmp_path):
-  backbone = tf.train.Checkpoint(
-      backbone=model.members[1].backbone).save(str(tmp_path / 'ckpt'))
+  backbone = tf.train.Checkpoint(backbone=model.members[1].backbone).save(
+    str(tmp_path / 'ckpt')
+  )
   config = params.task.model.replace(second={'checkpoint': backbone})
   with pytest.raises(
-      ValueError, match="second.checkpoint: .*lacks .*'grw_.*whole classifier"):
+    ValueError, match="second.checkpoint: .*lacks .*'grw_.*whole classifier"
+  ):
     initialization.initialize_members(model.members, config)
 
 
 def test_a_member_of_another_number_of_classes(params, model, tmp_path):
   config = params.task.model
-  other = tiny.ensemble_overrides(
-      tmp_path, tiny.ensemble(num_classes=4))['task']['model']
+  other = tiny.ensemble_overrides(tmp_path, tiny.ensemble(num_classes=4))[
+    'task'
+  ]['model']
   with pytest.raises(ValueError, match='second.checkpoint: .*4 classes'):
     initialization.initialize_members(
-        model.members, config.replace(
-            second={'checkpoint': other['second']['checkpoint']}))
+      model.members,
+      config.replace(second={'checkpoint': other['second']['checkpoint']}),
+    )

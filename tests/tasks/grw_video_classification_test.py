@@ -54,8 +54,7 @@ def trained_fixture():
   task = make_task()
   model = task.build_model()
   metrics = task.build_metrics()
-  logs = task.train_step(
-      batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
+  logs = task.train_step(batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
   return task, model, {m.name: float(m.result()) for m in metrics}, logs
 
 
@@ -63,28 +62,35 @@ def test_loss_is_cross_entropy_plus_weighted_smoothing(trained):
   _, model, metrics, logs = trained
   smoothing = metrics['order_loss'] + 0.5 * metrics['speed_loss']
   np.testing.assert_allclose(
-      logs['loss'], metrics['cross_entropy'] + 0.1 * smoothing, rtol=1e-5)
+    logs['loss'], metrics['cross_entropy'] + 0.1 * smoothing, rtol=1e-5
+  )
   images, labels = batch()
   logits = model(images, training=True)
   cross_entropy = tf_keras.losses.categorical_crossentropy(
-      labels, logits, from_logits=True)
+    labels, logits, from_logits=True
+  )
   np.testing.assert_allclose(
-      metrics['cross_entropy'], np.mean(cross_entropy), rtol=1e-4)
+    metrics['cross_entropy'], np.mean(cross_entropy), rtol=1e-4
+  )
 
 
 def test_logged_terms_are_those_of_the_embeddings(trained):
   _, model, metrics, _ = trained
   embeddings = tf_keras.Model(
-      model.inputs, model.get_layer('grw_smoothing').output)(
-          batch()[0], training=True)
+    model.inputs, model.get_layer('grw_smoothing').output
+  )(batch()[0], training=True)
   terms = grw_smoothing.smoothing_terms(
-      grw_smoothing.cut_windows(embeddings, 5))
+    grw_smoothing.cut_windows(embeddings, 5)
+  )
   for name in ('order_loss', 'speed_loss', 'order_accuracy'):
     np.testing.assert_allclose(
-        metrics[name], getattr(terms, name), rtol=1e-3, err_msg=name)
+      metrics[name], getattr(terms, name), rtol=1e-3, err_msg=name
+    )
   np.testing.assert_allclose(
-      metrics['acceleration_over_speed'],
-      terms.mean_acceleration / terms.mean_speed, rtol=1e-3)
+    metrics['acceleration_over_speed'],
+    terms.mean_acceleration / terms.mean_speed,
+    rtol=1e-3,
+  )
 
 
 def test_acceleration_over_speed_is_a_ratio_of_means(trained):
@@ -99,16 +105,17 @@ def test_acceleration_over_speed_is_a_ratio_of_means(trained):
     speeds.append(model.smoothing.terms.mean_speed)
   logged = {m.name: float(m.result()) for m in metrics}
   np.testing.assert_allclose(
-      logged['acceleration_over_speed'], np.sum(accelerations) / np.sum(speeds),
-      rtol=1e-5)
+    logged['acceleration_over_speed'],
+    np.sum(accelerations) / np.sum(speeds),
+    rtol=1e-5,
+  )
   assert 0 <= logged['top_1_accuracy'] <= 1
 
 
 def test_without_smoothing_only_the_class_loss_is_measured():
   task = make_task(smoothing={'placement': 'none'}, head={'type': 'movinet'})
   model, metrics = task.build_model(), task.build_metrics()
-  logs = task.train_step(
-      batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
+  logs = task.train_step(batch(), model, tf_keras.optimizers.SGD(0.0), metrics)
   names = {metric.name for metric in metrics}
   assert 'order_loss' not in names
   np.testing.assert_allclose(logs['loss'], logs['class_loss'])
@@ -133,30 +140,33 @@ def test_windows_that_straddle_a_jump_are_not_measured(trained, tmp_path):
   with tf.io.TFRecordWriter(str(tmp_path / 'short')) as writer:
     writer.write(tiny.record(frames, 1))
   params = task.task_config.validation_data.replace(
-      tfds_name='', input_path=str(tmp_path / 'short'), min_image_size=SIZE)
+    tfds_name='', input_path=str(tmp_path / 'short'), min_image_size=SIZE
+  )
   metrics = task.build_metrics(training=False)
   [(features, labels)] = task.build_inputs(params)
   task.validation_step((features, labels), model, metrics)
   measured = {m.name: float(m.result()) for m in metrics}
 
   embeddings = tf_keras.Model(
-      model.inputs, model.get_layer('grw_smoothing').output)
+    model.inputs, model.get_layer('grw_smoothing').output
+  )
   whole = embeddings({'image': features['image']})
   assert whole.shape[1] == FRAMES == 10
   smooth = grw_smoothing.smoothing_terms(whole[:, :5])
   straddling = grw_smoothing.smoothing_terms(whole[:, 5:])
   assert measured['speed_loss'] == pytest.approx(
-      float(smooth.speed_loss), rel=1e-4)
+    float(smooth.speed_loss), rel=1e-4
+  )
   assert float(straddling.speed_loss) != pytest.approx(
-      float(smooth.speed_loss), rel=1e-2)
+    float(smooth.speed_loss), rel=1e-2
+  )
 
 
 def test_seed_decides_the_initial_weights(trained):
   _, model, _, _ = trained
   again = make_task().build_model()
   # The step has moved batch statistics; a learning rate of 0 nothing else.
-  for ours, theirs in zip(
-      model.trainable_variables, again.trainable_variables):
+  for ours, theirs in zip(model.trainable_variables, again.trainable_variables):
     np.testing.assert_array_equal(ours, theirs)
 
 
@@ -169,12 +179,18 @@ def test_ucf101_comes_from_tfds_as_it_is():
   config = exp_factory.get_exp_config('movinet_grw_ucf101').task
   splits = (config.train_data, config.validation_data)
   for data in splits:
-    data.override({'feature_shape': (FRAMES, SIZE, SIZE, 3),
-                   'min_image_size': SIZE, 'global_batch_size': 2,
-                   'shuffle_buffer_size': 2})
+    data.override(
+      {
+        'feature_shape': (FRAMES, SIZE, SIZE, 3),
+        'min_image_size': SIZE,
+        'global_batch_size': 2,
+        'shuffle_buffer_size': 2,
+      }
+    )
   task = task_factory.get_task(config)
   with tfds.testing.mock_data(
-      num_examples=4, policy=tfds.testing.MockPolicy.USE_CODE):
+    num_examples=4, policy=tfds.testing.MockPolicy.USE_CODE
+  ):
     for data in splits:
       features, labels = next(iter(task.build_inputs(data)))
       assert features['image'].shape == (2, FRAMES, SIZE, SIZE, 3)

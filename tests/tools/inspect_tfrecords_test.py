@@ -23,12 +23,13 @@ from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
 from tests import video_files
 
-TOOL = (pathlib.Path(__file__).parents[2] / 'tools' / 'inspect_tfrecords.py')
+TOOL = pathlib.Path(__file__).parents[2] / 'tools' / 'inspect_tfrecords.py'
 
 
 def run(*flags):
   return subprocess.run(
-    [sys.executable, str(TOOL), *flags], capture_output=True, text=True)
+    [sys.executable, str(TOOL), *flags], capture_output=True, text=True
+  )
 
 
 def test_a_converted_dataset_is_found_good_and_a_spoilt_one_bad(tmp_path):
@@ -38,9 +39,12 @@ def test_a_converted_dataset_is_found_good_and_a_spoilt_one_bad(tmp_path):
       video_files.write_video(tmp_path / split / 'a' / f'{i}.mp4', 5)
   records = tmp_path / 'records'
   video_conversion.convert(
-    video_sources.folder_sources(str(tmp_path)), str(records),
-    video_records.EncodingSettings(25.0, 32, 90), shards_per_split=1,
-    beam_arguments=['--direct_num_workers=1'])
+    video_sources.folder_sources(str(tmp_path)),
+    str(records),
+    video_records.EncodingSettings(25.0, 32, 90),
+    shards_per_split=1,
+    beam_arguments=['--direct_num_workers=1'],
+  )
   process = run(f'--input={records}', f'--contact_sheet={tmp_path / "s.png"}')
   assert process.returncode == 0, process.stderr
   assert 'train: 2 clips in 1 files; 5 to 5 frames, median 5' in process.stdout

@@ -18,7 +18,7 @@ import json
 import pathlib
 import subprocess
 
-from official_ext.grw.analysis import model_table
+from official_ext.grw.reports import model_table
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,34 +27,53 @@ HEADING = '# Tiny: --experiment=movinet_grw_airplanes\n'
 
 def run_tool(*flags):
   return subprocess.run(
-      tiny.program('tools/model_table.py', *flags), cwd=ROOT,
-      capture_output=True, text=True)
+    tiny.program('tools/model_table.py', *flags),
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
 
 
 def test_configs_of_a_pattern_are_tabled(tmp_path):
   for name, layers in (('one', 1), ('two', 2), ('else', 3)):
-    values = tiny.merged(tiny.overrides('', ''), {
-        'task': {'model': {'head': {'num_layers': layers}}}})
+    values = tiny.merged(
+      tiny.overrides('', ''),
+      {'task': {'model': {'head': {'num_layers': layers}}}},
+    )
     (tmp_path / f'{name}.yaml').write_text(HEADING + json.dumps(values))
   output = tmp_path / 'table'
-  result = run_tool(f'--configs={tmp_path}/*o*.yaml', '--measure=false',
-                    f'--output_dir={output}')
+  result = run_tool(
+    f'--configs={tmp_path}/*o*.yaml',
+    '--measure=false',
+    f'--output_dir={output}',
+  )
   assert result.returncode == 0, result.stderr
-  assert sorted(path.name for path in output.iterdir()) == sorted([
-      model_table.MARKDOWN_FILE, model_table.CSV_FILE,
-      model_table.PICTURE_FILE, model_table.ROWS_FILE])
+  assert sorted(path.name for path in output.iterdir()) == sorted(
+    [
+      model_table.MARKDOWN_FILE,
+      model_table.CSV_FILE,
+      model_table.PICTURE_FILE,
+      model_table.ROWS_FILE,
+    ]
+  )
   text = (output / model_table.CSV_FILE).read_text()
   assert [line.split(',')[0] for line in text.splitlines()] == [
-      'config', 'one', 'two']
+    'config',
+    'one',
+    'two',
+  ]
 
 
 def test_what_cannot_be_tabled_is_one_line_and_no_file(tmp_path):
   (tmp_path / 'bad.yaml').write_text(
-      HEADING + '{task: {model: {smoothing: {window: 2}}}}')
-  result = run_tool(f'--configs={tmp_path}/bad.yaml',
-                    f'--output_dir={tmp_path}/table')
+    HEADING + '{task: {model: {smoothing: {window: 2}}}}'
+  )
+  result = run_tool(
+    f'--configs={tmp_path}/bad.yaml', f'--output_dir={tmp_path}/table'
+  )
   assert result.returncode == 1
   assert 'Traceback' not in result.stderr
   assert result.stderr.splitlines()[-1].startswith(
-      f'error: {tmp_path}/bad.yaml: task.model.smoothing.window=2: ')
+    f'error: {tmp_path}/bad.yaml: task.model.smoothing.window=2: '
+  )
   assert not (tmp_path / 'table').exists()

@@ -23,7 +23,7 @@ import time
 
 import pytest
 
-from official_ext.grw.serving import prediction
+from official_ext.grw.inference import prediction
 from tests import video_files
 from tests.serving import color_model
 
@@ -39,8 +39,9 @@ def model_fixture(tmp_path_factory):
 @pytest.fixture(name='video', scope='module')
 def video_fixture(tmp_path_factory):
   return video_files.write_frames(
-      tmp_path_factory.mktemp('video') / 'a.mp4',
-      [color_model.frame(color_model.RED)] * 100)
+    tmp_path_factory.mktemp('video') / 'a.mp4',
+    [color_model.frame(color_model.RED)] * 100,
+  )
 
 
 def command(*flags):
@@ -49,21 +50,30 @@ def command(*flags):
 
 def run_tool(*flags):
   return subprocess.run(
-      command(*flags), capture_output=True, text=True, encoding='utf-8',
-      env={**os.environ, 'PYTHONIOENCODING': 'utf-8'})
+    command(*flags),
+    capture_output=True,
+    text=True,
+    encoding='utf-8',
+    env={**os.environ, 'PYTHONIOENCODING': 'utf-8'},
+  )
 
 
 def assert_one_error(run, message):
   assert run.returncode == 1
   assert 'Traceback' not in run.stderr
-  errors = [line for line in run.stderr.splitlines()
-            if line.startswith('error: ')]
+  errors = [
+    line for line in run.stderr.splitlines() if line.startswith('error: ')
+  ]
   assert len(errors) == 1 and message in errors[0]
 
 
 def test_a_video_at_the_rate_of_the_card(model, video, tmp_path):
-  run = run_tool(f'--model={model}', f'--video={video}',
-                 f'--output_dir={tmp_path / "out"}', '--top=2')
+  run = run_tool(
+    f'--model={model}',
+    f'--video={video}',
+    f'--output_dir={tmp_path / "out"}',
+    '--top=2',
+  )
   assert run.returncode == 0, run.stderr
   lines = run.stdout.splitlines()
   assert lines[0] == 'After 20 frames, at 3.80 s:'  # 4 s at 5 a second.
@@ -74,29 +84,43 @@ def test_a_video_at_the_rate_of_the_card(model, video, tmp_path):
 
 def test_a_video_that_is_missing_is_one_error(model, tmp_path):
   assert_one_error(
-      run_tool(f'--model={model}', f'--video={tmp_path / "b.mp4"}',
-               f'--output_dir={tmp_path / "out"}'),
-      'b.mp4: No such file or directory')
+    run_tool(
+      f'--model={model}',
+      f'--video={tmp_path / "b.mp4"}',
+      f'--output_dir={tmp_path / "out"}',
+    ),
+    'b.mp4: No such file or directory',
+  )
   assert not os.listdir(tmp_path)
 
 
 def test_a_card_without_a_rate_needs_one(tmp_path, video):
   model = color_model.export(
-      tmp_path / 'model', frames_per_second=None, sampling='segments')
+    tmp_path / 'model', frames_per_second=None, sampling='segments'
+  )
   assert_one_error(
-      run_tool(f'--model={model}', f'--video={video}'),
-      "sampling is 'segments': 4 divided by the video's seconds")
+    run_tool(f'--model={model}', f'--video={video}'),
+    "sampling is 'segments': 4 divided by the video's seconds",
+  )
 
 
 def test_interrupted_it_writes_what_there_is(model, video, tmp_path):
   out = tmp_path / 'out'
   # Each frame forty times, so that there is time.
   with subprocess.Popen(
-      command(f'--model={model}', f'--video={video}', '--fps=4000',
-              f'--output_dir={out}'),
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command(
+      f'--model={model}',
+      f'--video={video}',
+      '--fps=4000',
+      f'--output_dir={out}',
+    ),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  ) as process:
     while process.poll() is None and not any(
-        path.stat().st_size for path in tmp_path.glob('out*/*.csv')):
+      path.stat().st_size for path in tmp_path.glob('out*/*.csv')
+    ):
       time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()

@@ -23,13 +23,20 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
   run = subprocess.run(
-      [sys.executable, str(ROOT / 'tools' / 'sweep.py'),
-       f'--definition={ROOT / "configs" / "sweeps" / "figure2.yaml"}',
-       '--experiment=movinet_grw_airplanes',
-       f'--output_dir={tmp_path / "new"}', '--seeds=0,x'],
-      capture_output=True, text=True)
+    [
+      sys.executable,
+      str(ROOT / 'tools' / 'sweep.py'),
+      f'--definition={ROOT / "configs" / "sweeps" / "figure2.yaml"}',
+      '--experiment=movinet_grw_airplanes',
+      f'--output_dir={tmp_path / "new"}',
+      '--seeds=0,x',
+    ],
+    capture_output=True,
+    text=True,
+  )
   assert run.returncode == 1
   assert run.stderr.splitlines()[-1].startswith(
-      'error: --seeds=0,x: expected whole numbers')
+    'error: --seeds=0,x: expected whole numbers'
+  )
   assert 'Traceback' not in run.stderr
   assert not (tmp_path / 'new').exists()

@@ -47,14 +47,24 @@ def start(videos, output, *flags):
   # show that nothing need be installed.  A shell in the background lets what it
   # starts ignore Ctrl-C.
   return subprocess.Popen(
-    [sys.executable, str(TOOL), f'--input_dir={videos}',
-     f'--output_dir={output}', '--fps=25', '--short_side=240',
-     '--num_shards=20', *flags],
-    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    start_new_session=True, cwd=videos.parent,
-    preexec_fn=lambda: signal.signal(
-      signal.SIGINT, signal.default_int_handler),
-    env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'})
+    [
+      sys.executable,
+      str(TOOL),
+      f'--input_dir={videos}',
+      f'--output_dir={output}',
+      '--fps=25',
+      '--short_side=240',
+      '--num_shards=20',
+      *flags,
+    ],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    start_new_session=True,
+    cwd=videos.parent,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'},
+  )
 
 
 def run(videos, output, *flags):
@@ -64,8 +74,11 @@ def run(videos, output, *flags):
 
 
 def contents(folder):
-  return {str(path.relative_to(folder)): path.read_bytes()
-          for path in sorted(folder.rglob('*')) if path.is_file()}
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in sorted(folder.rglob('*'))
+    if path.is_file()
+  }
 
 
 def wait_for(condition):
@@ -77,8 +90,9 @@ def wait_for(condition):
 
 @pytest.fixture(scope='module')
 def reference(many):
-  code, shown, errors = run(many, many.parent / 'reference',
-                            '--direct_num_workers=1')
+  code, shown, errors = run(
+    many, many.parent / 'reference', '--direct_num_workers=1'
+  )
   assert code == 0, errors
   assert f'{MANY} train clips of 2 classes, 0 bad' in shown
   return contents(many.parent / 'reference')
@@ -93,13 +107,15 @@ def workers(pid: int) -> list[int]:
     except OSError:
       continue
     parents[int(path.parent.name)] = int(fields[1])
-  return [child for child, parent in parents.items()
-          if parents.get(parent) == pid]
+  return [
+    child for child, parent in parents.items() if parents.get(parent) == pid
+  ]
 
 
 @pytest.mark.parametrize('interruption', ['kill', 'ctrl-c', 'worker killed'])
 def test_what_was_interrupted_is_finished_by_the_same_command(
-    many, reference, tmp_path, interruption):
+  many, reference, tmp_path, interruption
+):
   output = tmp_path / 'records'
   process = start(many, output, '--direct_num_workers=2')
   wait_for(lambda: len(list(output.glob('reports/train-*.json'))) >= 1)
@@ -119,8 +135,10 @@ def test_what_was_interrupted_is_finished_by_the_same_command(
 
   # Workers end when they notice that they are alone, maybe with their work.
   time.sleep(1)
-  finished = {path.name.removesuffix('.json')
-              for path in output.glob('reports/train-*.json')}
+  finished = {
+    path.name.removesuffix('.json')
+    for path in output.glob('reports/train-*.json')
+  }
   assert 1 <= len(finished) <= 20
   assert interruption != 'kill' or len(finished) < 20
   times = {name: (output / name).stat().st_mtime_ns for name in finished}
@@ -139,23 +157,31 @@ def test_kinetics_csv_and_all_cores(tmp_path):
     video_files.write_video(clips / f'-x{i}_{i:06d}_{i + 10:06d}.mp4', 5)
   (tmp_path / 'all.csv').write_text('\n'.join(rows))
   process = subprocess.run(
-    [sys.executable, str(TOOL), f'--csv={tmp_path / "all.csv"}',
-     f'--input_dir={clips}', f'--output_dir={tmp_path / "records"}'],
-    capture_output=True, text=True)
+    [
+      sys.executable,
+      str(TOOL),
+      f'--csv={tmp_path / "all.csv"}',
+      f'--input_dir={clips}',
+      f'--output_dir={tmp_path / "records"}',
+    ],
+    capture_output=True,
+    text=True,
+  )
   assert process.returncode == 0, process.stderr
   assert '2 train, 1 validation clips of 1 classes, 0 bad' in process.stdout
   # Progress and nothing else.
-  line, = process.stderr.splitlines()
+  (line,) = process.stderr.splitlines()
   assert line.startswith('3 of 3 clips, 0 bad in this run, ')
 
 
 def test_errors_are_one_line(many, tmp_path):
   for flags, message in (
-      (('--fsp=5',), '--fsp is a flag neither of this tool'),
-      (('--csv=none.csv',), 'cannot read none.csv'),
-      (('--clips_per_shard=3',), 'clips_per_shard or num_shards, not both')):
+    (('--fsp=5',), '--fsp is a flag neither of this tool'),
+    (('--csv=none.csv',), 'cannot read none.csv'),
+    (('--clips_per_shard=3',), 'clips_per_shard or num_shards, not both'),
+  ):
     code, _, errors = run(many, tmp_path / 'records', *flags)
     assert code == 1
-    line, = errors.splitlines()
+    (line,) = errors.splitlines()
     assert line.startswith('error: ') and message in line
   assert not (tmp_path / 'records').exists()

@@ -52,6 +52,7 @@ class Architecture:
     images: whether it is a FocalNet, which is a Video-FocalNet without the
       temporal branch, and whose classes are those of images.
   """
+
   model_id: str
   stream: bool
   factorised: bool
@@ -68,9 +69,10 @@ class Architecture:
 
   def __str__(self):
     head = {
-        'temporal': f'GRW temporal head of {self.num_layers} layers',
-        'movinet': 'stock classifier head',
-        'linear': 'linear head'}.get(self.head, 'no head')
+      'temporal': f'GRW temporal head of {self.num_layers} layers',
+      'movinet': 'stock classifier head',
+      'linear': 'linear head',
+    }.get(self.head, 'no head')
     classes = f', {self.num_classes} classes' if self.num_classes else ''
     if self.images:
       return self._backbone()
@@ -83,31 +85,46 @@ class Architecture:
       name += f'-{self.model_id.upper()}' if self.model_id else ' of no variant'
       name += ' for images' * self.images
       implied = family.variants.get(self.model_id, {})
-      numbers = ', '.join(f'{field} {value}' for field, value
-                          in self.settings.items() if field not in implied)
+      numbers = ', '.join(
+        f'{field} {value}'
+        for field, value in self.settings.items()
+        if field not in implied
+      )
       return f'{name} ({numbers})' if numbers else name
-    name = f'MoViNet-{self.model_id.upper()}' if self.model_id else (
-        'a MoViNet of no registered model id')
-    return (f'{name}-{"Stream" if self.stream else "Base"}, '
-            f'{"2plus1d" if self.factorised else "3d"} convolutions')
+    name = (
+      f'MoViNet-{self.model_id.upper()}'
+      if self.model_id
+      else ('a MoViNet of no registered model id')
+    )
+    return (
+      f'{name}-{"Stream" if self.stream else "Base"}, '
+      f'{"2plus1d" if self.factorised else "3d"} convolutions'
+    )
 
 
 def expand_widths(shapes: Shapes) -> dict[str, int]:
   """Channels inside each block, by the block's name."""
   return {
-      name.split('/')[0]: shape[-1] for name, shape in shapes.items()
-      if name.endswith('/bneck/expansion/kernel')}
+    name.split('/')[0]: shape[-1]
+    for name, shape in shapes.items()
+    if name.endswith('/bneck/expansion/kernel')
+  }
 
 
 def _spec_widths(specs) -> tuple[int, dict[str, int], int, list[int]]:
   """(stem, {block: expansion}, head, outputs of stages) of BLOCK_SPECS."""
   stem, *blocks, head = specs
   expansions = {
-      f'block{stage}_layer{layer}': width
-      for stage, block in enumerate(blocks)
-      for layer, width in enumerate(block.expand_filters)}
-  return (stem.filters, expansions, head.project_filters,
-          [block.base_filters for block in blocks])
+    f'block{stage}_layer{layer}': width
+    for stage, block in enumerate(blocks)
+    for layer, width in enumerate(block.expand_filters)
+  }
+  return (
+    stem.filters,
+    expansions,
+    head.project_filters,
+    [block.base_filters for block in blocks],
+  )
 
 
 def _model_id(shapes: Shapes) -> str:
@@ -116,10 +133,16 @@ def _model_id(shapes: Shapes) -> str:
   expansions = expand_widths(shapes)
   for model_id, specs in movinet.BLOCK_SPECS.items():
     spec_stem, spec_expansions, spec_head, outputs = _spec_widths(specs)
-    stages = [shapes.get(f'block{stage}_layer0/bneck/projection/kernel', (0,))
-              for stage in range(len(outputs))]
-    if ((stem, expansions, head, [shape[-1] for shape in stages])
-        == (spec_stem, spec_expansions, spec_head, outputs)):
+    stages = [
+      shapes.get(f'block{stage}_layer0/bneck/projection/kernel', (0,))
+      for stage in range(len(outputs))
+    ]
+    if (stem, expansions, head, [shape[-1] for shape in stages]) == (
+      spec_stem,
+      spec_expansions,
+      spec_head,
+      outputs,
+    ):
       return model_id
   return ''
 
@@ -132,13 +155,16 @@ def _movinet(shapes: Shapes) -> Architecture | None:
   squeeze = shapes.get(f'{block}/bneck/se/se_reduce/kernel')
   # A model without any kernel over time counts as factorised: any layout fits.
   whole = any(
-      shape[0] > 1 and max(shape[1:3]) > 1 for name, shape in shapes.items()
-      if name.endswith('/bneck/feature/kernel') and len(shape) == 5)
+    shape[0] > 1 and max(shape[1:3]) > 1
+    for name, shape in shapes.items()
+    if name.endswith('/bneck/feature/kernel') and len(shape) == 5
+  )
   return Architecture(
-      model_id=_model_id(shapes),
-      stream=squeeze is not None and squeeze[-2] == 2 * widths[block],
-      factorised=not whole,
-      positional_encoding=any('/pos_encoding/' in name for name in shapes))
+    model_id=_model_id(shapes),
+    stream=squeeze is not None and squeeze[-2] == 2 * widths[block],
+    factorised=not whole,
+    positional_encoding=any('/pos_encoding/' in name for name in shapes),
+  )
 
 
 def _of_family(shapes: Shapes) -> Architecture | None:
@@ -146,10 +172,16 @@ def _of_family(shapes: Shapes) -> Architecture | None:
   for name, family in families.FAMILIES.items():
     if settings := family.read_settings(shapes):
       return Architecture(
-          model_id=family.variant(settings), stream=False, factorised=False,
-          family=name, settings=settings,
-          images=name == 'videofocalnet' and not any(
-              structure.in_temporal_branch(variable) for variable in shapes))
+        model_id=family.variant(settings),
+        stream=False,
+        factorised=False,
+        family=name,
+        settings=settings,
+        images=name == 'videofocalnet'
+        and not any(
+          structure.in_temporal_branch(variable) for variable in shapes
+        ),
+      )
   return None
 
 
@@ -166,19 +198,28 @@ def identify(shapes: Shapes) -> Architecture | None:
     query = shapes.get('grw_head/block0/attention/query/kernel', (0, 0))
     mlp = shapes.get('grw_head/block0/mlp_in/kernel', (1, 0))
     return dataclasses.replace(
-        backbone,
-        head='temporal',
-        num_classes=shapes['grw_head/classifier/kernel'][-1],
-        embedding_dim=shapes['grw_head/classifier/kernel'][0],
-        num_layers=len({
-            name.split('/')[1] for name in shapes
-            if re.match(r'grw_head/block\d+/', name)}),
-        mlp_ratio=mlp[1] // mlp[0],
-        num_heads=query[1])
-  for head, layer in (('movinet', 'classifier_head'),
-                      ('linear', 'grw_linear_head')):
+      backbone,
+      head='temporal',
+      num_classes=shapes['grw_head/classifier/kernel'][-1],
+      embedding_dim=shapes['grw_head/classifier/kernel'][0],
+      num_layers=len(
+        {
+          name.split('/')[1]
+          for name in shapes
+          if re.match(r'grw_head/block\d+/', name)
+        }
+      ),
+      mlp_ratio=mlp[1] // mlp[0],
+      num_heads=query[1],
+    )
+  for head, layer in (
+    ('movinet', 'classifier_head'),
+    ('linear', 'grw_linear_head'),
+  ):
     if f'{layer}/classifier/kernel' in shapes:
       return dataclasses.replace(
-          backbone, head=head,
-          num_classes=shapes[f'{layer}/classifier/kernel'][-1])
+        backbone,
+        head=head,
+        num_classes=shapes[f'{layer}/classifier/kernel'][-1],
+      )
   return backbone

@@ -43,6 +43,7 @@ class Report:
     activation: of a MoViNet.
     gating_activation: of a MoViNet.
   """
+
   weights: source.PublishedWeights
   modules: str
   model: architecture.Architecture
@@ -54,28 +55,39 @@ class Report:
   gating_activation: str = ''
 
   def __str__(self):
-    branch = [name for name in self.initial
-              if structure.in_temporal_branch(name)]
-    movinet = [
+    branch = [
+      name for name in self.initial if structure.in_temporal_branch(name)
+    ]
+    movinet = (
+      [
         f'conv_type:   {self.conv_type}',
         f'activations: {self.activation}, gates {self.gating_activation}',
-    ] if self.model.family == 'movinet' else []
+      ]
+      if self.model.family == 'movinet'
+      else []
+    )
     lines = [
-        f'source:      {source.DESCRIPTIONS[self.weights.kind]}, '
-        f'{self.weights.path}',
-        f'weights:     {_weights(self.weights)}',
-        f'holds:       {self.weights.architecture}',
-        f'model:       {self.model}',
-        *movinet,
-        f'modules:     {self.modules}',
-        f'matched:     {len(self.matched)} variables',
-        *[f'initial:     {len(branch)} left at their initial value in the '
-          'temporal branch'] * bool(branch),
-        _listed('initial:     ', 'left at their initial value', tuple(
-            name for name in self.initial if name not in branch)),
-        _listed('unused:      ', 'in the file only', self.unused)
-        if self.modules == 'all' else
-        f"unused:      {len(self.unused)} of the file's head",
+      f'source:      {source.DESCRIPTIONS[self.weights.kind]}, '
+      f'{self.weights.path}',
+      f'weights:     {_weights(self.weights)}',
+      f'holds:       {self.weights.architecture}',
+      f'model:       {self.model}',
+      *movinet,
+      f'modules:     {self.modules}',
+      f'matched:     {len(self.matched)} variables',
+      *[
+        f'initial:     {len(branch)} left at their initial value in the '
+        'temporal branch'
+      ]
+      * bool(branch),
+      _listed(
+        'initial:     ',
+        'left at their initial value',
+        tuple(name for name in self.initial if name not in branch),
+      ),
+      _listed('unused:      ', 'in the file only', self.unused)
+      if self.modules == 'all'
+      else f"unused:      {len(self.unused)} of the file's head",
     ]
     return '\n'.join(lines)
 
@@ -84,13 +96,14 @@ def _weights(weights: source.PublishedWeights) -> str:
   if weights.weights == 'ema':
     return 'exponential moving average'
   return 'as trained' + (
-      ' (the file also holds their moving average)'
-      if weights.has_average else '')
+    ' (the file also holds their moving average)' if weights.has_average else ''
+  )
 
 
 def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
   return f'{title}{len(names) or "none"} {what}' + ''.join(
-      f'\n               {name}' for name in names)
+    f'\n               {name}' for name in names
+  )
 
 
 def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
@@ -102,15 +115,20 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
   backbone = getattr(model, 'backbone', model)
   # The scale of a position is called 'scale' and no more.
   blocks = {
-      id(variable): layer.name for layer in backbone.layers
-      for variable in layer.variables
-      if variable.name == f'{structure.BARE_SCALE}:0'}
+    id(variable): layer.name
+    for layer in backbone.layers
+    for variable in layer.variables
+    if variable.name == f'{structure.BARE_SCALE}:0'
+  }
   return [
-      (structure.positional_scale(blocks[id(variable)])
-       if id(variable) in blocks
-       else structure.structural_name(variable.name, variable.shape) or '',
-       variable)
-      for variable in model.variables]
+    (
+      structure.positional_scale(blocks[id(variable)])
+      if id(variable) in blocks
+      else structure.structural_name(variable.name, variable.shape) or '',
+      variable,
+    )
+    for variable in model.variables
+  ]
 
 
 def is_recognised(model: tf_keras.Model) -> bool:
@@ -119,13 +137,20 @@ def is_recognised(model: tf_keras.Model) -> bool:
 
 
 def _architecture(model: tf_keras.Model) -> architecture.Architecture | None:
-  return architecture.identify({
+  return architecture.identify(
+    {
       name: structure.structural_shape(name, variable.name, variable.shape)
-      for name, variable in named_variables(model) if name})
+      for name, variable in named_variables(model)
+      if name
+    }
+  )
 
 
-def assign(model: tf_keras.Model, weights: source.PublishedWeights,
-           modules: str = 'backbone') -> Report:
+def assign(
+  model: tf_keras.Model,
+  weights: source.PublishedWeights,
+  modules: str = 'backbone',
+) -> Report:
   """Assigns variables by structural name, once all of them are known to fit.
 
   Args:
@@ -148,8 +173,9 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   ours = _architecture(model)
   if ours is None:
     raise ValueError(
-        f'{weights.path} holds {weights.architecture}, and the backbone of '
-        'the model is none that is read by name.')
+      f'{weights.path} holds {weights.architecture}, and the backbone of '
+      'the model is none that is read by name.'
+    )
   _check_backbones(weights, ours)
   if weights.architecture.images:
     modules = 'backbone'
@@ -161,23 +187,30 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   for name, variable in named_variables(model):
     in_backbone = structure.in_backbone(name)
     if name not in weights.values or (
-        modules == 'backbone' and not in_backbone):
-      if in_backbone and not (weights.architecture.images
-                              and structure.in_temporal_branch(name)):
+      modules == 'backbone' and not in_backbone
+    ):
+      if in_backbone and not (
+        weights.architecture.images and structure.in_temporal_branch(name)
+      ):
         raise _unfit(weights, ours, variable.name, tuple(variable.shape), None)
       initial.append(variable.name)
       continue
     value = weights.values[name]
-    if weights.architecture.images and name == 'patch_embed/proj/kernel' and (
-        len(variable.shape) > value.ndim):
+    if (
+      weights.architecture.images
+      and name == 'patch_embed/proj/kernel'
+      and (len(variable.shape) > value.ndim)
+    ):
       # A tubelet of one image then gives what the image gives.
       frames = variable.shape[0]
       value = np.repeat(value[np.newaxis] / frames, frames, axis=0)
     value = structure.from_structural(
-        name, variable.name, variable.shape, value)
+      name, variable.name, variable.shape, value
+    )
     if tuple(value.shape) != tuple(variable.shape):
-      raise _unfit(weights, ours, variable.name, tuple(variable.shape),
-                   tuple(value.shape))
+      raise _unfit(
+        weights, ours, variable.name, tuple(variable.shape), tuple(value.shape)
+      )
     values.append((variable, value))
     matched.add(name)
 
@@ -185,23 +218,32 @@ def assign(model: tf_keras.Model, weights: source.PublishedWeights,
   homeless = [name for name in unused if structure.in_backbone(name)]
   if homeless:
     raise ValueError(
-        f'{weights.path} holds {weights.architecture}; its backbone variable '
-        f'{homeless[0]!r} {weights.values[homeless[0]].shape} and '
-        f'{len(homeless) - 1} more have no place in the model, {ours}. '
-        f'{_likely_cause(weights.architecture, ours, homeless[0])}')
+      f'{weights.path} holds {weights.architecture}; its backbone variable '
+      f'{homeless[0]!r} {weights.values[homeless[0]].shape} and '
+      f'{len(homeless) - 1} more have no place in the model, {ours}. '
+      f'{_likely_cause(weights.architecture, ours, homeless[0])}'
+    )
 
   for variable, value in values:
     variable.assign(value)
-  movinet = {} if ours.family != 'movinet' else {
+  movinet = (
+    {}
+    if ours.family != 'movinet'
+    else {
       'conv_type': backbone.conv_type,
       'activation': str(backbone.get_config().get('activation', '')),
-      'gating_activation': _gating_activation(backbone)}
+      'gating_activation': _gating_activation(backbone),
+    }
+  )
   return Report(
-      weights=weights, modules=modules, model=ours,
-      matched=tuple(variable.name for variable, _ in values),
-      initial=tuple(initial),
-      unused=tuple(unused),
-      **movinet)
+    weights=weights,
+    modules=modules,
+    model=ours,
+    matched=tuple(variable.name for variable, _ in values),
+    initial=tuple(initial),
+    unused=tuple(unused),
+    **movinet,
+  )
 
 
 def _gating_activation(backbone: tf_keras.Model) -> str:
@@ -212,32 +254,42 @@ def _gating_activation(backbone: tf_keras.Model) -> str:
   return 'none'
 
 
-def _check_backbones(weights: source.PublishedWeights,
-                     ours: architecture.Architecture):
+def _check_backbones(
+  weights: source.PublishedWeights, ours: architecture.Architecture
+):
   """Raises for backbones that cannot match, before variables are compared."""
   theirs = weights.architecture
   held = f'{weights.path} holds {theirs}, and the model is {ours}'
   if theirs.family != ours.family:
     raise ValueError(
-        f'{held}: set task.model.backbone.type to {theirs.family!r}.')
+      f'{held}: set task.model.backbone.type to {theirs.family!r}.'
+    )
   differing = [
-      name for name, value in theirs.settings.items()
-      if ours.settings[name] != value
-      and not (theirs.images and name == 'tubelet_size')]
+    name
+    for name, value in theirs.settings.items()
+    if ours.settings[name] != value
+    and not (theirs.images and name == 'tubelet_size')
+  ]
   if differing:
     raise ValueError(
-        f'{held}: ' + ', '.join(
-            f'{name} is {theirs.settings[name]} there and '
-            f'{ours.settings[name]} here' for name in differing)
-        + f'. Set {_remedy(theirs, differing)}.')
+      f'{held}: '
+      + ', '.join(
+        f'{name} is {theirs.settings[name]} there and '
+        f'{ours.settings[name]} here'
+        for name in differing
+      )
+      + f'. Set {_remedy(theirs, differing)}.'
+    )
   if theirs.factorised != ours.factorised:
-    have, want = ('factorised', 'whole') if theirs.factorised else (
-        'whole', 'factorised')
+    have, want = (
+      ('factorised', 'whole') if theirs.factorised else ('whole', 'factorised')
+    )
     raise ValueError(
-        f'{weights.path} holds {theirs}, whose 3D kernels are {have}; those of '
-        f"the model are {want}, and neither can be made of the other. Set "
-        'task.model.backbone.movinet.conv_type to '
-        + ("'2plus1d' or '3d_2plus1d'." if theirs.factorised else "'3d'."))
+      f'{weights.path} holds {theirs}, whose 3D kernels are {have}; those of '
+      f'the model are {want}, and neither can be made of the other. Set '
+      'task.model.backbone.movinet.conv_type to '
+      + ("'2plus1d' or '3d_2plus1d'." if theirs.factorised else "'3d'.")
+    )
 
 
 def _remedy(theirs: architecture.Architecture, differing: list[str]) -> str:
@@ -245,49 +297,74 @@ def _remedy(theirs: architecture.Architecture, differing: list[str]) -> str:
   setting = f'task.model.backbone.{theirs.family}'
   implied = families.FAMILIES[theirs.family].variants.get(theirs.model_id, {})
   of_variant = [name for name in differing if name in implied]
-  parts = [f'{setting}.{name} to {theirs.settings[name]}'
-           for name in differing if name not in of_variant]
+  parts = [
+    f'{setting}.{name} to {theirs.settings[name]}'
+    for name in differing
+    if name not in of_variant
+  ]
   if of_variant:
-    parts.insert(0, f'{setting}.variant to {theirs.model_id!r}, which has '
-                    f'these {" and ".join(of_variant)}')
+    parts.insert(
+      0,
+      f'{setting}.variant to {theirs.model_id!r}, which has '
+      f'these {" and ".join(of_variant)}',
+    )
   return ', '.join(parts)
 
 
-def _unfit(weights: source.PublishedWeights, ours: architecture.Architecture,
-           name: str, shape: tuple[int, ...],
-           found: tuple[int, ...] | None) -> ValueError:
-  what = (f'has shape {found} there' if found is not None
-          else 'is not in the file')
+def _unfit(
+  weights: source.PublishedWeights,
+  ours: architecture.Architecture,
+  name: str,
+  shape: tuple[int, ...],
+  found: tuple[int, ...] | None,
+) -> ValueError:
+  what = (
+    f'has shape {found} there' if found is not None else 'is not in the file'
+  )
   return ValueError(
-      f'{weights.path} holds {weights.architecture}, and the model is {ours}: '
-      f'the variable {name!r} of the model, of shape {shape}, {what}. '
-      f'{_likely_cause(weights.architecture, ours, name)}')
+    f'{weights.path} holds {weights.architecture}, and the model is {ours}: '
+    f'the variable {name!r} of the model, of shape {shape}, {what}. '
+    f'{_likely_cause(weights.architecture, ours, name)}'
+  )
 
 
-def _likely_cause(theirs: architecture.Architecture,
-                  ours: architecture.Architecture, name: str) -> str:
+def _likely_cause(
+  theirs: architecture.Architecture, ours: architecture.Architecture, name: str
+) -> str:
   setting = 'task.model.backbone.movinet'
   in_head = name.startswith(('grw_', 'classifier_head'))
   if in_head:
     if theirs.num_classes != ours.num_classes and 'classifier/' in name:
-      return (f'The file is for {theirs.num_classes} classes and the model for '
-              f'{ours.num_classes}: set task.init_checkpoint_modules to '
-              "'backbone'.")
-    return ('The heads differ: set task.init_checkpoint_modules to '
-            "'backbone', or task.model.head to what the file holds.")
+      return (
+        f'The file is for {theirs.num_classes} classes and the model for '
+        f'{ours.num_classes}: set task.init_checkpoint_modules to '
+        "'backbone'."
+      )
+    return (
+      'The heads differ: set task.init_checkpoint_modules to '
+      "'backbone', or task.model.head to what the file holds."
+    )
   if theirs.images:
-    return ('Video-FocalNets have two focal levels: of the FocalNets for '
-            'images take one with small receptive fields (SRF).')
+    return (
+      'Video-FocalNets have two focal levels: of the FocalNets for '
+      'images take one with small receptive fields (SRF).'
+    )
   if theirs.model_id != ours.model_id:
-    return (f'The model id differs: set {setting}.model_id to '
-            f'{theirs.model_id!r}.' if theirs.model_id else
-            'The file is of a model id that is not registered in BLOCK_SPECS.')
+    return (
+      f'The model id differs: set {setting}.model_id to {theirs.model_id!r}.'
+      if theirs.model_id
+      else 'The file is of a model id that is not registered in BLOCK_SPECS.'
+    )
   if theirs.stream != ours.stream:
     wanted = 'streaming' if theirs.stream else 'base'
     causal, se_type = ('true', '2plus3d') if theirs.stream else ('false', '3d')
-    return (f'The file is of a {wanted} model: set {setting}.causal to '
-            f'{causal} and {setting}.se_type to {se_type}.')
+    return (
+      f'The file is of a {wanted} model: set {setting}.causal to '
+      f'{causal} and {setting}.se_type to {se_type}.'
+    )
   if theirs.positional_encoding != ours.positional_encoding:
-    return (f'Set {setting}.use_positional_encoding to '
-            f'{str(theirs.positional_encoding).lower()}.')
+    return (
+      f'Set {setting}.use_positional_encoding to '
+      f'{str(theirs.positional_encoding).lower()}.'
+    )
   return 'The file may be incomplete, or the model changed since it was saved.'

@@ -20,8 +20,8 @@ import math
 import re
 from typing import Any
 
-from official_ext.grw.configs import posmlp_video
-from official_ext.grw.configs import videofocalnet
+from official_ext.grw.backbones.posmlp_video import config as posmlp_video
+from official_ext.grw.backbones.videofocalnet import config as videofocalnet
 
 # Structural names to shapes, in the layout of `structure`.
 Shapes = Mapping[str, tuple[int, ...]]
@@ -38,6 +38,7 @@ class Family:
     read_settings: finds the settings in the shapes of variables, by the fields
       of the family's config; {} if the variables are of something else.
   """
+
   title: str
   variants: Mapping[str, Mapping[str, Any]]
   read_settings: Callable[[Shapes], dict[str, Any]]
@@ -45,8 +46,13 @@ class Family:
   def variant(self, settings: Mapping[str, Any]) -> str:
     """The variant of these settings, or ''."""
     return next(
-        (name for name, numbers in self.variants.items()
-         if numbers.items() <= settings.items()), '')
+      (
+        name
+        for name, numbers in self.variants.items()
+        if numbers.items() <= settings.items()
+      ),
+      '',
+    )
 
 
 def _by_stage(shapes: Shapes, pattern: str) -> list[list[tuple[int, ...]]]:
@@ -64,9 +70,10 @@ def _videofocalnet_settings(shapes: Shapes) -> dict[str, Any]:
   if not stem or not dense:
     return {}
   return {
-      'depths': tuple(len(blocks) for blocks in dense),
-      'channels': tuple(blocks[0][0] for blocks in dense),
-      'tubelet_size': stem[0] if len(stem) == 5 else 1}
+    'depths': tuple(len(blocks) for blocks in dense),
+    'channels': tuple(blocks[0][0] for blocks in dense),
+    'tubelet_size': stem[0] if len(stem) == 5 else 1,
+  }
 
 
 def _posmlp_video_settings(shapes: Shapes) -> dict[str, Any]:
@@ -78,21 +85,25 @@ def _posmlp_video_settings(shapes: Shapes) -> dict[str, Any]:
   if not dense or not spatial or not temporal:
     return {}
   return {
-      'depths': tuple(len(blocks) for blocks in dense),
-      'channels': tuple(blocks[0][0] for blocks in dense),
-      'groups': tuple(blocks[0][-1] for blocks in spatial),
-      'windows': tuple((math.isqrt(blocks[0][0]) + 1) // 2
-                       for blocks in spatial),
-      'num_frames': (temporal[0][0][0] + 1) // 2}
+    'depths': tuple(len(blocks) for blocks in dense),
+    'channels': tuple(blocks[0][0] for blocks in dense),
+    'groups': tuple(blocks[0][-1] for blocks in spatial),
+    'windows': tuple((math.isqrt(blocks[0][0]) + 1) // 2 for blocks in spatial),
+    'num_frames': (temporal[0][0][0] + 1) // 2,
+  }
 
 
 # By the type of backbone, in the config of all of them.
 FAMILIES = {
-    'videofocalnet': Family(
-        'Video-FocalNet',
-        {name: {'depths': numbers.depths, 'channels': numbers.channels}
-         for name, numbers in videofocalnet.VARIANTS.items()},
-        _videofocalnet_settings),
-    'posmlp_video': Family(
-        'PosMLP-Video', posmlp_video.VARIANTS, _posmlp_video_settings),
+  'videofocalnet': Family(
+    'Video-FocalNet',
+    {
+      name: {'depths': numbers.depths, 'channels': numbers.channels}
+      for name, numbers in videofocalnet.VARIANTS.items()
+    },
+    _videofocalnet_settings,
+  ),
+  'posmlp_video': Family(
+    'PosMLP-Video', posmlp_video.VARIANTS, _posmlp_video_settings
+  ),
 }

@@ -19,16 +19,17 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.mobilenet_v3 import image_weights as mobilenet
+from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.checkpoints import assign
-from official_ext.grw.checkpoints import mobilenet
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.modeling.backbones import mobilenet_v3
 
 
-def initialize(model: tf_keras.Model, path: str,
-               modules: str = 'backbone') -> str | assign.Report:
+def initialize(
+  model: tf_keras.Model, path: str, modules: str = 'backbone'
+) -> str | assign.Report:
   """Loads weights, in whatever layout they were published, into `model`.
 
   A model whose backbone is not read by name (see `assign`) is read as the Model
@@ -55,28 +56,36 @@ def initialize(model: tf_keras.Model, path: str,
       raise ValueError(f"{path} has no 'checkpoint' file, so no checkpoint.")
     path = prefix
   if modules == 'backbone' and isinstance(
-      model.backbone, mobilenet_v3.MobileNetV3):
+    model.backbone, mobilenet_v3.MobileNetV3
+  ):
     return mobilenet.initialize(model.backbone, path)
-  checkpoint = (tf.train.Checkpoint(model=model) if modules == 'all'
-                else tf.train.Checkpoint(backbone=model.backbone))
-  what = ('the whole model' if modules == 'all'
-          else 'the backbone of the model')
+  checkpoint = (
+    tf.train.Checkpoint(model=model)
+    if modules == 'all'
+    else tf.train.Checkpoint(backbone=model.backbone)
+  )
+  what = 'the whole model' if modules == 'all' else 'the backbone of the model'
   try:
     status = checkpoint.read(path)
     status.expect_partial().assert_existing_objects_matched()
   except (AssertionError, ValueError, tf.errors.OpError) as error:
     raise ValueError(
-        f'{path} does not hold {what}: {" ".join(str(error).split())[:300]} '
-        'Expected a checkpoint of the same model: set task.model to the one '
-        'that was trained, or task.init_checkpoint_modules to backbone if the '
-        'heads differ.') from error
-  of = ('the moving averages of '
-        if tf_reader.assign_averages(checkpoint, path) else '')
+      f'{path} does not hold {what}: {" ".join(str(error).split())[:300]} '
+      'Expected a checkpoint of the same model: set task.model to the one '
+      'that was trained, or task.init_checkpoint_modules to backbone if the '
+      'heads differ.'
+    ) from error
+  of = (
+    'the moving averages of '
+    if tf_reader.assign_averages(checkpoint, path)
+    else ''
+  )
   return f'Loaded {of}{what} from {path}.'
 
 
-def initialize_members(models: Sequence[tf_keras.Model],
-                       config: ensemble_cfg.GrwEnsemble) -> str:
+def initialize_members(
+  models: Sequence[tf_keras.Model], config: ensemble_cfg.GrwEnsemble
+) -> str:
   """Loads the weights of all members of an ensemble, heads included.
 
   Args:
@@ -90,21 +99,22 @@ def initialize_members(models: Sequence[tf_keras.Model],
     ValueError: a checkpoint is not given or not one of its member; says which.
   """
   reports = []
-  for name, member, model in zip(
-      ensemble_cfg.MEMBERS, config.members, models):
+  for name, member, model in zip(ensemble_cfg.MEMBERS, config.members, models):
     field = f'task.model.{name}.checkpoint'
     if not member.checkpoint:
       raise ValueError(
-          f'{field} is not set: expected the weights of the trained member, '
-          'as task.init_checkpoint takes them.')
+        f'{field} is not set: expected the weights of the trained member, '
+        'as task.init_checkpoint takes them.'
+      )
     try:
       report = initialize(model, member.checkpoint, 'all')
     except ValueError as error:
       raise ValueError(f'{field}: {error}') from error
     if isinstance(report, assign.Report) and report.initial:
       raise ValueError(
-          f'{field}: {member.checkpoint} lacks {len(report.initial)} variables '
-          f'of the member, {report.initial[0]!r} among them: expected a whole '
-          f'classifier of the configuration task.model.{name}.model.')
+        f'{field}: {member.checkpoint} lacks {len(report.initial)} variables '
+        f'of the member, {report.initial[0]!r} among them: expected a whole '
+        f'classifier of the configuration task.model.{name}.model.'
+      )
     reports.append(f'{name} member of the ensemble:\n{report}')
   return '\n'.join(reports)

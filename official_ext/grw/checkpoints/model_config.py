@@ -30,19 +30,31 @@ from official_ext.grw.configs import trained_params
 # published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  T0,
 # and the size of A4 and A5, are as the Model Garden's configs have them.
 _CLIPS = {
-    'a0': (50, 5, 172, 200), 'a1': (50, 5, 172, 200), 'a2': (50, 5, 224, 256),
-    'a3': (120, 12, 256, 300), 'a4': (80, 8, 290, 320),
-    'a5': (120, 12, 320, 368), 't0': (25, 2.5, 160, 176),
+  'a0': (50, 5, 172, 200),
+  'a1': (50, 5, 172, 200),
+  'a2': (50, 5, 224, 256),
+  'a3': (120, 12, 256, 300),
+  'a4': (80, 8, 290, 320),
+  'a5': (120, 12, 320, 368),
+  't0': (25, 2.5, 160, 176),
 }
 _CROP = 224  # Of the published PosMLP-Video.
 # What of a MoViNet's config decides what its weights compute.
 _BACKBONE_FIELDS = (
-    'model_id', 'causal', 'use_positional_encoding', 'conv_type', 'se_type',
-    'activation', 'gating_activation', 'average_pooling_type')
+  'model_id',
+  'causal',
+  'use_positional_encoding',
+  'conv_type',
+  'se_type',
+  'activation',
+  'gating_activation',
+  'average_pooling_type',
+)
 
 
-def model_config(weights: source.PublishedWeights,
-                 gating_activation: str = '') -> grw_cfg.GrwModel:
+def model_config(
+  weights: source.PublishedWeights, gating_activation: str = ''
+) -> grw_cfg.GrwModel:
   """The config of the model whose weights these are.
 
   A stock classifier becomes a model without smoothing and with the stock head,
@@ -65,14 +77,20 @@ def model_config(weights: source.PublishedWeights,
   else:
     model = _of_family(found)
   if found.head == 'temporal':
-    model.head.override({
-        'type': 'temporal', 'embedding_dim': found.embedding_dim,
-        'num_layers': found.num_layers, 'num_heads': found.num_heads,
-        'mlp_ratio': found.mlp_ratio})
+    model.head.override(
+      {
+        'type': 'temporal',
+        'embedding_dim': found.embedding_dim,
+        'num_layers': found.num_layers,
+        'num_heads': found.num_heads,
+        'mlp_ratio': found.mlp_ratio,
+      }
+    )
     model.smoothing.placement = 'final'
   else:
     model.smoothing.placement = (
-        'final' if 'grw_embedding/kernel' in weights.values else 'none')
+      'final' if 'grw_embedding/kernel' in weights.values else 'none'
+    )
     model.head.type = found.head or model.head.type
   if weights.window:
     model.smoothing.window = weights.window
@@ -81,8 +99,9 @@ def model_config(weights: source.PublishedWeights,
   if gating_activation:
     if found.family != 'movinet':
       raise ValueError(
-          f'{weights.path} holds {found}, which has no gates: leave out the '
-          f'gating activation, {gating_activation!r}.')
+        f'{weights.path} holds {found}, which has no gates: leave out the '
+        f'gating activation, {gating_activation!r}.'
+      )
     model.backbone.movinet.gating_activation = gating_activation
   return model
 
@@ -91,10 +110,12 @@ def _movinet(weights: source.PublishedWeights) -> grw_cfg.GrwModel:
   found = weights.architecture
   if not found.model_id:
     raise ValueError(
-        f'{weights.path} holds a MoViNet whose widths are those of no model id '
-        'in movinet.BLOCK_SPECS: register its specification first.')
+      f'{weights.path} holds a MoViNet whose widths are those of no model id '
+      'in movinet.BLOCK_SPECS: register its specification first.'
+    )
   model = grw_cfg.GrwModel(
-      backbone=grw_cfg.movinet_backbone(found.model_id, found.stream))
+    backbone=grw_cfg.movinet_backbone(found.model_id, found.stream)
+  )
   model.backbone.movinet.use_positional_encoding = found.positional_encoding
   model.backbone.movinet.conv_type = '2plus1d' if found.factorised else '3d'
   model.head.type = 'movinet'
@@ -105,8 +126,9 @@ def _of_family(found: architecture.Architecture) -> grw_cfg.GrwModel:
   """As the family's own experiment, with the published input and head."""
   model = exp_factory.get_exp_config(f'{found.family}_kinetics400').task.model
   implied = families.FAMILIES[found.family].variants.get(found.model_id, {})
-  settings = {name: value for name, value in found.settings.items()
-              if name not in implied}
+  settings = {
+    name: value for name, value in found.settings.items() if name not in implied
+  }
   if found.model_id:
     settings['variant'] = found.model_id
   model.backbone.get().override(settings)
@@ -119,9 +141,10 @@ def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
   backbone = trained.get('backbone', {}).get(model.backbone.type, {})
   if model.backbone.type == 'movinet':
     backbone = {
-        name: backbone[name] for name in ('causal', 'se_type', 'activation',
-                                          'gating_activation')
-        if name in backbone}
+      name: backbone[name]
+      for name in ('causal', 'se_type', 'activation', 'gating_activation')
+      if name in backbone
+    }
   model.backbone.get().override(backbone)
   # Only ours say these; the stock head's activation is the model's.
   for part in ('smoothing', 'head'):
@@ -131,9 +154,9 @@ def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
     model.head.movinet_activation = trained['activation']
 
 
-def experiment_overrides(model: grw_cfg.GrwModel, num_classes: int,
-                         checkpoint: str,
-                         modules: str) -> Mapping[str, Any]:
+def experiment_overrides(
+  model: grw_cfg.GrwModel, num_classes: int, checkpoint: str, modules: str
+) -> Mapping[str, Any]:
   """What a `--config_file` must say for an experiment to rebuild the model.
 
   Args:
@@ -148,32 +171,45 @@ def experiment_overrides(model: grw_cfg.GrwModel, num_classes: int,
 
   def data() -> dict[str, Any]:  # Anew, for a YAML without references.
     found: dict[str, Any] = {'num_classes': num_classes}
-    if (model.backbone.type == 'movinet'
-        and model.backbone.movinet.model_id in _CLIPS):
+    if (
+      model.backbone.type == 'movinet'
+      and model.backbone.movinet.model_id in _CLIPS
+    ):
       frames, rate, crop, side = _CLIPS[model.backbone.movinet.model_id]
-      found.update(feature_shape=[frames, crop, crop, 3],
-                   frames_per_second=rate, min_image_size=side)
+      found.update(
+        feature_shape=[frames, crop, crop, 3],
+        frames_per_second=rate,
+        min_image_size=side,
+      )
     elif model.backbone.type == 'posmlp_video':  # Whose weights fix them.
       frames = model.backbone.posmlp_video.resolved().num_frames
       found.update(feature_shape=[frames, _CROP, _CROP, 3])
     return found
 
-  return {'task': {
+  return {
+    'task': {
       'init_checkpoint': checkpoint,
       'init_checkpoint_modules': modules,
       'model': {
-          'backbone': {
-              'type': model.backbone.type, model.backbone.type: backbone},
-          'smoothing': model.smoothing.as_dict(),
-          'head': model.head.as_dict()},
+        'backbone': {
+          'type': model.backbone.type,
+          model.backbone.type: backbone,
+        },
+        'smoothing': model.smoothing.as_dict(),
+        'head': model.head.as_dict(),
+      },
       'train_data': data(),
-      'validation_data': data()}}
+      'validation_data': data(),
+    }
+  }
 
 
 def experiment(model: grw_cfg.GrwModel, num_classes: int) -> str:
   """The experiment that `experiment_overrides` are for."""
   if model.backbone.type != 'movinet':
-    return (f'{model.backbone.type}_kinetics400'
-            if model.smoothing.placement == 'none'
-            else f'{model.backbone.type}_grw_kinetics400')
+    return (
+      f'{model.backbone.type}_kinetics400'
+      if model.smoothing.placement == 'none'
+      else f'{model.backbone.type}_grw_kinetics400'
+    )
   return f'movinet_grw_kinetics{400 if num_classes == 400 else 600}'

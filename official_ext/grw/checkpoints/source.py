@@ -43,14 +43,14 @@ from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.checkpoints import torch_reader
 
 DESCRIPTIONS = {
-    'tarball': "a model's checkpoint, in the layout of the published tarballs",
-    'trainer': "a Model Garden Trainer's checkpoint",
-    'saved_model': 'a SavedModel (Kaggle, TF-Hub or other)',
-    'movinet_pytorch': 'a state dict of the PyTorch MoViNet port',
-    'grw_pytorch': "a GRW authors' PyTorch checkpoint",
-    'videofocalnet_pytorch': "a Video-FocalNet authors' PyTorch checkpoint",
-    'focalnet_pytorch': "a FocalNet authors' PyTorch checkpoint, for images",
-    'posmlp_video_pytorch': "a PosMLP-Video authors' PyTorch checkpoint",
+  'tarball': "a model's checkpoint, in the layout of the published tarballs",
+  'trainer': "a Model Garden Trainer's checkpoint",
+  'saved_model': 'a SavedModel (Kaggle, TF-Hub or other)',
+  'movinet_pytorch': 'a state dict of the PyTorch MoViNet port',
+  'grw_pytorch': "a GRW authors' PyTorch checkpoint",
+  'videofocalnet_pytorch': "a Video-FocalNet authors' PyTorch checkpoint",
+  'focalnet_pytorch': "a FocalNet authors' PyTorch checkpoint, for images",
+  'posmlp_video_pytorch': "a PosMLP-Video authors' PyTorch checkpoint",
 }
 WEIGHTS = ('auto', 'model', 'ema')
 # Where a torch file has its state dict, if it is not one itself.
@@ -70,6 +70,7 @@ class PublishedWeights:
     has_average: whether the file holds an exponential moving average.
     window: T of the GRW loss, if the file says, or 0.
   """
+
   kind: str
   path: str
   values: Mapping[str, np.ndarray]
@@ -81,10 +82,14 @@ class PublishedWeights:
   def __str__(self):
     averages = ''
     if self.has_average:
-      averages = (', its exponential moving average' if self.weights == 'ema'
-                  else ', its trained weights (not their moving average)')
-    return (f'{self.path}: {DESCRIPTIONS[self.kind]}{averages}: '
-            f'{self.architecture}')
+      averages = (
+        ', its exponential moving average'
+        if self.weights == 'ema'
+        else ', its trained weights (not their moving average)'
+      )
+    return (
+      f'{self.path}: {DESCRIPTIONS[self.kind]}{averages}: {self.architecture}'
+    )
 
 
 def read(path: str, weights: str = 'auto') -> PublishedWeights:
@@ -107,8 +112,11 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
   saved_model = _find_saved_model(location)
   if saved_model:
     return _from_tensorflow(
-        os.path.join(saved_model, 'variables', 'variables'), 'saved_model',
-        weights, saved_model)
+      os.path.join(saved_model, 'variables', 'variables'),
+      'saved_model',
+      weights,
+      saved_model,
+    )
   prefix = _find_checkpoint(location)
   if prefix:
     return _from_tensorflow(prefix, None, weights, prefix)
@@ -119,9 +127,10 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
 
 def _unrecognised(path: str) -> str:
   expected = (
-      "expected a checkpoint (a prefix such as 'ckpt-1', its '.index' file or "
-      "the folder with a 'checkpoint' file), a SavedModel's folder, or a file "
-      'that torch.save wrote')
+    "expected a checkpoint (a prefix such as 'ckpt-1', its '.index' file or "
+    "the folder with a 'checkpoint' file), a SavedModel's folder, or a file "
+    'that torch.save wrote'
+  )
   if not tf.io.gfile.exists(path):
     return f'{path} does not exist; {expected}.'
   if path.endswith(('.tar.gz', '.tgz', '.tar', '.zip')):
@@ -131,9 +140,11 @@ def _unrecognised(path: str) -> str:
 
 def _children(folder: str) -> list[str]:
   """Folders directly inside `folder`."""
-  return [os.path.join(folder, name.rstrip('/'))
-          for name in sorted(tf.io.gfile.listdir(folder))
-          if tf.io.gfile.isdir(os.path.join(folder, name))]
+  return [
+    os.path.join(folder, name.rstrip('/'))
+    for name in sorted(tf.io.gfile.listdir(folder))
+    if tf.io.gfile.isdir(os.path.join(folder, name))
+  ]
 
 
 def _find_saved_model(path: str) -> str | None:
@@ -145,11 +156,14 @@ def _find_saved_model(path: str) -> str | None:
   if tf.io.gfile.exists(os.path.join(path, 'saved_model.pb')):
     return path
   versions = [
-      child for child in _children(path)
-      if os.path.basename(child).isdigit()
-      and tf.io.gfile.exists(os.path.join(child, 'saved_model.pb'))]
-  return max(versions, key=lambda child: int(os.path.basename(child)),
-             default=None)
+    child
+    for child in _children(path)
+    if os.path.basename(child).isdigit()
+    and tf.io.gfile.exists(os.path.join(child, 'saved_model.pb'))
+  ]
+  return max(
+    versions, key=lambda child: int(os.path.basename(child)), default=None
+  )
 
 
 def _find_checkpoint(path: str) -> str | None:
@@ -168,16 +182,18 @@ def _find_checkpoint(path: str) -> str | None:
     return indices[0].removesuffix('.index')
   if len(indices) > 1:
     raise ValueError(
-        f"{path} has {len(indices)} checkpoints and no 'checkpoint' file that "
-        f'says which is the latest; give one, for example '
-        f"{max(indices).removesuffix('.index')}.")
+      f"{path} has {len(indices)} checkpoints and no 'checkpoint' file that "
+      f'says which is the latest; give one, for example '
+      f'{max(indices).removesuffix(".index")}.'
+    )
   inner = _children(path)
   # As tarballs unpack: one folder inside the folder one made for them.
   return _find_checkpoint(inner[0]) if len(inner) == 1 else None
 
 
-def _from_tensorflow(prefix: str, kind: str | None, weights: str,
-                     path: str) -> PublishedWeights:
+def _from_tensorflow(
+  prefix: str, kind: str | None, weights: str, path: str
+) -> PublishedWeights:
   read_variables = tf_reader.read(prefix, weights)
   if kind is None:
     training = {'optimizer', 'global_step'} & set(read_variables.roots)
@@ -191,28 +207,38 @@ def _from_tensorflow(prefix: str, kind: str | None, weights: str,
     value = structure.to_structural(structural, name, value)
     if structural in values and not np.array_equal(value, values[structural]):
       raise ValueError(
-          f'{path} holds {names[structural]!r} {values[structural].shape} and '
-          f'{name!r} {value.shape}, which both would be {structural!r}: more '
-          'than one model was saved together.')
+        f'{path} holds {names[structural]!r} {values[structural].shape} and '
+        f'{name!r} {value.shape}, which both would be {structural!r}: more '
+        'than one model was saved together.'
+      )
     values[structural], names[structural] = value, name
   return PublishedWeights(
-      kind=kind, path=path, values=values,
-      architecture=_identify(values, path),
-      weights=read_variables.weights, has_average=read_variables.has_average)
+    kind=kind,
+    path=path,
+    values=values,
+    architecture=_identify(values, path),
+    weights=read_variables.weights,
+    has_average=read_variables.has_average,
+  )
 
 
 def _from_torch(path: str, weights: str) -> PublishedWeights:
   loaded = torch_reader.load(path)
   if not isinstance(loaded, dict):
     raise ValueError(
-        f'{path} holds a {type(loaded).__name__}, not a state dict.')
+      f'{path} holds a {type(loaded).__name__}, not a state dict.'
+    )
   average = loaded.get('ema_weights')
   if weights == 'ema' and not average:
     raise ValueError(
-        f'{path} holds no moving average; ask for the model weights.')
+      f'{path} holds no moving average; ask for the model weights.'
+    )
   if weights == 'ema':
-    state = {key: value for key, value in _tensors(average, path).items()
-             if key != 'n_averaged'}
+    state = {
+      key: value
+      for key, value in _tensors(average, path).items()
+      if key != 'n_averaged'
+    }
   else:
     key = next((key for key in _STATES if key in loaded), None)
     state = _tensors(loaded[key] if key else loaded, path)
@@ -224,33 +250,46 @@ def _from_torch(path: str, weights: str) -> PublishedWeights:
   for field, value in (('T', window), ('num_heads', num_heads)):
     if type(value) is not int or value < 0:
       raise ValueError(
-          f'{path}: {field} is of the type {type(value).__name__}, expected a '
-          'whole number.')
+        f'{path}: {field} is of the type {type(value).__name__}, expected a '
+        'whole number.'
+      )
   values = torch_names.translate(state, num_heads)
   return PublishedWeights(
-      kind=f'{torch_names.kind(state)}_pytorch', path=path, values=values,
-      architecture=_identify(values, path),
-      weights='ema' if weights == 'ema' else 'model',
-      has_average=bool(average),
-      window=window)
+    kind=f'{torch_names.kind(state)}_pytorch',
+    path=path,
+    values=values,
+    architecture=_identify(values, path),
+    weights='ema' if weights == 'ema' else 'model',
+    has_average=bool(average),
+    window=window,
+  )
 
 
 def _tensors(state: Any, path: str) -> dict[str, np.ndarray]:
-  if not isinstance(state, dict) or not state or not all(
+  if (
+    not isinstance(state, dict)
+    or not state
+    or not all(
       isinstance(key, str) and isinstance(value, np.ndarray)
-      for key, value in state.items()):
+      for key, value in state.items()
+    )
+  ):
     raise ValueError(
-        f'{path} holds no state dict, that is no dict of names to tensors.')
+      f'{path} holds no state dict, that is no dict of names to tensors.'
+    )
   return dict(state)
 
 
-def _identify(values: Mapping[str, np.ndarray],
-              path: str) -> architecture.Architecture:
+def _identify(
+  values: Mapping[str, np.ndarray], path: str
+) -> architecture.Architecture:
   found = architecture.identify(
-      {name: value.shape for name, value in values.items()})
+    {name: value.shape for name, value in values.items()}
+  )
   if found is None:
     raise ValueError(
-        f'{path} can be read, but holds no MoViNet: among its variables is no '
-        'stem/stem kernel and no block*_layer*/bneck/expansion kernel. It '
-        'holds no Video-FocalNet and no PosMLP-Video either.')
+      f'{path} can be read, but holds no MoViNet: among its variables is no '
+      'stem/stem kernel and no block*_layer*/bneck/expansion kernel. It '
+      'holds no Video-FocalNet and no PosMLP-Video either.'
+    )
   return found

@@ -35,9 +35,17 @@ import re
 import numpy as np
 
 # Parts of a name that say how a convolution is computed, not which it is.
-_CONVOLUTIONS = frozenset((
-    'conv2d', 'conv3d', 'depthwise_conv2d', 'conv2d_temporal',
-    'conv3d_temporal', 'bn', 'bn_temporal'))
+_CONVOLUTIONS = frozenset(
+  (
+    'conv2d',
+    'conv3d',
+    'depthwise_conv2d',
+    'conv2d_temporal',
+    'conv3d_temporal',
+    'bn',
+    'bn_temporal',
+  )
+)
 _BACKBONE = re.compile(r'(stem|head|block\d+_layer\d+)/')
 # Video-FocalNets' and PosMLP-Video's.
 _CLIP_BACKBONE = re.compile(r'(patch_embed\d?|layers|blocks\d|norm)/')
@@ -75,10 +83,15 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
     None for a variable that is of none of the backbones that are read by name
     and of none of our heads, such as a step counter.
   """
-  parts = [re.sub(r'_\d+$', '', part)  # Numbers that Keras adds.
-           for part in name.removesuffix(':0').split('/')]
-  if re.fullmatch(r'b\d+', parts[0]) and len(parts) > 2 and re.fullmatch(
-      r'l\d+', parts[1]):
+  parts = [
+    re.sub(r'_\d+$', '', part)  # Numbers that Keras adds.
+    for part in name.removesuffix(':0').split('/')
+  ]
+  if (
+    re.fullmatch(r'b\d+', parts[0])
+    and len(parts) > 2
+    and re.fullmatch(r'l\d+', parts[1])
+  ):
     parts = [f'block{parts[0][1:]}_layer{parts[1][1:]}', *parts[2:]]
   # Ours is the stock head under a name the optimiser can tell apart.
   if parts[0] == 'grw_classifier_head':
@@ -86,19 +99,25 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
   if parts[0].startswith('grw_'):
     return '/'.join(parts)
   if _CLIP_BACKBONE.match('/'.join(parts)):
-    return '/'.join(
-        [*parts[:-1], re.sub('^depthwise_', '', parts[-1])])
+    return '/'.join([*parts[:-1], re.sub('^depthwise_', '', parts[-1])])
   if not _MOVINET.match('/'.join(parts)):
     return None
   if parts[-1] == 'scale':
-    return (positional_scale(parts[0]) if 'pos_encoding' in parts
-            else f'{parts[0]}/scale')  # ReZero, with or without bneck/rezero.
+    return (
+      positional_scale(parts[0])
+      if 'pos_encoding' in parts
+      else f'{parts[0]}/scale'
+    )  # ReZero, with or without bneck/rezero.
 
   leaf = 'kernel' if parts[-1] == 'depthwise_kernel' else parts[-1]
   temporal = any(part.endswith('_temporal') for part in parts) or (
-      leaf == 'kernel' and _is_temporal(shape))
-  return '/'.join([part for part in parts[:-1] if part not in _CONVOLUTIONS]
-                  + ['temporal'] * temporal + [leaf])
+    leaf == 'kernel' and _is_temporal(shape)
+  )
+  return '/'.join(
+    [part for part in parts[:-1] if part not in _CONVOLUTIONS]
+    + ['temporal'] * temporal
+    + [leaf]
+  )
 
 
 def _is_temporal(shape: Sequence[int]) -> bool:
@@ -110,8 +129,11 @@ def _is_temporal(shape: Sequence[int]) -> bool:
 
 
 def _is_convolution(structural: str, rank: int) -> bool:
-  return (structural.endswith('/kernel') and bool(_MOVINET.match(structural))
-          and rank in _CONV_RANKS)
+  return (
+    structural.endswith('/kernel')
+    and bool(_MOVINET.match(structural))
+    and rank in _CONV_RANKS
+  )
 
 
 def to_structural(structural: str, name: str, value: np.ndarray) -> np.ndarray:
@@ -136,15 +158,18 @@ def to_structural(structural: str, name: str, value: np.ndarray) -> np.ndarray:
   return np.expand_dims(value, 1 if '/temporal/' in structural else 0)
 
 
-def structural_shape(structural: str, name: str,
-                     shape: Sequence[int]) -> tuple[int, ...]:
+def structural_shape(
+  structural: str, name: str, shape: Sequence[int]
+) -> tuple[int, ...]:
   """The shape that `to_structural` gives a value of `shape`."""
   return to_structural(
-      structural, name, np.broadcast_to(np.float32(0), tuple(shape))).shape
+    structural, name, np.broadcast_to(np.float32(0), tuple(shape))
+  ).shape
 
 
-def from_structural(structural: str, name: str, shape: Sequence[int],
-                    value: np.ndarray) -> np.ndarray:
+def from_structural(
+  structural: str, name: str, shape: Sequence[int], value: np.ndarray
+) -> np.ndarray:
   """The inverse of `to_structural` for a variable of `shape` called `name`.
 
   A value that no such variable can hold is returned in another shape.

@@ -51,6 +51,7 @@ class TfVariables:
     weights: 'ema' or 'model', of those in the file the ones that were read.
     has_average: whether the file holds an exponential moving average.
   """
+
   values: dict[str, np.ndarray]
   roots: tuple[str, ...]
   weights: str
@@ -73,8 +74,8 @@ def read(prefix: str, weights: str = 'auto') -> TfVariables:
     return _read(prefix, weights)
   except (tf.errors.OpError, IndexError) as error:
     raise ValueError(
-        f'{prefix} cannot be read as a TensorFlow checkpoint ({error}). Both '
-        "its '.index' and its '.data-00000-of-00001' file are needed, whole."
+      f'{prefix} cannot be read as a TensorFlow checkpoint ({error}). Both '
+      "its '.index' and its '.data-00000-of-00001' file are needed, whole."
     ) from error
 
 
@@ -85,7 +86,8 @@ def _read(prefix: str, weights: str) -> TfVariables:
     if weights == 'ema':
       raise _no_average(prefix)
     return TfVariables(
-        {key: reader.get_tensor(key) for key in shapes}, (), 'model', False)
+      {key: reader.get_tensor(key) for key in shapes}, (), 'model', False
+    )
 
   graph = read_graph(reader)
   names = _variable_names(graph)
@@ -100,8 +102,11 @@ def _read(prefix: str, weights: str) -> TfVariables:
   def value(node_id):
     return _attribute(graph.nodes[node_id], reader)
 
-  if from_slots and wanted == 'ema' and not any(
-      np.any(value(slot)) for slot in averages.values()):
+  if (
+    from_slots
+    and wanted == 'ema'
+    and not any(np.any(value(slot)) for slot in averages.values())
+  ):
     from_slots, wanted = False, 'model'  # Saved before the first step.
 
   values: dict[str, np.ndarray] = {}
@@ -112,9 +117,10 @@ def _read(prefix: str, weights: str) -> TfVariables:
       # Of parts outside of the model, such as metrics, names may repeat.
       if structure.structural_name(name, array.shape) is not None:
         raise ValueError(
-            f'{prefix} holds two different variables called {name!r}, of '
-            f'shapes {values[name].shape} and {array.shape}: more than one '
-            'model was saved together.')
+          f'{prefix} holds two different variables called {name!r}, of '
+          f'shapes {values[name].shape} and {array.shape}: more than one '
+          'model was saved together.'
+        )
     values[name] = array
   roots = tuple(child.local_name for child in graph.nodes[0].children)
   return TfVariables(values, roots, wanted, has_average)
@@ -123,7 +129,8 @@ def _read(prefix: str, weights: str) -> TfVariables:
 def read_graph(reader):
   """The TrackableObjectGraph of what a TensorFlow 2 checkpoint was saved of."""
   return trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-      reader.get_tensor(_GRAPH_KEY))
+    reader.get_tensor(_GRAPH_KEY)
+  )
 
 
 def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
@@ -141,8 +148,9 @@ def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
   slots = _averages(graph)
   if not slots or _is_swapped(prefix):
     return bool(slots)  # In the variables already.
-  averages = {node: _attribute(graph.nodes[slot], reader)
-              for node, slot in slots.items()}
+  averages = {
+    node: _attribute(graph.nodes[slot], reader) for node, slot in slots.items()
+  }
   if not any(np.any(value) for value in averages.values()):
     return False  # Saved before the first step.
   children_of = tf.train.TrackableView(root).children
@@ -162,9 +170,11 @@ def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
 def _averages(graph) -> dict[int, int]:
   """{node of a variable: node of its moving average}."""
   return {
-      slot.original_variable_node_id: slot.slot_variable_node_id
-      for node in graph.nodes for slot in node.slot_variables
-      if slot.slot_name == _AVERAGE_SLOT}
+    slot.original_variable_node_id: slot.slot_variable_node_id
+    for node in graph.nodes
+    for slot in node.slot_variables
+    if slot.slot_name == _AVERAGE_SLOT
+  }
 
 
 def _is_swapped(prefix: str) -> bool:
@@ -174,7 +184,8 @@ def _is_swapped(prefix: str) -> bool:
 
 def _no_average(prefix: str) -> ValueError:
   return ValueError(
-      f"{prefix} holds no exponential moving average; ask for 'model' weights.")
+    f"{prefix} holds no exponential moving average; ask for 'model' weights."
+  )
 
 
 def _attribute(node, reader) -> np.ndarray:
@@ -183,8 +194,7 @@ def _attribute(node, reader) -> np.ndarray:
 
 def _walk(graph) -> Iterator[tuple[int, list[int]]]:
   """(node, its ancestors) for each object of the model, breadth first."""
-  queue: collections.deque[tuple[int, list[int]]] = collections.deque(
-      [(0, [])])
+  queue: collections.deque[tuple[int, list[int]]] = collections.deque([(0, [])])
   seen = {0}
   while queue:
     node_id, ancestors = queue.popleft()
@@ -203,13 +213,15 @@ def _variable_names(graph) -> dict[int, str]:
       if attribute.name == 'VARIABLE_VALUE':
         names[node_id] = attribute.full_name or attribute.checkpoint_key
         ancestors[node_id] = path
-  bare = [node for node, name in names.items()
-          if re.fullmatch(rf'{structure.BARE_SCALE}(_\d+)?', name)]
+  bare = [
+    node
+    for node, name in names.items()
+    if re.fullmatch(rf'{structure.BARE_SCALE}(_\d+)?', name)
+  ]
   if bare:
     blocks = _blocks_below(names, ancestors)
     for node in bare:
-      block = (_holder(ancestors[node], blocks)
-               or _neighbour(node, names))
+      block = _holder(ancestors[node], blocks) or _neighbour(node, names)
       if block:
         names[node] = structure.positional_scale(block)
   return names
@@ -246,8 +258,20 @@ def _neighbour(node: int, names: dict[int, str]) -> str:
   """
   order = sorted(names)
   position = order.index(node)
-  before = next((block for other in reversed(order[:position])
-                 if (block := _block(names[other]))), '')
-  after = next((block for other in order[position + 1:]
-                if (block := _block(names[other]))), '')
+  before = next(
+    (
+      block
+      for other in reversed(order[:position])
+      if (block := _block(names[other]))
+    ),
+    '',
+  )
+  after = next(
+    (
+      block
+      for other in order[position + 1 :]
+      if (block := _block(names[other]))
+    ),
+    '',
+  )
   return before if before == after else ''

@@ -32,43 +32,55 @@ _GRW_ENCODER = 'video_backbone._encoder.'
 
 # The port's modules, in order of the first match.
 _BACKBONE = (
-    (r'conv1\.', 'stem/stem'),
-    (r'conv7\.', 'head/project'),
-    (r'classifier\.0\.', 'classifier_head/head'),
-    (r'classifier\.3\.', 'classifier_head/classifier'),
-    (r'blocks\.b(\d+)_l(\d+)\.expand\.', r'block\1_layer\2/bneck/expansion'),
-    (r'blocks\.b(\d+)_l(\d+)\.deep\.', r'block\1_layer\2/bneck/feature'),
-    (r'blocks\.b(\d+)_l(\d+)\.project\.', r'block\1_layer\2/bneck/projection'),
-    (r'blocks\.b(\d+)_l(\d+)\.se\.fc1\.',
-     r'block\1_layer\2/bneck/se/se_reduce'),
-    (r'blocks\.b(\d+)_l(\d+)\.se\.fc2\.',
-     r'block\1_layer\2/bneck/se/se_expand'),
-    # res.1 after an average pooling, res.0 where the stride is 1.
-    (r'blocks\.b(\d+)_l(\d+)\.res\.[01]\.',
-     r'block\1_layer\2/bneck/skip/skip_project'),
+  (r'conv1\.', 'stem/stem'),
+  (r'conv7\.', 'head/project'),
+  (r'classifier\.0\.', 'classifier_head/head'),
+  (r'classifier\.3\.', 'classifier_head/classifier'),
+  (r'blocks\.b(\d+)_l(\d+)\.expand\.', r'block\1_layer\2/bneck/expansion'),
+  (r'blocks\.b(\d+)_l(\d+)\.deep\.', r'block\1_layer\2/bneck/feature'),
+  (r'blocks\.b(\d+)_l(\d+)\.project\.', r'block\1_layer\2/bneck/projection'),
+  (r'blocks\.b(\d+)_l(\d+)\.se\.fc1\.', r'block\1_layer\2/bneck/se/se_reduce'),
+  (r'blocks\.b(\d+)_l(\d+)\.se\.fc2\.', r'block\1_layer\2/bneck/se/se_expand'),
+  # res.1 after an average pooling, res.0 where the stride is 1.
+  (
+    r'blocks\.b(\d+)_l(\d+)\.res\.[01]\.',
+    r'block\1_layer\2/bneck/skip/skip_project',
+  ),
 )
 _BATCH_NORM = {
-    'weight': 'gamma', 'bias': 'beta', 'running_mean': 'moving_mean',
-    'running_var': 'moving_variance'}
+  'weight': 'gamma',
+  'bias': 'beta',
+  'running_mean': 'moving_mean',
+  'running_var': 'moving_variance',
+}
 _CONVOLUTION = {'weight': 'kernel', 'bias': 'bias'}
 _CONSTANTS = ('.num_batches_tracked', '.window_relative_position_index')
 
 _HEAD = (
-    (r'ln\.(\w+)', r'grw_head/norm_in/\1'),
-    (r'attention\.transformer\.norm\.(\w+)', r'grw_head/norm_out/\1'),
-    (r'attention\.transformer\.layers\.(\d+)\.0\.(\w+)',
-     r'grw_head/block\1/norm1/\2'),
-    (r'attention\.transformer\.layers\.(\d+)\.2\.net\.0\.(\w+)',
-     r'grw_head/block\1/norm2/\2'),
-    (r'attention\.transformer\.layers\.(\d+)\.2\.net\.1\.(\w+)',
-     r'grw_head/block\1/mlp_in/\2'),
-    (r'attention\.transformer\.layers\.(\d+)\.2\.net\.3\.(\w+)',
-     r'grw_head/block\1/mlp_out/\2'),
-    (r'attention\.linear_head\.(\w+)', r'grw_head/classifier/\1'),
-    (r'classifier\.(\w+)', r'grw_embedding/\1'),
+  (r'ln\.(\w+)', r'grw_head/norm_in/\1'),
+  (r'attention\.transformer\.norm\.(\w+)', r'grw_head/norm_out/\1'),
+  (
+    r'attention\.transformer\.layers\.(\d+)\.0\.(\w+)',
+    r'grw_head/block\1/norm1/\2',
+  ),
+  (
+    r'attention\.transformer\.layers\.(\d+)\.2\.net\.0\.(\w+)',
+    r'grw_head/block\1/norm2/\2',
+  ),
+  (
+    r'attention\.transformer\.layers\.(\d+)\.2\.net\.1\.(\w+)',
+    r'grw_head/block\1/mlp_in/\2',
+  ),
+  (
+    r'attention\.transformer\.layers\.(\d+)\.2\.net\.3\.(\w+)',
+    r'grw_head/block\1/mlp_out/\2',
+  ),
+  (r'attention\.linear_head\.(\w+)', r'grw_head/classifier/\1'),
+  (r'classifier\.(\w+)', r'grw_embedding/\1'),
 )
 _ATTENTION = re.compile(
-    r'attention\.transformer\.layers\.(\d+)\.1\.(\w+\.?\w*)')
+  r'attention\.transformer\.layers\.(\d+)\.1\.(\w+\.?\w*)'
+)
 
 
 _FOCALNET = 'layers.0.blocks.0.modulation'
@@ -85,13 +97,17 @@ def kind(state: Mapping[str, np.ndarray]) -> str:
   if any(key.startswith(_GRW_ENCODER) for key in state):
     return 'grw'
   if f'{_FOCALNET}.f.weight' in state:
-    return ('videofocalnet' if f'{_FOCALNET}.f_temporal.weight' in state
-            else 'focalnet')
+    return (
+      'videofocalnet'
+      if f'{_FOCALNET}.f_temporal.weight' in state
+      else 'focalnet'
+    )
   return 'posmlp_video' if _POSMLP_VIDEO in state else 'movinet'
 
 
-def translate(state: Mapping[str, np.ndarray],
-              num_heads: int = 8) -> dict[str, np.ndarray]:
+def translate(
+  state: Mapping[str, np.ndarray], num_heads: int = 8
+) -> dict[str, np.ndarray]:
   """A state dict under structural names, in the layouts of `structure`.
 
   Args:
@@ -108,8 +124,10 @@ def translate(state: Mapping[str, np.ndarray],
   found_kind = kind(state)
   if found_kind not in ('grw', 'movinet'):
     return dict(
-        _clip_backbone(key, value, found_kind) for key, value in state.items()
-        if not key.endswith(_CONSTANTS))
+      _clip_backbone(key, value, found_kind)
+      for key, value in state.items()
+      if not key.endswith(_CONSTANTS)
+    )
   grw = found_kind == 'grw'
   values = {}
   for key, value in state.items():
@@ -123,9 +141,10 @@ def translate(state: Mapping[str, np.ndarray],
     found = _backbone(inner, value) or (_head(inner, value) if grw else None)
     if not found:
       raise ValueError(
-          f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-          'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
-          'FocalNet, a Video-FocalNet or a PosMLP-Video.')
+        f'The state dict has an entry {key!r} {tuple(value.shape)} that '
+        'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
+        'FocalNet, a Video-FocalNet or a PosMLP-Video.'
+      )
     values[found[0]] = found[1]
   return values
 
@@ -139,7 +158,8 @@ def _backbone(key: str, value: np.ndarray):
     if not match:
       continue
     part = re.fullmatch(
-        r'conv_([12])\.(conv2d|conv3d|norm)\.(\w+)', key[match.end():])
+      r'conv_([12])\.(conv2d|conv3d|norm)\.(\w+)', key[match.end() :]
+    )
     if not part:
       return None
     leaf = (_BATCH_NORM if part[2] == 'norm' else _CONVOLUTION).get(part[3])
@@ -148,8 +168,9 @@ def _backbone(key: str, value: np.ndarray):
     temporal = part[1] == '2'
     if leaf == 'kernel':
       value = _kernel(value, temporal)
-    return '/'.join([match.expand(module)] + ['temporal'] * temporal
-                    + [leaf]), value
+    return '/'.join(
+      [match.expand(module)] + ['temporal'] * temporal + [leaf]
+    ), value
   return None
 
 
@@ -183,19 +204,24 @@ def _attention(block: str, leaf: str, value: np.ndarray, num_heads: int):
   dim = value.shape[-1] if leaf != 'in_proj_bias' else value.shape[0] // 3
   if dim % num_heads:
     raise ValueError(
-        f'The checkpoint says {num_heads} attention heads, which do not divide '
-        f'its embeddings of width {dim}.')
+      f'The checkpoint says {num_heads} attention heads, which do not divide '
+      f'its embeddings of width {dim}.'
+    )
   head_dim = dim // num_heads
   if leaf == 'in_proj_weight':
     for name, weight in zip(('query', 'key', 'value'), np.split(value, 3)):
-      yield (f'{module}/{name}/kernel',
-             weight.T.reshape(dim, num_heads, head_dim))
+      yield (
+        f'{module}/{name}/kernel',
+        weight.T.reshape(dim, num_heads, head_dim),
+      )
   elif leaf == 'in_proj_bias':
     for name, bias in zip(('query', 'key', 'value'), np.split(value, 3)):
       yield f'{module}/{name}/bias', bias.reshape(num_heads, head_dim)
   elif leaf == 'out_proj.weight':
-    yield (f'{module}/attention_output/kernel',
-           value.T.reshape(num_heads, head_dim, dim))
+    yield (
+      f'{module}/attention_output/kernel',
+      value.T.reshape(num_heads, head_dim, dim),
+    )
   elif leaf == 'out_proj.bias':
     yield f'{module}/attention_output/bias', value
   else:
@@ -212,8 +238,9 @@ def _clip_backbone(key: str, value: np.ndarray, family: str):
   name = '/'.join([*module, leaves.get(leaf, leaf)])
   if not (structure.in_backbone(name) or name.startswith('grw_linear_head/')):
     raise ValueError(
-        f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-        f'belongs to no {family}.')
+      f'The state dict has an entry {key!r} {tuple(value.shape)} that '
+      f'belongs to no {family}.'
+    )
   if value.ndim >= 2 and name.endswith('/kernel'):
     value = np.moveaxis(value, (0, 1), (-1, -2))  # Of [out, in, ..].
   return name, structure.to_structural(name, name, value)

@@ -34,19 +34,43 @@ import numpy as np
 # Where the classes are from that published checkpoints refer to: their authors'
 # code, and the configurations kept beside the weights.
 _INERT_MODULES = re.compile(
-    r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*'
-    r'|yacs\.config|fvcore\.common\.config|argparse')
+  r'(grw_smoothing_models|video_retrieval)\w*(\.\w+)*'
+  r'|yacs\.config|fvcore\.common\.config|argparse'
+)
 
 # Torch's names of storages and of dtypes, and the bytes they stand for.
 _STORAGES = {
-    'DoubleStorage': 'f8', 'FloatStorage': 'f4', 'HalfStorage': 'f2',
-    'BFloat16Storage': 'bfloat16', 'LongStorage': 'i8', 'IntStorage': 'i4',
-    'ShortStorage': 'i2', 'CharStorage': 'i1', 'ByteStorage': 'u1',
-    'BoolStorage': '?',
+  'DoubleStorage': 'f8',
+  'FloatStorage': 'f4',
+  'HalfStorage': 'f2',
+  'BFloat16Storage': 'bfloat16',
+  'LongStorage': 'i8',
+  'IntStorage': 'i4',
+  'ShortStorage': 'i2',
+  'CharStorage': 'i1',
+  'ByteStorage': 'u1',
+  'BoolStorage': '?',
 }
-_DTYPES = frozenset((
-    'float64', 'double', 'float32', 'float', 'float16', 'half', 'bfloat16',
-    'int64', 'long', 'int32', 'int', 'int16', 'short', 'int8', 'uint8', 'bool'))
+_DTYPES = frozenset(
+  (
+    'float64',
+    'double',
+    'float32',
+    'float',
+    'float16',
+    'half',
+    'bfloat16',
+    'int64',
+    'long',
+    'int32',
+    'int',
+    'int16',
+    'short',
+    'int8',
+    'uint8',
+    'bool',
+  )
+)
 _MAX_PICKLE_BYTES = 1 << 26  # The published ones have 0.1 MB.
 _MAX_RANK = 8
 
@@ -78,9 +102,11 @@ class InertObject:
 
   def __setstate__(self, state):
     if not isinstance(state, dict) or not all(
-        isinstance(name, str) for name in state):
+      isinstance(name, str) for name in state
+    ):
       raise UnsafeCheckpointError(
-          f'sets a state that is no dict on a {type(self).__name__}')
+        f'sets a state that is no dict on a {type(self).__name__}'
+      )
     self.__dict__.update(state)
 
   def __setitem__(self, key, value):
@@ -89,6 +115,7 @@ class InertObject:
 
 class _Name:
   """A torch name that only serves as an argument, such as a dtype."""
+
   __slots__ = ('name',)
   name: str
 
@@ -107,6 +134,7 @@ class _Name:
 
 class _Builder(_Name):
   """A torch function that the unpickler may call: ours, under its name."""
+
   __slots__ = ('_build',)
   _build: Callable[..., Any]
 
@@ -119,10 +147,14 @@ class _Builder(_Name):
 
 
 def _require_ints(values: Any) -> tuple[int, ...]:
-  if not isinstance(values, tuple) or len(values) > _MAX_RANK or any(
-      type(value) is not int or value < 0 for value in values):
+  if (
+    not isinstance(values, tuple)
+    or len(values) > _MAX_RANK
+    or any(type(value) is not int or value < 0 for value in values)
+  ):
     raise UnsafeCheckpointError(
-        'has a tensor whose extents are not a few whole numbers')
+      'has a tensor whose extents are not a few whole numbers'
+    )
   return values
 
 
@@ -142,22 +174,28 @@ def _rebuild_tensor(storage, offset, size, stride, *unused) -> np.ndarray:
   del unused
   if not isinstance(storage, np.ndarray) or storage.ndim != 1:
     raise UnsafeCheckpointError(
-        'builds a tensor on something else than a storage')
+      'builds a tensor on something else than a storage'
+    )
   (offset,) = _require_ints((offset,))
   size, stride = _require_ints(size), _require_ints(stride)
   if len(size) != len(stride):
     raise UnsafeCheckpointError(
-        f'has a tensor of {len(size)} extents and {len(stride)} strides')
+      f'has a tensor of {len(size)} extents and {len(stride)} strides'
+    )
   if math.prod(size):
     last = offset + sum((n - 1) * step for n, step in zip(size, stride))
     # Repeated elements (stride 0) could make a huge tensor of a small file.
     if last >= storage.size or math.prod(size) > storage.size:
       raise UnsafeCheckpointError(
-          f'has a tensor of shape {size}, strides {stride} and offset {offset} '
-          f'that does not fit its storage of {storage.size} elements')
+        f'has a tensor of shape {size}, strides {stride} and offset {offset} '
+        f'that does not fit its storage of {storage.size} elements'
+      )
     return np.lib.stride_tricks.as_strided(
-        storage[offset:], size, [step * storage.itemsize for step in stride],
-        writeable=False)
+      storage[offset:],
+      size,
+      [step * storage.itemsize for step in stride],
+      writeable=False,
+    )
   return np.zeros(size, storage.dtype)
 
 
@@ -165,7 +203,8 @@ def _rebuild_parameter(data, *unused) -> np.ndarray:
   del unused
   if not isinstance(data, np.ndarray):
     raise UnsafeCheckpointError(
-        'builds a parameter on something else than a tensor')
+      'builds a parameter on something else than a tensor'
+    )
   return data
 
 
@@ -178,16 +217,19 @@ class _RestrictedUnpickler(pickle.Unpickler):
     self._root = root
     self._order = order
     self._globals: dict[tuple[str, str], Any] = {
-        ('collections', 'OrderedDict'): collections.OrderedDict,
-        # Protocol 2, which torch.save writes, knows sets by this name.
-        ('__builtin__', 'set'): _Builder('set', frozenset),
-        ('torch', 'Size'): _Builder('torch.Size', tuple),
-        ('torch', 'device'): _Builder(
-            'torch.device', lambda *args: _Name('torch.device')),
-        ('torch._utils', '_rebuild_tensor_v2'): _Builder(
-            'torch._utils._rebuild_tensor_v2', _rebuild_tensor),
-        ('torch._utils', '_rebuild_parameter'): _Builder(
-            'torch._utils._rebuild_parameter', _rebuild_parameter),
+      ('collections', 'OrderedDict'): collections.OrderedDict,
+      # Protocol 2, which torch.save writes, knows sets by this name.
+      ('__builtin__', 'set'): _Builder('set', frozenset),
+      ('torch', 'Size'): _Builder('torch.Size', tuple),
+      ('torch', 'device'): _Builder(
+        'torch.device', lambda *args: _Name('torch.device')
+      ),
+      ('torch._utils', '_rebuild_tensor_v2'): _Builder(
+        'torch._utils._rebuild_tensor_v2', _rebuild_tensor
+      ),
+      ('torch._utils', '_rebuild_parameter'): _Builder(
+        'torch._utils._rebuild_parameter', _rebuild_parameter
+      ),
     }
     for name in (*_STORAGES, *_DTYPES):
       self._globals['torch', name] = _Name(f'torch.{name}')
@@ -199,20 +241,27 @@ class _RestrictedUnpickler(pickle.Unpickler):
     if key not in self._globals:
       if not _INERT_MODULES.fullmatch(key[0]):
         raise UnsafeCheckpointError(
-            f'refers to {key[0]}.{key[1]}, which is neither a tensor nor part '
-            'of one')
+          f'refers to {key[0]}.{key[1]}, which is neither a tensor nor part '
+          'of one'
+        )
       # Made anew for each file, so that none can leave traces in another.
       self._globals[key] = InertClass(
-          key[1], (InertObject,),
-          {'__module__': key[0], '__qualname__': key[1]})
+        key[1], (InertObject,), {'__module__': key[0], '__qualname__': key[1]}
+      )
     return self._globals[key]
 
   def persistent_load(self, pid):
     """The storage that ('storage', type, key, device, elements) stands for."""
-    if not (isinstance(pid, tuple) and len(pid) == 5 and pid[0] == 'storage'
-            and isinstance(pid[1], _Name) and isinstance(pid[2], str)):
+    if not (
+      isinstance(pid, tuple)
+      and len(pid) == 5
+      and pid[0] == 'storage'
+      and isinstance(pid[1], _Name)
+      and isinstance(pid[2], str)
+    ):
       raise UnsafeCheckpointError(
-          'refers to something outside of its pickle that is no storage')
+        'refers to something outside of its pickle that is no storage'
+      )
     _, kind, key, _, count = pid
     (count,) = _require_ints((count,))
     if key not in self._storages:
@@ -220,7 +269,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
     storage = self._storages[key]
     if count > storage.size:
       raise UnsafeCheckpointError(
-          f'has a storage {key} of {storage.size} elements, not {count}')
+        f'has a storage {key} of {storage.size} elements, not {count}'
+      )
     return storage[:count]
 
   def _read_storage(self, kind: str, key: str) -> np.ndarray:
@@ -268,9 +318,10 @@ def load(path: str) -> Any:
       return _load_archive(archive)
   except zipfile.BadZipFile as error:
     raise UnsafeCheckpointError(
-        f'{path} is not a torch file in the zip format. If it was written '
-        'before torch 1.6, load and save it again with a newer torch; if it '
-        'is cut short, download it again.') from error
+      f'{path} is not a torch file in the zip format. If it was written '
+      'before torch 1.6, load and save it again with a newer torch; if it '
+      'is cut short, download it again.'
+    ) from error
   except UnsafeCheckpointError as error:
     raise UnsafeCheckpointError(f'{path} is refused: it {error}.') from error
   except OSError:
@@ -278,8 +329,9 @@ def load(path: str) -> Any:
   # A hostile or damaged pickle may raise anything while it is taken apart.
   except Exception as error:
     raise UnsafeCheckpointError(
-        f'{path} is refused: its pickle is damaged or not of tensors '
-        f'({type(error).__name__}: {error}).') from error
+      f'{path} is refused: its pickle is damaged or not of tensors '
+      f'({type(error).__name__}: {error}).'
+    ) from error
 
 
 def _load_archive(archive: zipfile.ZipFile) -> Any:
@@ -287,14 +339,16 @@ def _load_archive(archive: zipfile.ZipFile) -> Any:
   pickles = [name for name in infos if re.fullmatch(r'[^/]+/data\.pkl', name)]
   if len(pickles) != 1:
     raise UnsafeCheckpointError(
-        'has no data.pkl in its one folder, as torch.save would have written')
+      'has no data.pkl in its one folder, as torch.save would have written'
+    )
   # torch.save does not compress; a compressed entry could be a bomb.
   for name, info in infos.items():
     if info.compress_type != zipfile.ZIP_STORED:
       raise UnsafeCheckpointError(f'has a compressed entry, {name}')
   if infos[pickles[0]].file_size > _MAX_PICKLE_BYTES:
     raise UnsafeCheckpointError(
-        f'has a pickle of {infos[pickles[0]].file_size} bytes')
+      f'has a pickle of {infos[pickles[0]].file_size} bytes'
+    )
   root = pickles[0].removesuffix('/data.pkl')
   order = '<'
   if f'{root}/byteorder' in infos:

@@ -31,6 +31,7 @@ class Split:
     num_examples: clips in it.
     files: pattern of its TFRecord files, with the folder.
   """
+
   num_examples: int
   files: str
 
@@ -46,6 +47,7 @@ class DatasetInfo:
     frames_per_second: of the records.
     splits: by name.
   """
+
   path: str
   num_classes: int
   labels: str
@@ -64,20 +66,27 @@ class DatasetInfo:
     """
     if name not in self.splits:
       raise ValueError(
-          f'{field}={name!r}: {self.path} has the splits '
-          f'{sorted(self.splits)}. Set {field} to one of them.')
+        f'{field}={name!r}: {self.path} has the splits '
+        f'{sorted(self.splits)}. Set {field} to one of them.'
+      )
     return self.splits[name]
 
 
-def _value(found: Any, path: str, *keys: str, kind: type | tuple[type, ...],
-           expected: str) -> Any:
+def _value(
+  found: Any,
+  path: str,
+  *keys: str,
+  kind: type | tuple[type, ...],
+  expected: str,
+) -> Any:
   """Returns what is under the keys, or raises ValueError naming them."""
   name = '.'.join(keys)
   for key in keys:
     if not isinstance(found, dict) or key not in found:
       raise ValueError(
-          f'{path} lacks {name!r}: expected {expected}. Give the dataset.json '
-          'that tools/videos_to_tfrecords.py wrote.')
+        f'{path} lacks {name!r}: expected {expected}. Give the dataset.json '
+        'that tools/videos_to_tfrecords.py wrote.'
+      )
     found = found[key]
   # A bool is an int to Python.
   if not isinstance(found, kind) or isinstance(found, bool):
@@ -97,8 +106,9 @@ def read(path: str) -> DatasetInfo:
   """
   if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
     raise ValueError(
-        f'task.dataset_info={path!r} is not a file: expected the dataset.json '
-        'that tools/videos_to_tfrecords.py wrote beside its TFRecords.')
+      f'task.dataset_info={path!r} is not a file: expected the dataset.json '
+      'that tools/videos_to_tfrecords.py wrote beside its TFRecords.'
+    )
   try:
     with tf.io.gfile.GFile(path) as file:
       found = json.loads(file.read())
@@ -107,22 +117,49 @@ def read(path: str) -> DatasetInfo:
 
   folder = os.path.dirname(path)
   splits = {}
-  for name in _value(found, path, 'splits', kind=dict,
-                     expected='the splits by name'):
+  for name in _value(
+    found, path, 'splits', kind=dict, expected='the splits by name'
+  ):
     splits[name] = Split(
-        num_examples=_value(
-            found, path, 'splits', name, 'num_examples', kind=int,
-            expected='a number of clips'),
-        files=os.path.join(folder, _value(
-            found, path, 'splits', name, 'files', kind=str,
-            expected='a pattern of TFRecord files')))
+      num_examples=_value(
+        found,
+        path,
+        'splits',
+        name,
+        'num_examples',
+        kind=int,
+        expected='a number of clips',
+      ),
+      files=os.path.join(
+        folder,
+        _value(
+          found,
+          path,
+          'splits',
+          name,
+          'files',
+          kind=str,
+          expected='a pattern of TFRecord files',
+        ),
+      ),
+    )
   return DatasetInfo(
-      path=path,
-      num_classes=_value(found, path, 'num_classes', kind=int,
-                         expected='a number of classes'),
-      labels=os.path.join(folder, _value(
-          found, path, 'labels', kind=str, expected='the name of a text file')),
-      frames_per_second=_value(
-          found, path, 'frames_per_second', kind=(int, float),
-          expected='the frame rate of the records'),
-      splits=splits)
+    path=path,
+    num_classes=_value(
+      found, path, 'num_classes', kind=int, expected='a number of classes'
+    ),
+    labels=os.path.join(
+      folder,
+      _value(
+        found, path, 'labels', kind=str, expected='the name of a text file'
+      ),
+    ),
+    frames_per_second=_value(
+      found,
+      path,
+      'frames_per_second',
+      kind=(int, float),
+      expected='the frame rate of the records',
+    ),
+    splits=splits,
+  )

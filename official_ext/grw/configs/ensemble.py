@@ -51,8 +51,10 @@ class Member(hyperparams.Config):
     feature_shape: of the clips it was trained on, half the ensemble's frames.
     frames_per_second: of these clips, half the ensemble's.
   """
+
   model: grw_cfg.GrwModel = dataclasses.field(
-      default_factory=lambda: grw_cfg.GrwModel(dropout_rate=0.0))
+    default_factory=lambda: grw_cfg.GrwModel(dropout_rate=0.0)
+  )
   checkpoint: str = ''
   num_classes: int = grw_cfg.UNSET
   feature_shape: tuple[int, ...] = ()
@@ -68,6 +70,7 @@ class GrwEnsemble(hyperparams.Config):
     first: sees frames 0, 2, 4 and so on.
     second: sees frames 1, 3, 5 and so on.
   """
+
   model_type: str = 'grw_ensemble'
   first: Member = dataclasses.field(default_factory=Member)
   second: Member = dataclasses.field(default_factory=Member)
@@ -85,6 +88,7 @@ class GrwEnsembleTask(grw_cfg.GrwTask):
   Attributes:
     model: see `GrwEnsemble`.
   """
+
   model: GrwEnsemble = dataclasses.field(default_factory=GrwEnsemble)
 
   def validate(self):
@@ -100,11 +104,13 @@ class GrwEnsembleTask(grw_cfg.GrwTask):
 @dataclasses.dataclass
 class GrwEnsembleExperimentConfig(grw_cfg.GrwExperimentConfig):
   """An experiment that evaluates an ensemble."""
+
   task: GrwEnsembleTask = dataclasses.field(default_factory=GrwEnsembleTask)
 
 
-def classifiers(model: grw_cfg.GrwModel | GrwEnsemble
-                ) -> Sequence[grw_cfg.GrwModel]:
+def classifiers(
+  model: grw_cfg.GrwModel | GrwEnsemble,
+) -> Sequence[grw_cfg.GrwModel]:
   """The classifiers that a model consists of: its members, or itself."""
   if isinstance(model, GrwEnsemble):
     return [member.model for member in model.members]
@@ -119,9 +125,11 @@ def _half(shape: Sequence[int]) -> tuple[int, ...]:
 def _wanted(data: grw_cfg.DataConfig) -> dict[str, Any]:
   """What an ensemble's data need of its members, by field."""
   rate = data.frames_per_second
-  return {'num_classes': data.num_classes,
-          'feature_shape': _half(data.feature_shape),
-          'frames_per_second': rate / 2 if rate else None}
+  return {
+    'num_classes': data.num_classes,
+    'feature_shape': _half(data.feature_shape),
+    'frames_per_second': rate / 2 if rate else None,
+  }
 
 
 def set_members(task: GrwEnsembleTask):
@@ -132,8 +140,11 @@ def set_members(task: GrwEnsembleTask):
   """
   wanted = _wanted(task.validation_data)
   for name, member in zip(MEMBERS, task.model.members):
-    unset = [field for field in _SHARED
-             if getattr(member, field) in (grw_cfg.UNSET, (), [], None)]
+    unset = [
+      field
+      for field in _SHARED
+      if getattr(member, field) in (grw_cfg.UNSET, (), [], None)
+    ]
     if not unset:
       continue
     found = trained_params.read(member.checkpoint) if member.checkpoint else {}
@@ -162,17 +173,17 @@ def _require_trained_model(name: str, member: Member, trained: dict[str, Any]):
         continue
       if ours[field] != value:
         raise ValueError(
-            f'task.model.{name}.model.{".".join(path)}.{field}='
-            f'{ours[field]!r}: expected {value!r}, with which '
-            f'{member.checkpoint} was trained, as its params.yaml says.')
+          f'task.model.{name}.model.{".".join(path)}.{field}='
+          f'{ours[field]!r}: expected {value!r}, with which '
+          f'{member.checkpoint} was trained, as its params.yaml says.'
+        )
 
 
 def _is_same(name: str, value: Any, wanted: Any) -> bool:
   if name == 'feature_shape':
     return tuple(value) == tuple(wanted)
   if name == 'frames_per_second':
-    return (None in (value, wanted)
-            or abs(value / wanted - 1) <= _RATE_TOLERANCE)
+    return None in (value, wanted) or abs(value / wanted - 1) <= _RATE_TOLERANCE
   return value == wanted
 
 
@@ -184,42 +195,50 @@ def validate_task(task: GrwEnsembleTask):
   """Raises ValueError for members that do not go together or with the data."""
   if task.init_checkpoint:
     raise ValueError(
-        f'task.init_checkpoint={task.init_checkpoint!r}: expected none, as an '
-        'ensemble takes the weights of its members. Set '
-        'task.model.first.checkpoint and task.model.second.checkpoint.')
+      f'task.init_checkpoint={task.init_checkpoint!r}: expected none, as an '
+      'ensemble takes the weights of its members. Set '
+      'task.model.first.checkpoint and task.model.second.checkpoint.'
+    )
   for split in ('train_data', 'validation_data'):
     shape = getattr(task, split).feature_shape
     if shape[0] % 2:
       raise ValueError(
-          f'task.{split}.feature_shape={tuple(shape)}: expected an even number '
-          'of frames, of which each member of the ensemble sees every second.')
+        f'task.{split}.feature_shape={tuple(shape)}: expected an even number '
+        'of frames, of which each member of the ensemble sees every second.'
+      )
   first, second = task.model.members
   for name in _SHARED:
     one, other = getattr(first, name), getattr(second, name)
     if not _is_same(name, other, one):
       raise ValueError(
-          f'task.model.second.{name}={_shown(other)}: expected '
-          f'{_shown(one)}, that of task.model.first. Members of an ensemble '
-          'have the same classes, and clips of the same size and frame rate: '
-          'train one of them anew.')
+        f'task.model.second.{name}={_shown(other)}: expected '
+        f'{_shown(one)}, that of task.model.first. Members of an ensemble '
+        'have the same classes, and clips of the same size and frame rate: '
+        'train one of them anew.'
+      )
   for name, wanted in _wanted(task.validation_data).items():
     value = getattr(first, name)
     if not _is_same(name, value, wanted):
       raise ValueError(
-          f'task.model.first.{name}={_shown(value)}: expected '
-          f'{_shown(wanted)}, as task.validation_data has '
-          f'{name}={_shown(getattr(task.validation_data, name))} and each '
-          'member sees every second frame. Train the members on such clips, '
-          'or change task.validation_data.')
+        f'task.model.first.{name}={_shown(value)}: expected '
+        f'{_shown(wanted)}, as task.validation_data has '
+        f'{name}={_shown(getattr(task.validation_data, name))} and each '
+        'member sees every second frame. Train the members on such clips, '
+        'or change task.validation_data.'
+      )
   for name in MEMBERS:
     try:
-      grw_cfg.validate_task(grw_cfg.GrwTask(
+      grw_cfg.validate_task(
+        grw_cfg.GrwTask(
           model=getattr(task.model, name).model,
           train_data=_member_data(task.train_data),
-          validation_data=_member_data(task.validation_data)))
+          validation_data=_member_data(task.validation_data),
+        )
+      )
     except ValueError as error:
-      raise ValueError(f'In task.model.{name}, as a task of its own: '
-                       f'{error}') from error
+      raise ValueError(
+        f'In task.model.{name}, as a task of its own: {error}'
+      ) from error
 
 
 def _member_data(data: grw_cfg.DataConfig) -> grw_cfg.DataConfig:
@@ -234,8 +253,10 @@ def movinet_grw_ensemble_kinetics600() -> GrwEnsembleExperimentConfig:
   """
   single = grw_cfg.movinet_grw_kinetics600()
   return GrwEnsembleExperimentConfig(
-      runtime=cfg.RuntimeConfig(),
-      task=GrwEnsembleTask(
-          train_data=single.task.train_data,
-          validation_data=single.task.validation_data),
-      trainer=single.trainer)
+    runtime=cfg.RuntimeConfig(),
+    task=GrwEnsembleTask(
+      train_data=single.task.train_data,
+      validation_data=single.task.validation_data,
+    ),
+    trainer=single.trainer,
+  )

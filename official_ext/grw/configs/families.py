@@ -26,37 +26,53 @@ from official.core import exp_factory
 from official.vision.configs import common
 from official.vision.configs import video_classification
 
-from official_ext.grw.configs import backbones
+from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones.posmlp_video import config as posmlp_video
+from official_ext.grw.backbones.videofocalnet import config as videofocalnet
 from official_ext.grw.configs import grw
-from official_ext.grw.configs import posmlp_video
-from official_ext.grw.configs import videofocalnet
 from official_ext.grw.optimization import config as optimization
 
 # Of both families.
 _BATCH_SIZE = 64
 _AUGMENTATION = {
-    'aug_min_area_ratio': 0.08, 'aug_max_area_ratio': 1.0,
-    'aug_min_aspect_ratio': 3 / 4, 'aug_max_aspect_ratio': 4 / 3,
-    # It takes class numbers, and returns the vectors that the loss expects.
-    'mixup_and_cutmix': common.MixupAndCutmix(), 'one_hot': False}
+  'aug_min_area_ratio': 0.08,
+  'aug_max_area_ratio': 1.0,
+  'aug_min_aspect_ratio': 3 / 4,
+  'aug_max_aspect_ratio': 4 / 3,
+  # It takes class numbers, and returns the vectors that the loss expects.
+  'mixup_and_cutmix': common.MixupAndCutmix(),
+  'one_hot': False,
+}
 
 
 def _data(split: str, **values: Any) -> grw.DataConfig:
   """Clips of Kinetics-400 for crops of 224 x 224."""
   is_training = split == 'train'
   return grw.DataConfig(
-      name='kinetics400', split=split, num_classes=400,
-      num_examples=215570 if is_training else 17706,
-      is_training=is_training, drop_remainder=is_training,
-      min_image_size=256, global_batch_size=_BATCH_SIZE, augment=is_training,
-      **values)
+    name='kinetics400',
+    split=split,
+    num_classes=400,
+    num_examples=215570 if is_training else 17706,
+    is_training=is_training,
+    drop_remainder=is_training,
+    min_image_size=256,
+    global_batch_size=_BATCH_SIZE,
+    augment=is_training,
+    **values,
+  )
 
 
-def _experiment(backbone: backbones.Backbone3D, with_grw: bool,
-                dropout_rate: float, data: dict[str, Any],
-                train_data: dict[str, Any], l2_weight_decay: float,
-                train_epochs: int, warmup_epochs: int,
-                optimizer_config: dict[str, Any]) -> grw.GrwExperimentConfig:
+def _experiment(
+  backbone: backbones.Backbone3D,
+  with_grw: bool,
+  dropout_rate: float,
+  data: dict[str, Any],
+  train_data: dict[str, Any],
+  l2_weight_decay: float,
+  train_epochs: int,
+  warmup_epochs: int,
+  optimizer_config: dict[str, Any],
+) -> grw.GrwExperimentConfig:
   """A backbone on Kinetics-400, smoothed or as published.
 
   Args:
@@ -76,24 +92,27 @@ def _experiment(backbone: backbones.Backbone3D, with_grw: bool,
     model.smoothing.placement = 'none'
     model.head.type = 'linear'
   return grw.GrwExperimentConfig(
-      runtime=cfg.RuntimeConfig(),
-      task=grw.GrwTask(
-          model=model,
-          losses=video_classification.Losses(l2_weight_decay=l2_weight_decay),
-          # Published image weights have another head, or none.
-          init_checkpoint_modules='backbone',
-          train_data=_data('train', **data, **_AUGMENTATION, **train_data),
-          validation_data=_data('validation', **data)),
-      trainer=optimization.TrainerConfig(
-          train_epochs=train_epochs,
-          warmup_epochs=warmup_epochs,
-          train_steps=grw.UNSET,
-          steps_per_loop=grw.UNSET,
-          summary_interval=grw.UNSET,
-          checkpoint_interval=grw.UNSET,
-          validation_interval=grw.UNSET,
-          validation_steps=grw.UNSET,
-          optimizer_config=optimization.OptimizationConfig(optimizer_config)))
+    runtime=cfg.RuntimeConfig(),
+    task=grw.GrwTask(
+      model=model,
+      losses=video_classification.Losses(l2_weight_decay=l2_weight_decay),
+      # Published image weights have another head, or none.
+      init_checkpoint_modules='backbone',
+      train_data=_data('train', **data, **_AUGMENTATION, **train_data),
+      validation_data=_data('validation', **data),
+    ),
+    trainer=optimization.TrainerConfig(
+      train_epochs=train_epochs,
+      warmup_epochs=warmup_epochs,
+      train_steps=grw.UNSET,
+      steps_per_loop=grw.UNSET,
+      summary_interval=grw.UNSET,
+      checkpoint_interval=grw.UNSET,
+      validation_interval=grw.UNSET,
+      validation_steps=grw.UNSET,
+      optimizer_config=optimization.OptimizationConfig(optimizer_config),
+    ),
+  )
 
 
 def _schedule(peak: float, lowest: float) -> dict[str, Any]:
@@ -103,59 +122,81 @@ def _schedule(peak: float, lowest: float) -> dict[str, Any]:
   left to the epochs.
   """
   return {
-      'learning_rate': {
-          'type': 'cosine',
-          'cosine': {'initial_learning_rate': peak, 'alpha': lowest / peak}},
-      'warmup': {
-          'type': 'linear',
-          'linear': {'warmup_learning_rate': lowest,
-                     'warmup_steps': grw.UNSET}}}
+    'learning_rate': {
+      'type': 'cosine',
+      'cosine': {'initial_learning_rate': peak, 'alpha': lowest / peak},
+    },
+    'warmup': {
+      'type': 'linear',
+      'linear': {'warmup_learning_rate': lowest, 'warmup_steps': grw.UNSET},
+    },
+  }
 
 
 def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
   # A learning rate of 0.01 is published for 512 clips, to be scaled.
   scale = _BATCH_SIZE / 512
   return _experiment(
-      backbones.Backbone3D(
-          type='videofocalnet',
-          videofocalnet=videofocalnet.VideoFocalNet(
-              mean=(0.485, 0.456, 0.406), stddev=(0.229, 0.224, 0.225))),
-      with_grw, dropout_rate=0.0,
-      # Published as clips of one frame, a clip from each of eight segments.
-      data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
-      train_data={},
-      l2_weight_decay=1e-4, train_epochs=120, warmup_epochs=20,
-      optimizer_config={
-          'optimizer': {
-              'type': 'sgd',
-              'sgd': {'momentum': 0.9, 'nesterov': True,
-                      'global_clipnorm': 5.0}},
-          **_schedule(0.01 * scale, 1e-4 * scale)})
+    backbones.Backbone3D(
+      type='videofocalnet',
+      videofocalnet=videofocalnet.VideoFocalNet(
+        mean=(0.485, 0.456, 0.406), stddev=(0.229, 0.224, 0.225)
+      ),
+    ),
+    with_grw,
+    dropout_rate=0.0,
+    # Published as clips of one frame, a clip from each of eight segments.
+    data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
+    train_data={},
+    l2_weight_decay=1e-4,
+    train_epochs=120,
+    warmup_epochs=20,
+    optimizer_config={
+      'optimizer': {
+        'type': 'sgd',
+        'sgd': {'momentum': 0.9, 'nesterov': True, 'global_clipnorm': 5.0},
+      },
+      **_schedule(0.01 * scale, 1e-4 * scale),
+    },
+  )
 
 
 def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
   params = _experiment(
-      backbones.Backbone3D(
-          type='posmlp_video',
-          posmlp_video=posmlp_video.PosMlpVideo(
-              mean=(0.45,) * 3, stddev=(0.225,) * 3)),
-      with_grw, dropout_rate=0.5,
-      data={'feature_shape': (16, 224, 224, 3), 'temporal_stride': 4},
-      train_data={
-          'aug_type': common.Augmentation(
-              type='randaug', randaug=common.RandAugment(
-                  num_layers=4, magnitude=7, magnitude_std=0.5))},
-      l2_weight_decay=0.0, train_epochs=60, warmup_epochs=10,
-      optimizer_config={
-          'optimizer': {
-              'type': 'two_rate_adamw',
-              'two_rate_adamw': {
-                  # One rate: the paper's.
-                  'backbone_lr_scale': 1.0,
-                  'weight_decay': 0.05,
-                  'exclude_from_weight_decay': [r'/(bias|beta|gamma)\b'],
-                  'global_clipnorm': None}},
-          **_schedule(2e-4, 1e-6)})
+    backbones.Backbone3D(
+      type='posmlp_video',
+      posmlp_video=posmlp_video.PosMlpVideo(
+        mean=(0.45,) * 3, stddev=(0.225,) * 3
+      ),
+    ),
+    with_grw,
+    dropout_rate=0.5,
+    data={'feature_shape': (16, 224, 224, 3), 'temporal_stride': 4},
+    train_data={
+      'aug_type': common.Augmentation(
+        type='randaug',
+        randaug=common.RandAugment(
+          num_layers=4, magnitude=7, magnitude_std=0.5
+        ),
+      )
+    },
+    l2_weight_decay=0.0,
+    train_epochs=60,
+    warmup_epochs=10,
+    optimizer_config={
+      'optimizer': {
+        'type': 'two_rate_adamw',
+        'two_rate_adamw': {
+          # One rate: the paper's.
+          'backbone_lr_scale': 1.0,
+          'weight_decay': 0.05,
+          'exclude_from_weight_decay': [r'/(bias|beta|gamma)\b'],
+          'global_clipnorm': None,
+        },
+      },
+      **_schedule(2e-4, 1e-6),
+    },
+  )
   params.task.model.norm_activation.norm_momentum = 0.9  # PyTorch's 0.1.
   return params
 

@@ -29,8 +29,9 @@ def read(checkpoint: str) -> dict[str, Any]:
   Args:
     checkpoint: a prefix, or the folder of checkpoints.
   """
-  folder = (checkpoint if tf.io.gfile.isdir(checkpoint)
-            else os.path.dirname(checkpoint))
+  folder = (
+    checkpoint if tf.io.gfile.isdir(checkpoint) else os.path.dirname(checkpoint)
+  )
   # Of best_ckpt/, it is in the folder above.
   for place in (folder, os.path.dirname(folder.rstrip('/'))):
     path = os.path.join(place, _FILE)

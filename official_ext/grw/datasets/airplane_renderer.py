@@ -30,9 +30,9 @@ import numpy as np
 from scipy.spatial import transform
 
 BODY_AXES = {
-    'yaw': (0.0, 0.0, 1.0),
-    'pitch': (0.0, 1.0, 0.0),
-    'roll': (1.0, 0.0, 0.0),
+  'yaw': (0.0, 0.0, 1.0),
+  'pitch': (0.0, 1.0, 0.0),
+  'roll': (1.0, 0.0, 0.0),
 }
 
 # RGB.  Nose and tail, top and bottom, port (red) and starboard (green) all
@@ -75,6 +75,7 @@ class Split:
     beyond: what is there, a convex part by name or a further split.
     before: what is on the other side.
   """
+
   normal: tuple[float, float, float]
   offset: float
   beyond: 'Split | str'
@@ -94,6 +95,7 @@ class Airplane:
     parts: numbers of the faces of each convex part.
     partition: what separates the parts.
   """
+
   corners: np.ndarray
   faces: list[slice]
   normals: np.ndarray
@@ -103,8 +105,12 @@ class Airplane:
   partition: Split
 
 
-def _loft(sections: Sequence[np.ndarray], colors: Sequence[Sequence[_Color]],
-          first_cap: _Color, last_cap: _Color) -> list[_Face]:
+def _loft(
+  sections: Sequence[np.ndarray],
+  colors: Sequence[Sequence[_Color]],
+  first_cap: _Color,
+  last_cap: _Color,
+) -> list[_Face]:
   """A solid through polygons with equal numbers of corners.
 
   Args:
@@ -125,27 +131,35 @@ def _loft(sections: Sequence[np.ndarray], colors: Sequence[Sequence[_Color]],
   return faces
 
 
-def _ring(x: float, radius: float, y: float = 0.0,
-          z: float = 0.0) -> np.ndarray:
+def _ring(
+  x: float, radius: float, y: float = 0.0, z: float = 0.0
+) -> np.ndarray:
   """[8, 3] octagon around the x axis, with a flat top; face 0 is the top."""
   angle = np.deg2rad(-112.5 + 45 * np.arange(8))
   return np.stack(
-      [np.full(8, x), y + radius * np.cos(angle), z + radius * np.sin(angle)],
-      axis=-1)
+    [np.full(8, x), y + radius * np.cos(angle), z + radius * np.sin(angle)],
+    axis=-1,
+  )
 
 
-def _foil(leading: tuple[float, float, float],
-          trailing: tuple[float, float, float],
-          thickness: tuple[float, float, float]) -> np.ndarray:
+def _foil(
+  leading: tuple[float, float, float],
+  trailing: tuple[float, float, float],
+  thickness: tuple[float, float, float],
+) -> np.ndarray:
   """[4, 3] section of a wing; faces top, trailing edge, bottom, leading."""
   a, b, t = np.array(leading), np.array(trailing), np.array(thickness) / 2
   return np.stack([a - t, b - t, b + t, a + t])
 
 
-def _wing(side: int, root: tuple[float, float, float],
-          rear_root: tuple[float, float, float],
-          tip: tuple[float, float, float],
-          rear_tip: tuple[float, float, float], light: float) -> list[_Face]:
+def _wing(
+  side: int,
+  root: tuple[float, float, float],
+  rear_root: tuple[float, float, float],
+  tip: tuple[float, float, float],
+  rear_tip: tuple[float, float, float],
+  light: float,
+) -> list[_Face]:
   """A tapered wing, its tip in the color of the side's navigation light.
 
   Args:
@@ -159,18 +173,24 @@ def _wing(side: int, root: tuple[float, float, float],
   Returns:
     Faces of the wing.
   """
+
   def section(share):
     leading = (1 - share) * np.array(root) + share * np.array(tip)
     trailing = (1 - share) * np.array(rear_root) + share * np.array(rear_tip)
     mirror = np.array([1, side, 1])
-    return _foil(tuple(leading * mirror), tuple(trailing * mirror),
-                 (0.0, 0.0, 0.045 * (1 - share) + 0.02 * share))
+    return _foil(
+      tuple(leading * mirror),
+      tuple(trailing * mirror),
+      (0.0, 0.0, 0.045 * (1 - share) + 0.02 * share),
+    )
 
   color = _STARBOARD if side > 0 else _PORT
   return _loft(
-      [section(0.0), section(1 - light), section(1.0)],
-      [[_WING_TOP, _WING_TOP, _WING_BOTTOM, _WING_BOTTOM], [color] * 4],
-      _WING_TOP, color)
+    [section(0.0), section(1 - light), section(1.0)],
+    [[_WING_TOP, _WING_TOP, _WING_BOTTOM, _WING_BOTTOM], [color] * 4],
+    _WING_TOP,
+    color,
+  )
 
 
 # Half the width of an octagon over its radius.
@@ -194,32 +214,67 @@ def airplane() -> Airplane:
   livery = [_WHITE, _WHITE, _WHITE, _NAVY, _NAVY, _NAVY, _WHITE, _WHITE]
   cockpit = [_GLASS, _GLASS, _WHITE, _NAVY, _NAVY, _NAVY, _WHITE, _GLASS]
   solids = {
-      'fuselage': _loft(
-          [_ring(1.0, 0.04), _ring(0.86, 0.115), _ring(0.66, 0.155),
-           _ring(0.45, radius), _ring(waist, radius),
-           _ring(rear, fuselage_radius(rear))],
-          [[_NOSE] * 8, cockpit, livery, livery, livery], _NOSE, _WHITE),
-      'tail': _loft([_ring(rear, fuselage_radius(rear)),
-                     _ring(tail, tail_radius)],
-                    [livery], _WHITE, _ENGINE),
-      'fin': _loft(
-          [_foil((-0.6, 0.0, -flank(-0.6)), (-0.97, 0.0, -flank(-0.97)),
-                 (0.0, 0.05, 0.0)),
-           _foil((-0.9, 0.0, -0.48), (-1.08, 0.0, -0.48), (0.0, 0.03, 0.0))],
-          [[_FIN] * 4], _FIN, _FIN),
+    'fuselage': _loft(
+      [
+        _ring(1.0, 0.04),
+        _ring(0.86, 0.115),
+        _ring(0.66, 0.155),
+        _ring(0.45, radius),
+        _ring(waist, radius),
+        _ring(rear, fuselage_radius(rear)),
+      ],
+      [[_NOSE] * 8, cockpit, livery, livery, livery],
+      _NOSE,
+      _WHITE,
+    ),
+    'tail': _loft(
+      [_ring(rear, fuselage_radius(rear)), _ring(tail, tail_radius)],
+      [livery],
+      _WHITE,
+      _ENGINE,
+    ),
+    'fin': _loft(
+      [
+        _foil(
+          (-0.6, 0.0, -flank(-0.6)),
+          (-0.97, 0.0, -flank(-0.97)),
+          (0.0, 0.05, 0.0),
+        ),
+        _foil((-0.9, 0.0, -0.48), (-1.08, 0.0, -0.48), (0.0, 0.03, 0.0)),
+      ],
+      [[_FIN] * 4],
+      _FIN,
+      _FIN,
+    ),
   }
   for sign, name in ((1, 'starboard'), (-1, 'port')):
     solids[f'{name} wing'] = _wing(
-        sign, (0.34, side, 0.04), (-0.22, side, 0.04), (-0.14, 0.98, -0.05),
-        (-0.36, 0.98, -0.05), 0.22)
+      sign,
+      (0.34, side, 0.04),
+      (-0.22, side, 0.04),
+      (-0.14, 0.98, -0.05),
+      (-0.36, 0.98, -0.05),
+      0.22,
+    )
     solids[f'{name} tailplane'] = _wing(
-        sign, (-0.68, flank(-0.68), 0.0), (-0.97, flank(-0.97), 0.0),
-        (-0.92, 0.42, -0.02), (-1.06, 0.42, -0.02), 0.2)
+      sign,
+      (-0.68, flank(-0.68), 0.0),
+      (-0.97, flank(-0.97), 0.0),
+      (-0.92, 0.42, -0.02),
+      (-1.06, 0.42, -0.02),
+      0.2,
+    )
     y, z = sign * 0.42, 0.104
     solids[f'{name} engine'] = _loft(
-        [_ring(0.34, 0.06, y, z), _ring(0.24, 0.075, y, z),
-         _ring(-0.06, 0.055, y, z)],
-        [[_WHITE] * 8, [_ENGINE] * 8], _GLASS, _GLASS)
+      [
+        _ring(0.34, 0.06, y, z),
+        _ring(0.24, 0.075, y, z),
+        _ring(-0.06, 0.055, y, z),
+      ],
+      [[_WHITE] * 8, [_ENGINE] * 8],
+      _GLASS,
+      _GLASS,
+    )
 
   # The tail narrows: its flanks, and the roots on them, lean inwards.
   lean = float((flank(rear) - flank(tail)) / (rear - tail))
@@ -232,16 +287,28 @@ def airplane() -> Airplane:
   rise = (0.0625 + 0.04) / (0.98 - side)
 
   def half_wing(name, sign):
-    return Split((0.0, -sign * rise, -1.0), -0.0625 - rise * side,
-                  f'{name} wing', f'{name} engine')
+    return Split(
+      (0.0, -sign * rise, -1.0),
+      -0.0625 - rise * side,
+      f'{name} wing',
+      f'{name} engine',
+    )
 
   front = Split(
-      (0.0, 1.0, 0.0), side, half_wing('starboard', 1),
-      Split((0.0, -1.0, 0.0), side, half_wing('port', -1), 'fuselage'))
+    (0.0, 1.0, 0.0),
+    side,
+    half_wing('starboard', 1),
+    Split((0.0, -1.0, 0.0), side, half_wing('port', -1), 'fuselage'),
+  )
   back = beside(
-      1.0, 'starboard tailplane', beside(
-          -1.0, 'port tailplane',
-          Split((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail')))
+    1.0,
+    'starboard tailplane',
+    beside(
+      -1.0,
+      'port tailplane',
+      Split((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail'),
+    ),
+  )
 
   corners, normals, offsets, colors = [], [], [], []
   faces: list[slice] = []
@@ -263,9 +330,14 @@ def airplane() -> Airplane:
       offsets.append(normal @ face.mean(0))
       colors.append(color)
   return Airplane(
-      np.concatenate(corners), faces, np.stack(normals), np.array(offsets),
-      np.array(colors, float), parts,
-      Split((1.0, 0.0, 0.0), rear, front, back))
+    np.concatenate(corners),
+    faces,
+    np.stack(normals),
+    np.array(offsets),
+    np.array(colors, float),
+    parts,
+    Split((1.0, 0.0, 0.0), rear, front, back),
+  )
 
 
 def _back_to_front(node: Split | str, eye: np.ndarray) -> Iterator[str]:
@@ -280,9 +352,12 @@ def _back_to_front(node: Split | str, eye: np.ndarray) -> Iterator[str]:
   yield from _back_to_front(near, eye)
 
 
-def turning_poses(axis: str, num_frames: int,
-                  degrees_per_frame: tuple[float, float],
-                  rng: np.random.Generator) -> np.ndarray:
+def turning_poses(
+  axis: str,
+  num_frames: int,
+  degrees_per_frame: tuple[float, float],
+  rng: np.random.Generator,
+) -> np.ndarray:
   """Poses of an airplane that turns at a constant rate about a body axis.
 
   R_t = R_0 · R_axis(± rate · t): the first pose is uniform over all rotations,
@@ -303,7 +378,8 @@ def turning_poses(axis: str, num_frames: int,
   rate = np.deg2rad(rng.uniform(*degrees_per_frame)) * rng.choice((-1, 1))
   angles = rate * np.arange(num_frames)
   turn = transform.Rotation.from_rotvec(
-      angles[:, np.newaxis] * np.array(BODY_AXES[axis]))
+    angles[:, np.newaxis] * np.array(BODY_AXES[axis])
+  )
   return (first * turn).as_matrix()
 
 
@@ -332,9 +408,11 @@ def render(poses: np.ndarray, image_size: int) -> np.ndarray:
   # The bounding sphere's outline is seen under asin(reach / distance).
   focal = FILL * canvas_size / 2 * np.sqrt((EYE_DISTANCE / reach) ** 2 - 1)
   points = plane.corners @ poses.transpose(0, 2, 1)
-  pixels = (focal * points[..., :2] / (points[..., 2:] + EYE_DISTANCE)
-            + (canvas_size - 1) / 2)
-  fixed = np.rint(pixels * 2 ** _SHIFT).astype(np.int32)
+  pixels = (
+    focal * points[..., :2] / (points[..., 2:] + EYE_DISTANCE)
+    + (canvas_size - 1) / 2
+  )
+  fixed = np.rint(pixels * 2**_SHIFT).astype(np.int32)
 
   frames = np.empty((len(poses), image_size, image_size, 3), np.uint8)
   ground = np.full((canvas_size, canvas_size, 3), GROUND, np.uint8)
@@ -343,8 +421,16 @@ def render(poses: np.ndarray, image_size: int) -> np.ndarray:
     for part in _back_to_front(plane.partition, eye):
       for face in plane.parts[part]:
         if facing[n, face]:
-          cv2.fillConvexPoly(canvas, fixed[n, plane.faces[face]],
-                             colors[n, face].tolist(), shift=_SHIFT)
-    cv2.resize(canvas, (image_size, image_size), dst=frames[n],
-               interpolation=cv2.INTER_AREA)
+          cv2.fillConvexPoly(
+            canvas,
+            fixed[n, plane.faces[face]],
+            colors[n, face].tolist(),
+            shift=_SHIFT,
+          )
+    cv2.resize(
+      canvas,
+      (image_size, image_size),
+      dst=frames[n],
+      interpolation=cv2.INTER_AREA,
+    )
   return frames

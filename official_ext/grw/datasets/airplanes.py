@@ -42,10 +42,13 @@ SPLITS = ('train', 'validation')
 
 _MIN_IMAGE_SIZE = 16
 _NAME = re.compile(
-    r'train(\d+)_validation(\d+)_frames(\d+)_size(\d+)_degrees([\d.]+)-([\d.]+)'
-    r'_seed(\d+)')
-_NAME_FORM = ('train<clips>_validation<clips>_frames<N>_size<pixels>_'
-              'degrees<least>-<greatest>_seed<number>')
+  r'train(\d+)_validation(\d+)_frames(\d+)_size(\d+)_degrees([\d.]+)-([\d.]+)'
+  r'_seed(\d+)'
+)
+_NAME_FORM = (
+  'train<clips>_validation<clips>_frames<N>_size<pixels>_'
+  'degrees<least>-<greatest>_seed<number>'
+)
 
 _CITATION = """\
 @inproceedings{goldman2025smooth,
@@ -72,6 +75,7 @@ class AirplanesConfig(tfds.core.BuilderConfig):
     degrees_per_frame: least and greatest rate of turn; each clip has its own.
     seed: of everything random; another seed gives other clips.
   """
+
   name: str = dataclasses.field(init=False)
   num_train_clips: int = 4000
   num_validation_clips: int = 300
@@ -82,12 +86,18 @@ class AirplanesConfig(tfds.core.BuilderConfig):
 
   def __post_init__(self):
     for field, minimum in (
-        ('num_train_clips', len(LABELS)), ('num_validation_clips', len(LABELS)),
-        ('num_frames', 2), ('image_size', _MIN_IMAGE_SIZE), ('seed', 0)):
+      ('num_train_clips', len(LABELS)),
+      ('num_validation_clips', len(LABELS)),
+      ('num_frames', 2),
+      ('image_size', _MIN_IMAGE_SIZE),
+      ('seed', 0),
+    ):
       value = getattr(self, field)
       if type(value) is not int or value < minimum:
-        raise ValueError(f'AirplanesConfig: {field} must be an integer of at '
-                         f'least {minimum}, not {value!r}.')
+        raise ValueError(
+          f'AirplanesConfig: {field} must be an integer of at '
+          f'least {minimum}, not {value!r}.'
+        )
     try:
       least, greatest = map(float, self.degrees_per_frame)
     except (TypeError, ValueError):
@@ -95,16 +105,20 @@ class AirplanesConfig(tfds.core.BuilderConfig):
     # At 180 degrees a frame, both signs of a turn look the same.
     if not 0 < least <= greatest < 180:
       raise ValueError(
-          'AirplanesConfig: degrees_per_frame must be two numbers, the least '
-          'and the greatest, with 0 < least <= greatest < 180, not '
-          f'{self.degrees_per_frame!r}.')
+        'AirplanesConfig: degrees_per_frame must be two numbers, the least '
+        'and the greatest, with 0 < least <= greatest < 180, not '
+        f'{self.degrees_per_frame!r}.'
+      )
     self.degrees_per_frame = (least, greatest)
-    rates = '-'.join(np.format_float_positional(rate, trim='-')
-                     for rate in self.degrees_per_frame)
+    rates = '-'.join(
+      np.format_float_positional(rate, trim='-')
+      for rate in self.degrees_per_frame
+    )
     self.name = (
-        f'train{self.num_train_clips}_validation{self.num_validation_clips}_'
-        f'frames{self.num_frames}_size{self.image_size}_degrees{rates}_'
-        f'seed{self.seed}')
+      f'train{self.num_train_clips}_validation{self.num_validation_clips}_'
+      f'frames{self.num_frames}_size{self.image_size}_degrees{rates}_'
+      f'seed{self.seed}'
+    )
 
   @classmethod
   def from_name(cls, name: str) -> 'AirplanesConfig':
@@ -123,23 +137,31 @@ class AirplanesConfig(tfds.core.BuilderConfig):
     if match:
       train, validation, frames, size, least, greatest, seed = match.groups()
       config = cls(
-          num_train_clips=int(train), num_validation_clips=int(validation),
-          num_frames=int(frames), image_size=int(size),
-          degrees_per_frame=(float(least), float(greatest)), seed=int(seed))
+        num_train_clips=int(train),
+        num_validation_clips=int(validation),
+        num_frames=int(frames),
+        image_size=int(size),
+        degrees_per_frame=(float(least), float(greatest)),
+        seed=int(seed),
+      )
       if config.name == name:
         return config
     raise ValueError(
-        f"No config of airplanes has the name '{name}'.  A name has the form "
-        f"{_NAME_FORM}, for example '{cls().name}', without needless zeros.")
+      f"No config of airplanes has the name '{name}'.  A name has the form "
+      f"{_NAME_FORM}, for example '{cls().name}', without needless zeros."
+    )
 
   def num_clips(self, split: str) -> int:
     """Clips in 'train' or 'validation'."""
-    return {'train': self.num_train_clips,
-            'validation': self.num_validation_clips}[split]
+    return {
+      'train': self.num_train_clips,
+      'validation': self.num_validation_clips,
+    }[split]
 
 
-def render_example(config: AirplanesConfig, split: str,
-                   index: int) -> dict[str, Any]:
+def render_example(
+  config: AirplanesConfig, split: str, index: int
+) -> dict[str, Any]:
   """Renders one clip, which depends on nothing but the arguments.
 
   Neither does it depend on the numbers of clips, so a larger dataset begins
@@ -156,9 +178,12 @@ def render_example(config: AirplanesConfig, split: str,
   label = LABELS[index % len(LABELS)]
   rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
   poses = airplane_renderer.turning_poses(
-      label, config.num_frames, config.degrees_per_frame, rng)
-  return {'video': airplane_renderer.render(poses, config.image_size),
-          'label': label}
+    label, config.num_frames, config.degrees_per_frame, rng
+  )
+  return {
+    'video': airplane_renderer.render(poses, config.image_size),
+    'label': label,
+  }
 
 
 class Airplanes(tfds.core.GeneratorBasedBuilder):
@@ -174,16 +199,19 @@ class Airplanes(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version('1.0.0')
   BUILDER_CONFIGS = [AirplanesConfig()]
 
-  def __init__(self, *, config: AirplanesConfig | str | None = None,
-               **kwargs: Any):
+  def __init__(
+    self, *, config: AirplanesConfig | str | None = None, **kwargs: Any
+  ):
     # TFDS compares configs by identity; two of one name are the same here.
     super().__init__(
-        config=config.name if isinstance(config, AirplanesConfig) else config,
-        **kwargs)
+      config=config.name if isinstance(config, AirplanesConfig) else config,
+      **kwargs,
+    )
 
   @classmethod
-  def get_builder_config(cls, name: str,
-                         version: Any = None) -> AirplanesConfig:
+  def get_builder_config(
+    cls, name: str, version: Any = None
+  ) -> AirplanesConfig:
     """Overrides the look-up in BUILDER_CONFIGS to read the config's name."""
     config = super().get_builder_config(name, version)
     return config or AirplanesConfig.from_name(name)
@@ -192,32 +220,39 @@ class Airplanes(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     shape = (config.num_frames, config.image_size, config.image_size, 3)
     return tfds.core.DatasetInfo(
-        builder=self,
-        description=(
-            'Rendered clips of a model airplane that turns at a constant rate '
-            'about one of its own axes, from a uniformly random orientation, '
-            'so that the class is in the motion and in no single frame.'),
-        features=tfds.features.FeaturesDict({
-            # PNG, so that what is read is what was rendered.
-            'video': tfds.features.Video(shape=shape, encoding_format='png'),
-            'label': tfds.features.ClassLabel(names=LABELS),
-        }),
-        supervised_keys=('video', 'label'),
-        citation=_CITATION)
+      builder=self,
+      description=(
+        'Rendered clips of a model airplane that turns at a constant rate '
+        'about one of its own axes, from a uniformly random orientation, '
+        'so that the class is in the motion and in no single frame.'
+      ),
+      features=tfds.features.FeaturesDict(
+        {
+          # PNG, so that what is read is what was rendered.
+          'video': tfds.features.Video(shape=shape, encoding_format='png'),
+          'label': tfds.features.ClassLabel(names=LABELS),
+        }
+      ),
+      supervised_keys=('video', 'label'),
+      citation=_CITATION,
+    )
 
   def _split_generators(
-      self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    self, dl_manager: tfds.download.DownloadManager
+  ) -> dict[str, Any]:
     del dl_manager  # Nothing to download.
     return {split: self._generate_examples(split) for split in SPLITS}
 
   def _generate_examples(
-      self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    self, split: str
+  ) -> Iterator[tuple[int, dict[str, Any]]]:
     for index in range(self.builder_config.num_clips(split)):
       yield index, render_example(self.builder_config, split, index)
 
 
-def prepare(data_dir: str | os.PathLike[str],
-            config: AirplanesConfig | None = None) -> str:
+def prepare(
+  data_dir: str | os.PathLike[str], config: AirplanesConfig | None = None
+) -> str:
   """Renders a dataset, with a progress bar, unless it is there already.
 
   It appears in `data_dir` when it is complete; a run that was cut short leaves

@@ -37,17 +37,19 @@ def read(path: str, num_classes: int, name: str = 'labels') -> list[str]:
       texts = file.read().splitlines()
   except (tf.errors.OpError, UnicodeDecodeError) as error:
     raise ValueError(
-        f'{name}={path!r} cannot be read '
-        f'({str(error).partition(chr(10))[0]}): expected a text file with '
-        'one label a line.') from error
+      f'{name}={path!r} cannot be read '
+      f'({str(error).partition(chr(10))[0]}): expected a text file with '
+      'one label a line.'
+    ) from error
   return _one_a_class(texts, num_classes, f'{name}={path!r}')
 
 
 def _one_a_class(texts: list[str], num_classes: int, source: str) -> list[str]:
   if len(texts) != num_classes:
     raise ValueError(
-        f'{source} has {len(texts)} labels: expected one for each of the '
-        f"model's {num_classes} classes.")
+      f'{source} has {len(texts)} labels: expected one for each of the '
+      f"model's {num_classes} classes."
+    )
   return texts
 
 
@@ -66,8 +68,11 @@ def label_texts(task: grw_config.GrwTask) -> list[str]:
     return read(task.labels, data.num_classes, 'task.labels')
   if data.tfds_name:
     info = tfds.builder(
-        data.tfds_name, data_dir=data.tfds_data_dir or None).info
+      data.tfds_name, data_dir=data.tfds_data_dir or None
+    ).info
     return _one_a_class(
-        info.features['label'].names, data.num_classes,
-        f'task.validation_data.tfds_name={data.tfds_name!r}')
+      info.features['label'].names,
+      data.num_classes,
+      f'task.validation_data.tfds_name={data.tfds_name!r}',
+    )
   return [str(label) for label in range(data.num_classes)]

@@ -45,17 +45,21 @@ UNREADABLE = b'\xff unreadable rest of a TFRecord file'
 
 POLICIES = ('error', 'skip')
 ADVICE = 're-create the file, or set on_bad_record: skip to drop and count'
-LABEL_ADVICE = ('set num_classes to the number of classes in the data, '
-                'correct the label, or set on_bad_record: skip to drop and '
-                'count')
+LABEL_ADVICE = (
+  'set num_classes to the number of classes in the data, '
+  'correct the label, or set on_bad_record: skip to drop and '
+  'count'
+)
 
 _BAD = 'Bad input: '
 _END = ' (end of report)'
 _LOCATION = re.compile(r'record (\d+) \(from 0\) of file "([^"]*)"')
 _REPORT = re.compile(re.escape(_BAD) + '(.*?)' + re.escape(_END), re.DOTALL)
 # What an error of the input pipeline has in its message and others lack.
-_INPUT_ERROR = re.compile('IteratorGetNext|GetNextFromShard|MapDataset|'
-                          'Dataset_map|truncated record|corrupted record')
+_INPUT_ERROR = re.compile(
+  'IteratorGetNext|GetNextFromShard|MapDataset|'
+  'Dataset_map|truncated record|corrupted record'
+)
 
 SECONDS_BETWEEN_LOGS = 10
 
@@ -76,6 +80,7 @@ class BadRecord(NamedTuple):
     record: its position in the file, from 0.
     reason: what is wrong, what was expected and what to do.
   """
+
   file: str
   record: int
   reason: str
@@ -86,14 +91,20 @@ class BadRecord(NamedTuple):
 
 def location(raw: RawRecord) -> tf.Tensor:
   """Returns a string, in the graph: which record of which file this is."""
-  return tf.strings.join([
-      'record ', tf.strings.as_string(raw['record']), ' (from 0) of file "',
-      raw['file'], '"'
-  ])
+  return tf.strings.join(
+    [
+      'record ',
+      tf.strings.as_string(raw['record']),
+      ' (from 0) of file "',
+      raw['file'],
+      '"',
+    ]
+  )
 
 
-def require(condition: tf.Tensor, where: tf.Tensor,
-            reason: Callable[[], Sequence[Any]]) -> tf.Tensor:
+def require(
+  condition: tf.Tensor, where: tf.Tensor, reason: Callable[[], Sequence[Any]]
+) -> tf.Tensor:
   """Asserts in the graph, with a message `explain_input_error` understands.
 
   Args:
@@ -105,6 +116,7 @@ def require(condition: tf.Tensor, where: tf.Tensor,
   Returns:
     A tensor for `tf.control_dependencies`.
   """
+
   def fail():
     report = tf.strings.join([_BAD, where, ' ', *reason(), _END])
     with tf.control_dependencies([tf.debugging.Assert(condition, [report])]):
@@ -116,8 +128,7 @@ def require(condition: tf.Tensor, where: tf.Tensor,
 def check_policy(policy: str):
   """Raises ValueError unless `policy` is one of `POLICIES`."""
   if policy not in POLICIES:
-    raise ValueError(
-        f'on_bad_record={policy!r}: expected one of {POLICIES}.')
+    raise ValueError(f'on_bad_record={policy!r}: expected one of {POLICIES}.')
 
 
 def _file_fault(path: str) -> str | None:
@@ -156,8 +167,9 @@ def list_files(params: grw_config.DataConfig) -> list[str]:
     files = input_reader.match_files(params.input_path)
   except ValueError as error:
     raise InputDataError(
-        f'input_path={params.input_path!r}: {error} Give a path or pattern '
-        'that matches TFRecord files.') from error
+      f'input_path={params.input_path!r}: {error} Give a path or pattern '
+      'that matches TFRecord files.'
+    ) from error
   with futures.ThreadPoolExecutor(_STAT_THREADS) as pool:
     faults = list(pool.map(_file_fault, files))
   bad = [f'"{file}" {fault}' for file, fault in zip(files, faults) if fault]
@@ -171,8 +183,8 @@ def list_files(params: grw_config.DataConfig) -> list[str]:
     raise InputDataError(f'{found} Re-create them, or correct input_path.')
   if params.on_bad_record == 'error':
     raise InputDataError(
-        f'{found} Re-create them, or set on_bad_record: skip to leave them '
-        'out.')
+      f'{found} Re-create them, or set on_bad_record: skip to leave them out.'
+    )
   logging.warning('Left out: %s', found)
   return [file for file, fault in zip(files, faults) if not fault]
 
@@ -183,30 +195,34 @@ def _read_file(file: tf.Tensor, compression: str) -> tf.data.Dataset:
   pattern = tf.strings.regex_replace(file, r'([\\*?\[\]])', r'\\\1')
   exists = tf.size(tf.io.matching_files(pattern)) > 0
   records = tf.data.TFRecordDataset(
-      tf.boolean_mask([file], [exists]), compression_type=compression)
+    tf.boolean_mask([file], [exists]), compression_type=compression
+  )
   records = records.concatenate(tf.data.Dataset.from_tensors(UNREADABLE))
   # A failed read uses up a number of the inner count and none of the outer.
   attempts = tf.data.Dataset.range(tf.int64.max)
   names = tf.data.Dataset.from_tensors(file).repeat()
   tried = tf.data.Dataset.zip(
-      {'attempt': attempts, 'file': names, 'serialized': records})
-  read = tf.data.Dataset.zip({
-      'record': attempts,
-      'tried': tried.ignore_errors(log_warning=True)
-  })
+    {'attempt': attempts, 'file': names, 'serialized': records}
+  )
+  read = tf.data.Dataset.zip(
+    {'record': attempts, 'tried': tried.ignore_errors(log_warning=True)}
+  )
 
   def is_record_or_fault(element):
     return tf.logical_or(
-        element['tried']['serialized'] != UNREADABLE,
-        tf.logical_or(element['record'] != element['tried']['attempt'],
-                      tf.logical_not(exists)))
+      element['tried']['serialized'] != UNREADABLE,
+      tf.logical_or(
+        element['record'] != element['tried']['attempt'], tf.logical_not(exists)
+      ),
+    )
 
   return read.filter(is_record_or_fault).map(
-      lambda element: {  # pylint: disable=g-long-lambda
-          'file': element['tried']['file'],
-          'record': element['record'],
-          'serialized': element['tried']['serialized'],
-      })
+    lambda element: {  # pylint: disable=g-long-lambda
+      'file': element['tried']['file'],
+      'record': element['record'],
+      'serialized': element['tried']['serialized'],
+    }
+  )
 
 
 def read_records(files, compression: str = '') -> tf.data.Dataset:
@@ -227,7 +243,8 @@ def read_records(files, compression: str = '') -> tf.data.Dataset:
   if files.shape.rank == 0:
     return _read_file(files, compression)
   return tf.data.Dataset.from_tensor_slices(files).flat_map(
-      lambda file: _read_file(file, compression))
+    lambda file: _read_file(file, compression)
+  )
 
 
 def compression_type(params: grw_config.DataConfig) -> str:
@@ -242,8 +259,10 @@ def _read_fault(file: str, record: int, compression: str) -> str:
       pass
   except tf.errors.DataLossError as error:
     kind = 'truncated' if 'truncated' in str(error) else 'corrupted'
-    return (f'cannot be read: the file is {kind} after {record} whole records; '
-            f'{ADVICE}.')
+    return (
+      f'cannot be read: the file is {kind} after {record} whole records; '
+      f'{ADVICE}.'
+    )
   except tf.errors.OpError as error:
     return f'cannot be read: {error.message}; {ADVICE}.'
   return 'could not be read, but can be now; check the file system.'
@@ -254,20 +273,26 @@ def _frames_fault(frames: Sequence[Any], channels: int) -> str | None:
   size = None
   for index, frame in enumerate(frames):
     if len(frame.bytes_list.value) != 1:
-      return (f'holds {len(frame.bytes_list.value)} byte strings as frame '
-              f'{index}, expected one JPEG or PNG image; {ADVICE}.')
+      return (
+        f'holds {len(frame.bytes_list.value)} byte strings as frame '
+        f'{index}, expected one JPEG or PNG image; {ADVICE}.'
+      )
     encoded = frame.bytes_list.value[0]
     try:
       image = tf.io.decode_image(encoded, channels, expand_animations=False)
     except tf.errors.OpError:
-      return (f'holds a frame that cannot be decoded, frame {index} of '
-              f'{len(frames)} ({len(encoded)} bytes, expected a JPEG or PNG '
-              f'image); {ADVICE}.')
+      return (
+        f'holds a frame that cannot be decoded, frame {index} of '
+        f'{len(frames)} ({len(encoded)} bytes, expected a JPEG or PNG '
+        f'image); {ADVICE}.'
+      )
     height, width = image.shape[:2]
     if size not in (None, (height, width)):
-      return (f'holds frames of differing size: frame 0 is {size[0]}x{size[1]},'
-              f' frame {index} is {height}x{width}, expected one size; '
-              f'{ADVICE}.')
+      return (
+        f'holds frames of differing size: frame 0 is {size[0]}x{size[1]},'
+        f' frame {index} is {height}x{width}, expected one size; '
+        f'{ADVICE}.'
+      )
     size = (height, width)
   return None
 
@@ -277,8 +302,9 @@ def num_labels(num_classes: int) -> int:
   return max(num_classes, 2)
 
 
-def describe_record(serialized: bytes,
-                    params: grw_config.DataConfig) -> str | None:
+def describe_record(
+  serialized: bytes, params: grw_config.DataConfig
+) -> str | None:
   """Says in plain words what is wrong with a record, or None if nothing is.
 
   Args:
@@ -297,27 +323,36 @@ def describe_record(serialized: bytes,
   found = f'keys found: {sorted(lists)} with frames, {sorted(context)} once'
   image_key, label_key = params.image_field_key, params.label_field_key
   if image_key not in lists:
-    return (f'lacks the frames {image_key!r} ({found}); set image_field_key, '
-            f'or {ADVICE}.')
+    return (
+      f'lacks the frames {image_key!r} ({found}); set image_field_key, '
+      f'or {ADVICE}.'
+    )
   frames = lists[image_key].feature
   if not frames:
     return f'has zero frames in {image_key!r}; {ADVICE}.'
   if label_key not in context:
-    return (f'lacks the label {label_key!r} ({found}); set label_field_key, or '
-            f'{ADVICE}.')
+    return (
+      f'lacks the label {label_key!r} ({found}); set label_field_key, or '
+      f'{ADVICE}.'
+    )
   labels = list(context[label_key].int64_list.value)
   limit = num_labels(params.num_classes)
   if not params.is_multilabel and len(labels) != 1:
-    return (f'has {len(labels)} labels {labels}, expected one in [0, {limit}) '
-            f'(num_classes={params.num_classes}); {LABEL_ADVICE}.')
+    return (
+      f'has {len(labels)} labels {labels}, expected one in [0, {limit}) '
+      f'(num_classes={params.num_classes}); {LABEL_ADVICE}.'
+    )
   if any(not 0 <= label < limit for label in labels):
-    return (f'has label {", ".join(map(str, labels))} outside [0, {limit}) '
-            f'(num_classes={params.num_classes}); {LABEL_ADVICE}.')
+    return (
+      f'has label {", ".join(map(str, labels))} outside [0, {limit}) '
+      f'(num_classes={params.num_classes}); {LABEL_ADVICE}.'
+    )
   return _frames_fault(frames, params.feature_shape[3])
 
 
-def _examine(file: str, record: int,
-             params: grw_config.DataConfig) -> BadRecord | None:
+def _examine(
+  file: str, record: int, params: grw_config.DataConfig
+) -> BadRecord | None:
   """Returns what is wrong with one record, if anything is."""
   compression = compression_type(params)
   raw = next(iter(read_records(file, compression).skip(record)), None)
@@ -327,10 +362,12 @@ def _examine(file: str, record: int,
   return None if reason is None else BadRecord(file, record, reason)
 
 
-def find_bad_record(files: Sequence[str],
-                    parse_fn: ParseFn,
-                    params: grw_config.DataConfig,
-                    records_per_file: int = -1) -> BadRecord | None:
+def find_bad_record(
+  files: Sequence[str],
+  parse_fn: ParseFn,
+  params: grw_config.DataConfig,
+  records_per_file: int = -1,
+) -> BadRecord | None:
   """Parses records until one fails, logging the progress.
 
   Args:
@@ -348,28 +385,35 @@ def find_bad_record(files: Sequence[str],
   for number, file in enumerate(files):
     parsed = read_records(file, compression_type(params))
     parsed = parsed.take(records_per_file).map(
-        parse_fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+      parse_fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
     record = 0
     try:
       for _ in parsed:
         record += 1
         if records_per_file < 0:
           logging.log_every_n_seconds(
-              logging.INFO,
-              'Looking for the bad record: %d records checked, file %d of %d, '
-              '%.0f records/s.', SECONDS_BETWEEN_LOGS, done + record,
-              number + 1, len(files),
-              (done + record) / max(time.monotonic() - start, 1e-3))
+            logging.INFO,
+            'Looking for the bad record: %d records checked, file %d of %d, '
+            '%.0f records/s.',
+            SECONDS_BETWEEN_LOGS,
+            done + record,
+            number + 1,
+            len(files),
+            (done + record) / max(time.monotonic() - start, 1e-3),
+          )
     except tf.errors.OpError as error:
       bad = _examine(file, record, params)
-      return bad or BadRecord(file, record,
-                              f'does not parse: {error.message}; {ADVICE}.')
+      return bad or BadRecord(
+        file, record, f'does not parse: {error.message}; {ADVICE}.'
+      )
     done += record
   return None
 
 
-def check_first_records(files: Sequence[str], parse_fn: ParseFn,
-                        params: grw_config.DataConfig):
+def check_first_records(
+  files: Sequence[str], parse_fn: ParseFn, params: grw_config.DataConfig
+):
   """Fails at once on data that would fail later, or never give a batch.
 
   With 'error', parses the first record of up to four files spread over the
@@ -387,24 +431,26 @@ def check_first_records(files: Sequence[str], parse_fn: ParseFn,
   records = read_records(list(files), compression_type(params))
   if next(iter(records), None) is None:
     raise InputDataError(
-        f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
-        'Re-create them, or correct input_path.')
+      f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
+      'Re-create them, or correct input_path.'
+    )
   if params.on_bad_record == 'skip':
     if next(iter(records.map(parse_fn).ignore_errors()), None) is None:
       bad = find_bad_record(files, parse_fn, params)
       raise InputDataError(
-          f'None of the records in {len(files)} input files can be used. '
-          f'The first: {bad}')
+        f'None of the records in {len(files)} input files can be used. '
+        f'The first: {bad}'
+      )
     return
-  spread = list(files)[::math.ceil(len(files) / _FIRST_FILES)]
+  spread = list(files)[:: math.ceil(len(files) / _FIRST_FILES)]
   bad = find_bad_record(spread, parse_fn, params, records_per_file=1)
   if bad is not None:
     raise InputDataError(f'Bad input: {bad}')
 
 
-def explain_input_error(error: tf.errors.OpError,
-                        params: grw_config.DataConfig,
-                        parse_fn: ParseFn) -> InputDataError | None:
+def explain_input_error(
+  error: tf.errors.OpError, params: grw_config.DataConfig, parse_fn: ParseFn
+) -> InputDataError | None:
   """Says what an error of the input pipeline means, naming file and record.
 
   A message that already says it is passed on, and one that names its record is
@@ -427,16 +473,24 @@ def explain_input_error(error: tf.errors.OpError,
   if place := _LOCATION.search(text):
     file, record = place[2], int(place[1])
     bad = _examine(file, record, params) or BadRecord(
-        file, record, f'does not parse: {error.message}; {ADVICE}.')
+      file, record, f'does not parse: {error.message}; {ADVICE}.'
+    )
     return InputDataError(f'Bad input: {bad}')
   if not params.input_path or not _INPUT_ERROR.search(text):
     return None
   files = list_files(params)
-  logging.info('The input pipeline failed; looking through %d files of %s for '
-               'the bad record.', len(files), params.input_path)
+  logging.info(
+    'The input pipeline failed; looking through %d files of %s for '
+    'the bad record.',
+    len(files),
+    params.input_path,
+  )
   found = find_bad_record(files, parse_fn, params)
   if found is None:
-    logging.error('No bad record in %d files of %s: the error is elsewhere, or '
-                  'has passed.', len(files), params.input_path)
+    logging.error(
+      'No bad record in %d files of %s: the error is elsewhere, or has passed.',
+      len(files),
+      params.input_path,
+    )
     return None
   return InputDataError(f'Bad input: {found}')

@@ -46,6 +46,7 @@ class Split:
     num_classes: how many there are.
     num_examples: clips that there should be; None if nothing says it.
   """
+
   name: str
   files: list[str]
   labels: list[str]
@@ -64,6 +65,7 @@ class Contents:
     bad: the first bad record of each file that has one.
     samples: serialized records picked at random.
   """
+
   num_clips: int = 0
   clips_of_label: dict[int, int] = dataclasses.field(default_factory=dict)
   num_frames: list[int] = dataclasses.field(default_factory=list)
@@ -94,8 +96,9 @@ def find_splits(path: str, num_classes: int | None = None) -> list[Split]:
     if not files:
       raise ValueError(f'{path}: no such files.')
     if num_classes is None:
-      raise ValueError(f'{path} is no folder with dataset.json: give '
-                       '--num_classes.')
+      raise ValueError(
+        f'{path} is no folder with dataset.json: give --num_classes.'
+      )
     return [Split(path, files, [], num_classes)]
   try:
     with open(description, encoding='utf-8') as f:
@@ -103,19 +106,30 @@ def find_splits(path: str, num_classes: int | None = None) -> list[Split]:
     with open(os.path.join(path, dataset['labels']), encoding='utf-8') as f:
       labels = f.read().splitlines()
     splits = [
-        Split(name, _matching(path, split['files']), labels,
-              dataset['num_classes'], split['num_examples'])
-        for name, split in dataset['splits'].items()
+      Split(
+        name,
+        _matching(path, split['files']),
+        labels,
+        dataset['num_classes'],
+        split['num_examples'],
+      )
+      for name, split in dataset['splits'].items()
     ]
   except OSError as error:
-    raise ValueError(f'{error.filename}: {error.strerror}; expected the output '
-                     'of tools/videos_to_tfrecords.py.') from error
+    raise ValueError(
+      f'{error.filename}: {error.strerror}; expected the output '
+      'of tools/videos_to_tfrecords.py.'
+    ) from error
   except (ValueError, KeyError, TypeError) as error:
-    raise ValueError(f'{description}: {error!r}; expected what '
-                     'tools/videos_to_tfrecords.py writes.') from error
+    raise ValueError(
+      f'{description}: {error!r}; expected what '
+      'tools/videos_to_tfrecords.py writes.'
+    ) from error
   if len(labels) != dataset['num_classes']:
-    raise ValueError(f'{path}: {dataset["labels"]} has {len(labels)} labels, '
-                     f'dataset.json {dataset["num_classes"]} classes.')
+    raise ValueError(
+      f'{path}: {dataset["labels"]} has {len(labels)} labels, '
+      f'dataset.json {dataset["num_classes"]} classes.'
+    )
   return splits
 
 
@@ -131,8 +145,11 @@ def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
     What was found.
   """
   params = grw_config.DataConfig(
-      num_classes=split.num_classes, feature_shape=(1, 32, 32, 3),
-      min_image_size=32, is_training=False)
+    num_classes=split.num_classes,
+    feature_shape=(1, 32, 32, 3),
+    min_image_size=32,
+    is_training=False,
+  )
   parse_fn = video_input.record_parser(params)
   contents = Contents()
   rng = random.Random(seed)
@@ -152,23 +169,28 @@ def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
   return contents
 
 
-def _count(contents: Contents, serialized: bytes,
-           params: grw_config.DataConfig):
+def _count(
+  contents: Contents, serialized: bytes, params: grw_config.DataConfig
+):
   """Adds a record to what was found."""
   contents.num_clips += 1
   try:
     example = tf.train.SequenceExample.FromString(serialized)
   except message.DecodeError:
     return
-  for label in example.context.feature[
-      params.label_field_key].int64_list.value:
+  for label in example.context.feature[params.label_field_key].int64_list.value:
     contents.clips_of_label[label] = contents.clips_of_label.get(label, 0) + 1
-  contents.num_frames.append(len(example.feature_lists.feature_list[
-      params.image_field_key].feature))
+  contents.num_frames.append(
+    len(example.feature_lists.feature_list[params.image_field_key].feature)
+  )
 
 
-def contact_sheet(samples: Sequence[bytes], labels: Sequence[str], path: str,
-                  frames_per_clip: int = 6):
+def contact_sheet(
+  samples: Sequence[bytes],
+  labels: Sequence[str],
+  path: str,
+  frames_per_clip: int = 6,
+):
   """Draws frames of clips, a clip a row, under their labels.
 
   Args:
@@ -182,9 +204,13 @@ def contact_sheet(samples: Sequence[bytes], labels: Sequence[str], path: str,
   """
   params = grw_config.DataConfig()
   sheet = figure.Figure(
-      (frames_per_clip * _INCHES_PER_FRAME,
-       max(len(samples), 1) * _INCHES_PER_FRAME),
-      dpi=_DPI, layout='constrained')
+    (
+      frames_per_clip * _INCHES_PER_FRAME,
+      max(len(samples), 1) * _INCHES_PER_FRAME,
+    ),
+    dpi=_DPI,
+    layout='constrained',
+  )
   axes = sheet.subplots(max(len(samples), 1), frames_per_clip, squeeze=False)
   for axis in axes.flat:
     axis.axis('off')
@@ -193,8 +219,9 @@ def contact_sheet(samples: Sequence[bytes], labels: Sequence[str], path: str,
       example = tf.train.SequenceExample.FromString(serialized)
     except message.DecodeError:
       continue
-    found = list(example.context.feature[
-        params.label_field_key].int64_list.value)
+    found = list(
+      example.context.feature[params.label_field_key].int64_list.value
+    )
     frames = example.feature_lists.feature_list[params.image_field_key].feature
     names = [labels[i] if 0 <= i < len(labels) else str(i) for i in found]
     # A dollar sign begins a formula.
@@ -205,9 +232,11 @@ def contact_sheet(samples: Sequence[bytes], labels: Sequence[str], path: str,
     places = np.linspace(0, len(frames) - 1, min(frames_per_clip, len(frames)))
     for axis, place in zip(row, places.round().astype(int)):
       try:
-        axis.imshow(tf.io.decode_image(
-            frames[place].bytes_list.value[0], 3,
-            expand_animations=False).numpy())
+        axis.imshow(
+          tf.io.decode_image(
+            frames[place].bytes_list.value[0], 3, expand_animations=False
+          ).numpy()
+        )
       except (tf.errors.OpError, IndexError):
         continue
   with video_records.written_whole(path) as file:

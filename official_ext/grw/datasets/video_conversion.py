@@ -63,16 +63,17 @@ _CLIPS_PER_SHARD = 128
 _MIN_SHARDS = 16
 _SECONDS_BETWEEN_LINES = 10.0
 _SHARD_ERROR = re.compile(
-    r'ConversionError: (.*?)(?: \[while running |\\n|\n|$)')
+  r'ConversionError: (.*?)(?: \[while running |\\n|\n|$)'
+)
 
 
 class ConversionError(ValueError):
   """A conversion that cannot begin or go on; the message says what to do."""
 
 
-def num_shards(num_clips: int,
-               clips_per_shard: int | None = None,
-               shards: int | None = None) -> int:
+def num_shards(
+  num_clips: int, clips_per_shard: int | None = None, shards: int | None = None
+) -> int:
   """How many files a split has; never more than clips.
 
   Args:
@@ -99,14 +100,18 @@ def num_shards(num_clips: int,
 class _WriteShard(beam.DoFn):
   """Writes each shard that it is given."""
 
-  def __init__(self, output_dir: str, labels: Sequence[str],
-               settings: video_records.EncodingSettings):
+  def __init__(
+    self,
+    output_dir: str,
+    labels: Sequence[str],
+    settings: video_records.EncodingSettings,
+  ):
     self._output_dir = output_dir
     self._labels = labels
     self._settings = settings
     self._counters = {
-        ok: beam.metrics.Metrics.counter('videos_to_tfrecords', name)
-        for ok, name in ((True, 'clips'), (False, 'failures'))
+      ok: beam.metrics.Metrics.counter('videos_to_tfrecords', name)
+      for ok, name in ((True, 'clips'), (False, 'failures'))
     }
 
   def process(self, shard: video_records.Shard) -> None:
@@ -114,27 +119,31 @@ class _WriteShard(beam.DoFn):
     report = video_records.report_path(self._output_dir, shard.name)
     try:
       with open(report + _PROGRESS, 'wb', buffering=0) as progress:
+
         def on_clip(ok: bool):
           self._counters[ok].inc()
           progress.write(b'.' if ok else b'x')
 
         video_records.write_shard(
-            self._output_dir, shard, self._labels, self._settings, on_clip)
+          self._output_dir, shard, self._labels, self._settings, on_clip
+        )
     except OSError as error:
       raise ConversionError(
-          f'cannot write {os.path.join(self._output_dir, shard.name)}: '
-          f'{error.strerror}; what is finished is kept: run the same command '
-          'again once that is mended.') from error
+        f'cannot write {os.path.join(self._output_dir, shard.name)}: '
+        f'{error.strerror}; what is finished is kept: run the same command '
+        'again once that is mended.'
+      ) from error
 
 
 class _Progress:
   """Prints counts and rate while others work."""
 
-  def __init__(self, output_dir: str, shards: Sequence[video_records.Shard],
-               finished: int):
+  def __init__(
+    self, output_dir: str, shards: Sequence[video_records.Shard], finished: int
+  ):
     self._paths = [
-        video_records.report_path(output_dir, shard.name) + _PROGRESS
-        for shard in shards
+      video_records.report_path(output_dir, shard.name) + _PROGRESS
+      for shard in shards
     ]
     self._total = finished + sum(len(shard.clips) for shard in shards)
     self._finished = finished
@@ -151,8 +160,10 @@ class _Progress:
     seconds = max(time.monotonic() - self._start, 1e-3)
     rate = done / seconds
     left = self._total - self._finished - done
-    line = (f'{self._finished + done} of {self._total} clips, {failed} bad '
-            f'in this run, {rate:.1f} clips/s')
+    line = (
+      f'{self._finished + done} of {self._total} clips, {failed} bad '
+      f'in this run, {rate:.1f} clips/s'
+    )
     if left and rate:
       line += f', {left / rate / 60:.0f} min left'
     print(line, file=sys.stderr, flush=True)
@@ -160,6 +171,7 @@ class _Progress:
 
 def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
   """Beam's options; all cores of this machine unless they say otherwise."""
+
   def has(flag):
     return any(argument.startswith(flag) for argument in arguments)
 
@@ -171,14 +183,18 @@ def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
   options = pipeline_options.PipelineOptions(list(arguments))
   if local:
     unknown = sorted(
-        options.get_all_options(retain_unknown_options=True).keys() -
-        options.get_all_options().keys())
+      options.get_all_options(retain_unknown_options=True).keys()
+      - options.get_all_options().keys()
+    )
     if unknown:
-      raise ConversionError(f'--{unknown[0]} is a flag neither of this tool '
-                            'nor of Apache Beam on one machine.')
+      raise ConversionError(
+        f'--{unknown[0]} is a flag neither of this tool '
+        'nor of Apache Beam on one machine.'
+      )
     if not has('--direct_num_workers'):
       options.view_as(pipeline_options.DirectOptions).direct_num_workers = len(
-          os.sched_getaffinity(0))
+        os.sched_getaffinity(0)
+      )
   return options
 
 
@@ -192,9 +208,11 @@ def _process_runner() -> fn_runner.FnApiRunner:
   was killed.
   """
   return fn_runner.FnApiRunner(
-      environments.SubprocessSDKEnvironment.from_command_string(
-          f'"${_PYTHON}" -m apache_beam.runners.worker.sdk_worker_main '
-          '2>/dev/null || [ $? -le 128 ] || kill -USR1 $PPID'))
+    environments.SubprocessSDKEnvironment.from_command_string(
+      f'"${_PYTHON}" -m apache_beam.runners.worker.sdk_worker_main '
+      '2>/dev/null || [ $? -le 128 ] || kill -USR1 $PPID'
+    )
+  )
 
 
 @contextlib.contextmanager
@@ -202,9 +220,10 @@ def _processes(on_death: Callable[[], None]) -> Iterator[None]:
   """Lets workers start as this process did, and tells if one is killed."""
   root = str(pathlib.Path(__file__).absolute().parents[3])
   variables = {
-      _PYTHON: sys.executable,
-      'PYTHONPATH': os.pathsep.join(
-          filter(None, (root, os.environ.get('PYTHONPATH')))),
+    _PYTHON: sys.executable,
+    'PYTHONPATH': os.pathsep.join(
+      filter(None, (root, os.environ.get('PYTHONPATH')))
+    ),
   }
   before = {name: os.environ.get(name) for name in variables}
   os.environ.update(variables)
@@ -219,33 +238,44 @@ def _processes(on_death: Callable[[], None]) -> Iterator[None]:
         os.environ[name] = value
 
 
-def _run(shards: Sequence[video_records.Shard], write_shard: _WriteShard,
-         options: pipeline_options.PipelineOptions, progress: _Progress):
+def _run(
+  shards: Sequence[video_records.Shard],
+  write_shard: _WriteShard,
+  options: pipeline_options.PipelineOptions,
+  progress: _Progress,
+):
   """Writes the shards with Beam."""
   runner: fn_runner.FnApiRunner | None = None
   ended = threading.Event()
   errors: list[str] = []
 
   def on_death():
-    errors.append('a worker process was killed, maybe for want of memory; what '
-                  'is finished is kept: run the same command again, perhaps '
-                  'with a smaller --direct_num_workers.')
+    errors.append(
+      'a worker process was killed, maybe for want of memory; what '
+      'is finished is kept: run the same command again, perhaps '
+      'with a smaller --direct_num_workers.'
+    )
     ended.set()
 
   def run():
     try:
       with beam.Pipeline(runner, options) as pipeline:
-        _ = (pipeline
-             | 'Shards' >> beam.Create(list(shards))
-             # Without it, one worker would do what was created in one place.
-             | 'Spread' >> beam.Reshuffle()
-             | 'Write' >> beam.ParDo(write_shard))
+        _ = (
+          pipeline
+          | 'Shards' >> beam.Create(list(shards))
+          # Without it, one worker would do what was created in one place.
+          | 'Spread' >> beam.Reshuffle()
+          | 'Write' >> beam.ParDo(write_shard)
+        )
     except Exception as error:  # pylint: disable=broad-exception-caught
       # Beam gives the error of a worker as the text of a traceback.
       text = str(error).strip() or repr(error)
       found = _SHARD_ERROR.search(text)
-      errors.append(found.group(1) if found else
-                    f'Apache Beam failed: {text.splitlines()[-1]}')
+      errors.append(
+        found.group(1)
+        if found
+        else f'Apache Beam failed: {text.splitlines()[-1]}'
+      )
     ended.set()
 
   with contextlib.ExitStack() as stack:
@@ -266,14 +296,16 @@ def _run(shards: Sequence[video_records.Shard], write_shard: _WriteShard,
     raise ConversionError(errors[0])
 
 
-def _asked_for(sources: video_sources.Sources,
-               settings: video_records.EncodingSettings,
-               shards: dict[str, list[video_records.Shard]]) -> dict[str, Any]:
+def _asked_for(
+  sources: video_sources.Sources,
+  settings: video_records.EncodingSettings,
+  shards: dict[str, list[video_records.Shard]],
+) -> dict[str, Any]:
   """All that the bytes of a dataset depend on."""
   return {
-      **settings._asdict(),
-      'num_shards': {split: len(names) for split, names in shards.items()},
-      'sources': sources.fingerprint(),
+    **settings._asdict(),
+    'num_shards': {split: len(names) for split, names in shards.items()},
+    'sources': sources.fingerprint(),
   }
 
 
@@ -285,8 +317,9 @@ def _claim(output_dir: str, asked_for: dict[str, Any]):
     found = os.listdir(output_dir) if os.path.lexists(output_dir) else []
     if found and not os.path.exists(path):
       raise ConversionError(
-          f'{output_dir} holds other files, such as {min(found)}; give another '
-          '--output_dir or empty it.')
+        f'{output_dir} holds other files, such as {min(found)}; give another '
+        '--output_dir or empty it.'
+      )
     if not found:
       os.makedirs(os.path.dirname(path), exist_ok=True)
       with video_records.written_whole(path) as f:
@@ -297,37 +330,50 @@ def _claim(output_dir: str, asked_for: dict[str, Any]):
   except ValueError as error:
     if isinstance(error, ConversionError):
       raise
-    raise ConversionError(f'{path} cannot be read: {error}; give another '
-                          '--output_dir or remove it.') from error
+    raise ConversionError(
+      f'{path} cannot be read: {error}; give another --output_dir or remove it.'
+    ) from error
   except OSError as error:
     raise ConversionError(
-        f'cannot use {output_dir}: {error.strerror}.') from error
-  differing = [name for name in sorted(asked_for.keys() | there.keys())
-               if asked_for.get(name) != there.get(name)]
+      f'cannot use {output_dir}: {error.strerror}.'
+    ) from error
+  differing = [
+    name
+    for name in sorted(asked_for.keys() | there.keys())
+    if asked_for.get(name) != there.get(name)
+  ]
   if differing:
     what = '; '.join(
-        'other videos or classes' if name == 'sources' else
-        f'{name} {there.get(name)} there, {asked_for.get(name)} asked for'
-        for name in differing)
+      'other videos or classes'
+      if name == 'sources'
+      else f'{name} {there.get(name)} there, {asked_for.get(name)} asked for'
+      for name in differing
+    )
     raise ConversionError(
-        f'{output_dir} holds another dataset ({what}); give another '
-        '--output_dir, or remove it to convert anew.')
+      f'{output_dir} holds another dataset ({what}); give another '
+      '--output_dir, or remove it to convert anew.'
+    )
 
 
 def _remove_unfinished(output_dir: str):
   """Removes what an interrupted run left behind."""
   folder = glob.escape(output_dir)
-  for pattern in (f'*{video_records.UNFINISHED}*', f'reports/*{_PROGRESS}',
-                  f'reports/*{video_records.UNFINISHED}*'):
+  for pattern in (
+    f'*{video_records.UNFINISHED}*',
+    f'reports/*{_PROGRESS}',
+    f'reports/*{video_records.UNFINISHED}*',
+  ):
     for path in glob.glob(os.path.join(folder, pattern)):
       with contextlib.suppress(FileNotFoundError):
         os.remove(path)
 
 
-def _write_summary(sources: video_sources.Sources, output_dir: str,
-                   asked_for: dict[str, Any],
-                   shards: dict[str, list[video_records.Shard]]
-                   ) -> dict[str, Any]:
+def _write_summary(
+  sources: video_sources.Sources,
+  output_dir: str,
+  asked_for: dict[str, Any],
+  shards: dict[str, list[video_records.Shard]],
+) -> dict[str, Any]:
   """Writes labels, failures and dataset.json from the reports."""
   failures = [(*clip, 'absent') for clip in sources.absent]
   splits = {}
@@ -337,56 +383,62 @@ def _write_summary(sources: video_sources.Sources, output_dir: str,
       report = video_records.read_report(output_dir, shard.name)
       if report is None:
         raise ConversionError(
-            f'{shard.name} is not in {output_dir} after the pipeline has ended:'
-            ' do the workers write to the same file system?')
+          f'{shard.name} is not in {output_dir} after the pipeline has ended:'
+          ' do the workers write to the same file system?'
+        )
       for label, count in report['classes'].items():
         classes[label] += count
       failures += [(split, *failure) for failure in report['failures']]
     splits[split] = {
-        'num_examples': sum(classes.values()),
-        'files': f'{split}-*.tfrecord',
-        'classes': classes,
+      'num_examples': sum(classes.values()),
+      'files': f'{split}-*.tfrecord',
+      'classes': classes,
     }
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(('split', 'label', 'source', 'reason'))
   writer.writerows(sorted(failures))
   dataset = {
-      'num_classes': len(sources.labels),
-      'labels': LABELS,
-      'frames_per_second': asked_for['frames_per_second'],
-      'short_side': asked_for['short_side'],
-      'splits': splits,
-      'failures': {'count': len(failures), 'file': FAILURES},
-      'settings': asked_for,
+    'num_classes': len(sources.labels),
+    'labels': LABELS,
+    'frames_per_second': asked_for['frames_per_second'],
+    'short_side': asked_for['short_side'],
+    'splits': splits,
+    'failures': {'count': len(failures), 'file': FAILURES},
+    'settings': asked_for,
   }
   for name, content in (
-      (LABELS, ''.join(f'{label}\n' for label in sources.labels).encode()),
-      (FAILURES, table.getvalue().encode(errors='surrogateescape')),
-      # The last: it says that all the others are there.
-      (DATASET, video_records.json_bytes(dataset))):
+    (LABELS, ''.join(f'{label}\n' for label in sources.labels).encode()),
+    (FAILURES, table.getvalue().encode(errors='surrogateescape')),
+    # The last: it says that all the others are there.
+    (DATASET, video_records.json_bytes(dataset)),
+  ):
     with video_records.written_whole(os.path.join(output_dir, name)) as f:
       f.write(content)
   return dataset
 
 
-def _check_failures(num_failures: int, num_clips: int, max_rate: float,
-                    where: str):
+def _check_failures(
+  num_failures: int, num_clips: int, max_rate: float, where: str
+):
   """Raises ConversionError if too many clips are bad."""
   if num_failures > max_rate * num_clips:
     raise ConversionError(
-        f'{num_failures} of {num_clips} clips '
-        f'({100 * num_failures / num_clips:.1f} %) {where}; at most '
-        f'{100 * max_rate:g} % may be (--max_failure_rate).')
+      f'{num_failures} of {num_clips} clips '
+      f'({100 * num_failures / num_clips:.1f} %) {where}; at most '
+      f'{100 * max_rate:g} % may be (--max_failure_rate).'
+    )
 
 
-def convert(sources: video_sources.Sources,
-            output_dir: str,
-            settings: video_records.EncodingSettings,
-            clips_per_shard: int | None = None,
-            shards_per_split: int | None = None,
-            max_failure_rate: float = 0.01,
-            beam_arguments: Sequence[str] = ()) -> dict[str, Any]:
+def convert(
+  sources: video_sources.Sources,
+  output_dir: str,
+  settings: video_records.EncodingSettings,
+  clips_per_shard: int | None = None,
+  shards_per_split: int | None = None,
+  max_failure_rate: float = 0.01,
+  beam_arguments: Sequence[str] = (),
+) -> dict[str, Any]:
   """Converts videos to a dataset of TFRecords; goes on where it was stopped.
 
   Writes <split>-<i>-of-<n>.tfrecord, labels.txt (line number = label index),
@@ -416,36 +468,52 @@ def convert(sources: video_sources.Sources,
   output_dir = os.path.abspath(output_dir)
   num_clips = len(sources.clips) + len(sources.absent)
   absent = ', '.join(source_id for *_, source_id in sources.absent[:3])
-  _check_failures(len(sources.absent), num_clips, max_failure_rate,
-                  f'are absent, such as {absent}')
+  _check_failures(
+    len(sources.absent),
+    num_clips,
+    max_failure_rate,
+    f'are absent, such as {absent}',
+  )
   clips: dict[str, list[video_sources.Clip]] = {}
   for clip in sources.clips:
     clips.setdefault(clip.split, []).append(clip)
   shards = {
-      split: video_records.make_shards(
-          split, of_split,
-          num_shards(len(of_split), clips_per_shard, shards_per_split))
-      for split, of_split in sorted(clips.items())
+    split: video_records.make_shards(
+      split,
+      of_split,
+      num_shards(len(of_split), clips_per_shard, shards_per_split),
+    )
+    for split, of_split in sorted(clips.items())
   }
   asked_for = _asked_for(sources, settings, shards)
   _claim(output_dir, asked_for)
   try:
     _remove_unfinished(output_dir)
     missing = [
-        shard for of_split in shards.values() for shard in of_split
-        if video_records.read_report(output_dir, shard.name) is None
+      shard
+      for of_split in shards.values()
+      for shard in of_split
+      if video_records.read_report(output_dir, shard.name) is None
     ]
     if missing:
       finished = len(sources.clips) - sum(len(s.clips) for s in missing)
-      _run(missing, _WriteShard(output_dir, sources.labels, settings), options,
-           _Progress(output_dir, missing, finished))
+      _run(
+        missing,
+        _WriteShard(output_dir, sources.labels, settings),
+        options,
+        _Progress(output_dir, missing, finished),
+      )
     dataset = _write_summary(sources, output_dir, asked_for, shards)
   except OSError as error:
-    raise ConversionError(f'cannot write {error.filename or output_dir}: '
-                          f'{error.strerror}.') from error
+    raise ConversionError(
+      f'cannot write {error.filename or output_dir}: {error.strerror}.'
+    ) from error
   finally:
     _remove_unfinished(output_dir)
   _check_failures(
-      dataset['failures']['count'], num_clips, max_failure_rate,
-      f'are bad, see {os.path.join(output_dir, FAILURES)}')
+    dataset['failures']['count'],
+    num_clips,
+    max_failure_rate,
+    f'are bad, see {os.path.join(output_dir, FAILURES)}',
+  )
   return dataset

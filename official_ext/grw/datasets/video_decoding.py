@@ -41,9 +41,11 @@ _DURATION_TOLERANCE_FRAMES = 2
 # whole frames and let OpenCV average them, and closer to an average taken in
 # floating point.  The other flags give every processor the same pixels.  When
 # enlarging, AREA is bilinear.
-_AREA = (int(reformatter.Interpolation.AREA)
-         | 0x40000  # SWS_ACCURATE_RND, which older PyAV does not name.
-         | 0x80000)  # SWS_BITEXACT.
+_AREA = (
+  int(reformatter.Interpolation.AREA)
+  | 0x40000  # SWS_ACCURATE_RND, which older PyAV does not name.
+  | 0x80000
+)  # SWS_BITEXACT.
 
 
 class VideoError(ValueError):
@@ -71,26 +73,32 @@ class TimedFrame(NamedTuple):
     seconds: since the first frame of the video.
     image: [height, width, 3] uint8 RGB, upright.
   """
+
   seconds: float
   image: np.ndarray
 
 
 class _DecodedFrame(NamedTuple):
   """A frame as decoded; start and end in seconds since the first frame."""
+
   start: float
   end: float
   frame: av.VideoFrame
 
 
-def _video_stream(container: av.container.InputContainer,
-                  path: str) -> av.video.stream.VideoStream:
+def _video_stream(
+  container: av.container.InputContainer, path: str
+) -> av.video.stream.VideoStream:
   """The stream to decode, on one thread."""
   name = container.format.name
   if name in _NOT_VIDEO_FORMATS or name.endswith('_pipe'):
     raise VideoError(path, f'not a video (its format is {name})')
   # Music has its cover as a video stream.
-  streams = [stream for stream in container.streams.video
-             if not stream.disposition & av.stream.Disposition.attached_pic]
+  streams = [
+    stream
+    for stream in container.streams.video
+    if not stream.disposition & av.stream.Disposition.attached_pic
+  ]
   if not streams:
     raise VideoError(path, 'no video stream')
   if streams[0].codec_context is None:
@@ -100,8 +108,9 @@ def _video_stream(container: av.container.InputContainer,
   return streams[0]
 
 
-def _promised_seconds(container: av.container.InputContainer,
-                      stream: av.video.stream.VideoStream) -> float:
+def _promised_seconds(
+  container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> float:
   """How long the header of a file says that it is; 0 if it does not say."""
   promised = (container.duration or 0) / av.time_base
   if container.format.name == 'avi' and stream.average_rate:
@@ -111,9 +120,12 @@ def _promised_seconds(container: av.container.InputContainer,
   return promised
 
 
-def _decode(container: av.container.InputContainer,
-            stream: av.video.stream.VideoStream, path: str,
-            strict: bool) -> Iterator[_DecodedFrame]:
+def _decode(
+  container: av.container.InputContainer,
+  stream: av.video.stream.VideoStream,
+  path: str,
+  strict: bool,
+) -> Iterator[_DecodedFrame]:
   """Decodes all frames; see `read_frames`."""
   interval = 1 / float(stream.average_rate) if stream.average_rate else 0.0
   promised = _promised_seconds(container, stream)
@@ -127,8 +139,11 @@ def _decode(container: av.container.InputContainer,
     # All streams: a container promises the duration of the longest.
     for packet in container.demux():
       if packet.pts is not None:
-        seen = max(seen, (packet.pts + (packet.duration or 0)) *
-                   ticks.get(packet.stream.index, 0.0))
+        seen = max(
+          seen,
+          (packet.pts + (packet.duration or 0))
+          * ticks.get(packet.stream.index, 0.0),
+        )
       if packet.stream.index != stream.index:
         continue
       if packet.is_corrupt and strict:
@@ -138,8 +153,10 @@ def _decode(container: av.container.InputContainer,
         if first is None:
           first = time or 0.0
         else:
-          previous, start = start, max(
-              start, time - first if time is not None else start + interval)
+          previous, start = (
+            start,
+            max(start, time - first if time is not None else start + interval),
+          )
           interval = start - previous or interval
         if frame.duration:
           interval = frame.duration * tick
@@ -148,19 +165,22 @@ def _decode(container: av.container.InputContainer,
   except av.error.FFmpegError as error:
     if strict:
       raise VideoError(
-          path, f'truncated or corrupt after {count} frames: {error.strerror}'
+        path, f'truncated or corrupt after {count} frames: {error.strerror}'
       ) from error
   if not count:
     raise VideoError(path, 'zero frames')
-  tolerance = (_DURATION_TOLERANCE_SECONDS +
-               _DURATION_TOLERANCE_FRAMES * (start / max(count - 1, 1)))
+  tolerance = _DURATION_TOLERANCE_SECONDS + _DURATION_TOLERANCE_FRAMES * (
+    start / max(count - 1, 1)
+  )
   if strict and max(seen, start + interval) < promised - tolerance:
     raise VideoError(
-        path, f'truncated: {seen:.2f} of {promised:.2f} s after {count} frames')
+      path, f'truncated: {seen:.2f} of {promised:.2f} s after {count} frames'
+    )
 
 
-def _resample(frames: Iterator[_DecodedFrame], frames_per_second: float,
-              rounding: float) -> Iterator[tuple[float, av.VideoFrame]]:
+def _resample(
+  frames: Iterator[_DecodedFrame], frames_per_second: float, rounding: float
+) -> Iterator[tuple[float, av.VideoFrame]]:
   """At each tick, the frame that is shown then.
 
   Args:
@@ -181,13 +201,15 @@ def _resample(frames: Iterator[_DecodedFrame], frames_per_second: float,
         tick += 1
     shown = current
   while shown is not None and (
-      not tick or tick / frames_per_second < shown.end - 2 * rounding):
+    not tick or tick / frames_per_second < shown.end - 2 * rounding
+  ):
     yield tick / frames_per_second, shown.frame
     tick += 1
 
 
-def _output_size(frame: av.VideoFrame,
-                 short_side: int | None) -> tuple[int, int]:
+def _output_size(
+  frame: av.VideoFrame, short_side: int | None
+) -> tuple[int, int]:
   """Width and height of the frame before it is turned upright."""
   width, height = frame.width, frame.height
   if short_side is None:
@@ -211,8 +233,9 @@ def _orientation(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
   return a, b, c, d
 
 
-def _upright(image: np.ndarray,
-             orientation: tuple[int, int, int, int] | None) -> np.ndarray:
+def _upright(
+  image: np.ndarray, orientation: tuple[int, int, int, int] | None
+) -> np.ndarray:
   """Turns and mirrors an image as the file says that it is to be shown."""
   if orientation is None:
     return image
@@ -227,10 +250,12 @@ def _upright(image: np.ndarray,
   return np.ascontiguousarray(image)
 
 
-def read_frames(path: str,
-                frames_per_second: float | None = None,
-                short_side: int | None = None,
-                strict: bool = True) -> Iterator[TimedFrame]:
+def read_frames(
+  path: str,
+  frames_per_second: float | None = None,
+  short_side: int | None = None,
+  strict: bool = True,
+) -> Iterator[TimedFrame]:
   """Decodes a video file.
 
   At a rate, frame i is the one that the video shows i / frames_per_second
@@ -258,14 +283,19 @@ def read_frames(path: str,
       need be after the last good one.
     ValueError: a rate or a size that is not above zero.
   """
-  for name, value in (('frames_per_second', frames_per_second),
-                      ('short_side', short_side)):
+  for name, value in (
+    ('frames_per_second', frames_per_second),
+    ('short_side', short_side),
+  ):
     if value is not None and not value > 0:
       raise ValueError(f'{name}={value!r}: expected a number above zero.')
   try:
     # A name such as 'a:b.mp4' is no protocol, and a playlist opens no URL.
-    container = av.open('file:' + path, metadata_errors='replace',
-                        options={'protocol_whitelist': 'file'})
+    container = av.open(
+      'file:' + path,
+      metadata_errors='replace',
+      options={'protocol_whitelist': 'file'},
+    )
   except av.error.FFmpegError as error:
     reason = str(error.strerror)
     if error.errno not in (errno.ENOENT, errno.EACCES, errno.EISDIR):
@@ -294,12 +324,15 @@ def read_frames(path: str,
           orientation = _orientation(frame)
         try:
           scaled = scaler.reformat(
-              frame, *size, format='rgb24', interpolation=_AREA, threads=1)
+            frame, *size, format='rgb24', interpolation=_AREA, threads=1
+          )
         except av.error.FFmpegError as error:
           raise VideoError(
-              path, f'cannot convert {frame.format.name} of {frame.width} x '
-              f'{frame.height} to RGB of {size[0]} x {size[1]}: '
-              f'{error.strerror}') from error
+            path,
+            f'cannot convert {frame.format.name} of {frame.width} x '
+            f'{frame.height} to RGB of {size[0]} x {size[1]}: '
+            f'{error.strerror}',
+          ) from error
         image = _upright(scaled.to_ndarray(), orientation)
         converted = frame
       yield TimedFrame(seconds, image)

@@ -35,8 +35,8 @@ from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_sources
 
 # A SequenceExample cannot be larger than a protocol buffer.
-_MAX_RECORD_BYTES = 2 ** 31 - 2 ** 20
-_CRC_MASK_DELTA = 0xa282ead8
+_MAX_RECORD_BYTES = 2**31 - 2**20
+_CRC_MASK_DELTA = 0xA282EAD8
 _REPORTS = 'reports'
 # In the names of files that are being written.
 UNFINISHED = '.unfinished-'
@@ -50,6 +50,7 @@ class EncodingSettings(NamedTuple):
     short_side: height or width of the frames in pixels, whichever is less.
     jpeg_quality: 1 to 100.
   """
+
   frames_per_second: float
   short_side: int
   jpeg_quality: int
@@ -62,12 +63,14 @@ class Shard(NamedTuple):
     name: of the file.
     clips: of its records, in order.
   """
+
   name: str
   clips: list[video_sources.Clip]
 
 
-def make_shards(split: str, clips: Sequence[video_sources.Clip],
-                num_shards: int) -> list[Shard]:
+def make_shards(
+  split: str, clips: Sequence[video_sources.Clip], num_shards: int
+) -> list[Shard]:
   """Deals the clips of a split out to shards of equal size.
 
   Clips are ordered by a hash of what names them, which mixes the classes and
@@ -81,6 +84,7 @@ def make_shards(split: str, clips: Sequence[video_sources.Clip],
   Returns:
     The shards; none is empty.
   """
+
   def order(clip):
     digest = hashlib.sha256(os.fsencode(clip.source_id)).digest()
     return digest, clip.source_id, clip.label
@@ -88,8 +92,11 @@ def make_shards(split: str, clips: Sequence[video_sources.Clip],
   clips = sorted(clips, key=order)
   bounds = [i * len(clips) // num_shards for i in range(num_shards + 1)]
   return [
-      Shard(f'{split}-{i:05d}-of-{num_shards:05d}.tfrecord',
-            clips[bounds[i]:bounds[i + 1]]) for i in range(num_shards)
+    Shard(
+      f'{split}-{i:05d}-of-{num_shards:05d}.tfrecord',
+      clips[bounds[i] : bounds[i + 1]],
+    )
+    for i in range(num_shards)
   ]
 
 
@@ -124,8 +131,9 @@ def _map(entries: dict[str, list[bytes]]) -> list[bytes]:
   return parts
 
 
-def sequence_example(context: dict[str, Any],
-                     feature_lists: dict[str, Sequence[Any]]) -> bytes:
+def sequence_example(
+  context: dict[str, Any], feature_lists: dict[str, Sequence[Any]]
+) -> bytes:
   """Serializes a tf.train.SequenceExample.
 
   Args:
@@ -137,8 +145,8 @@ def sequence_example(context: dict[str, Any],
   """
   once = {key: _feature(value) for key, value in context.items()}
   lists = {
-      key: [part for value in values for part in _field(1, *_feature(value))]
-      for key, values in feature_lists.items()
+    key: [part for value in values for part in _field(1, *_feature(value))]
+    for key, values in feature_lists.items()
   }
   # Joined once: frames are megabytes.
   return b''.join([*_field(1, *_map(once)), *_field(2, *_map(lists))])
@@ -146,8 +154,8 @@ def sequence_example(context: dict[str, Any],
 
 def _masked_crc(data: bytes) -> bytes:
   crc = google_crc32c.value(data)
-  rotated = (crc >> 15 | crc << 17) & 0xffffffff
-  return struct.pack('<I', (rotated + _CRC_MASK_DELTA) & 0xffffffff)
+  rotated = (crc >> 15 | crc << 17) & 0xFFFFFFFF
+  return struct.pack('<I', (rotated + _CRC_MASK_DELTA) & 0xFFFFFFFF)
 
 
 def write_record(file: BinaryIO, record: bytes):
@@ -160,17 +168,21 @@ def write_record(file: BinaryIO, record: bytes):
 
 def _jpeg(image: np.ndarray, quality: int, path: str) -> bytes:
   encodes, encoded = cv2.imencode(
-      '.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-      (cv2.IMWRITE_JPEG_QUALITY, quality))
+    '.jpg',
+    cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+    (cv2.IMWRITE_JPEG_QUALITY, quality),
+  )
   if not encodes:
     height, width = image.shape[:2]
     raise video_decoding.VideoError(
-        path, f'no JPEG holds a frame of {width} x {height}')
+      path, f'no JPEG holds a frame of {width} x {height}'
+    )
   return encoded.tobytes()
 
 
-def encode_clip(clip: video_sources.Clip, label_index: int,
-                settings: EncodingSettings) -> bytes:
+def encode_clip(
+  clip: video_sources.Clip, label_index: int, settings: EncodingSettings
+) -> bytes:
   """Makes the record of a video.
 
   Args:
@@ -192,29 +204,32 @@ def encode_clip(clip: video_sources.Clip, label_index: int,
   shown: np.ndarray | None = None
   num_bytes = 0
   for seconds, image in video_decoding.read_frames(
-      clip.path, settings.frames_per_second, settings.short_side):
+    clip.path, settings.frames_per_second, settings.short_side
+  ):
     if image is not shown:
       jpeg = _jpeg(image, settings.jpeg_quality, clip.path)
       shown = image
     num_bytes += len(jpeg)
     if num_bytes > _MAX_RECORD_BYTES:
       raise video_decoding.VideoError(
-          clip.path,
-          f'{seconds:.0f} s of it and more do not fit a record of 2 GiB')
+        clip.path,
+        f'{seconds:.0f} s of it and more do not fit a record of 2 GiB',
+      )
     images.append(jpeg)
     timestamps.append(round(seconds * 1e6))
   assert shown is not None
   context = {
-      'clip/label/index': label_index,
-      'clip/label/text': clip.label.encode(),
-      'clip/media_id': os.fsencode(clip.source_id),
-      'image/format': b'jpeg',
-      'image/frame_rate': float(settings.frames_per_second),
-      'image/height': shown.shape[0],
-      'image/width': shown.shape[1],
+    'clip/label/index': label_index,
+    'clip/label/text': clip.label.encode(),
+    'clip/media_id': os.fsencode(clip.source_id),
+    'image/format': b'jpeg',
+    'image/frame_rate': float(settings.frames_per_second),
+    'image/height': shown.shape[0],
+    'image/width': shown.shape[1],
   }
   return sequence_example(
-      context, {'image/encoded': images, 'image/timestamp': timestamps})
+    context, {'image/encoded': images, 'image/timestamp': timestamps}
+  )
 
 
 @contextlib.contextmanager
@@ -261,15 +276,23 @@ def read_report(output_dir: str, shard_name: str) -> dict[str, Any] | None:
   try:
     with open(report_path(output_dir, shard_name), 'rb') as f:
       report = json.load(f)
-    size = (os.path.getsize(os.path.join(output_dir, shard_name))
-            if report['classes'] else 0)
+    size = (
+      os.path.getsize(os.path.join(output_dir, shard_name))
+      if report['classes']
+      else 0
+    )
   except (OSError, ValueError):
     return None
   return report if size == report['bytes'] else None
 
 
-def write_shard(output_dir: str, shard: Shard, labels: Sequence[str],
-                settings: EncodingSettings, on_clip: Callable[[bool], None]):
+def write_shard(
+  output_dir: str,
+  shard: Shard,
+  labels: Sequence[str],
+  settings: EncodingSettings,
+  on_clip: Callable[[bool], None],
+):
   """Writes a shard, and then its report, which makes it finished.
 
   A shard of which all clips fail is not written: readers take an empty file
@@ -307,8 +330,9 @@ def write_shard(output_dir: str, shard: Shard, labels: Sequence[str],
       on_clip(True)
     num_bytes = file.tell() if file else 0
   with written_whole(report_path(output_dir, shard.name)) as file:
-    file.write(json_bytes(
-        {'bytes': num_bytes, 'classes': classes, 'failures': failures}))
+    file.write(
+      json_bytes({'bytes': num_bytes, 'classes': classes, 'failures': failures})
+    )
 
 
 def json_bytes(value: Any) -> bytes:

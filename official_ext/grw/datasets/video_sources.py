@@ -28,12 +28,12 @@ import unicodedata
 # Names of a split, in folders and in the CSV, and what it is called in the
 # dataset.
 SPLITS = {
-    'train': 'train',
-    'validation': 'validation',
-    'validate': 'validation',
-    'valid': 'validation',
-    'val': 'validation',
-    'test': 'test',
+  'train': 'train',
+  'validation': 'validation',
+  'validate': 'validation',
+  'valid': 'validation',
+  'val': 'validation',
+  'test': 'test',
 }
 CSV_COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end', 'split')
 _TRAIN = 'train'
@@ -57,6 +57,7 @@ class Clip(NamedTuple):
     path: of the file.
     num_bytes: size of the file.
   """
+
   split: str
   label: str
   source_id: str
@@ -73,6 +74,7 @@ class Sources(NamedTuple):
     absent: (split, label, source id) of clips that the CSV names and that are
       not there.
   """
+
   labels: list[str]
   clips: list[Clip]
   absent: list[tuple[str, str, str]]
@@ -81,8 +83,10 @@ class Sources(NamedTuple):
     """A hash of labels, clips and their sizes; it holds no paths."""
     digest = hashlib.sha256()
     rows: list[tuple] = [(label,) for label in self.labels]
-    rows += sorted((clip.split, clip.label, clip.source_id, clip.num_bytes)
-                   for clip in self.clips)
+    rows += sorted(
+      (clip.split, clip.label, clip.source_id, clip.num_bytes)
+      for clip in self.clips
+    )
     rows += sorted(self.absent)
     for row in rows:
       digest.update(os.fsencode(repr(row)))
@@ -100,33 +104,42 @@ def _entries(folder: str) -> list[os.DirEntry]:
   """What a folder holds, by name, but for hidden files."""
   try:
     with os.scandir(folder) as found:
-      return sorted((entry for entry in found if entry.name[0] != '.'),
-                    key=lambda entry: entry.name)
+      return sorted(
+        (entry for entry in found if entry.name[0] != '.'),
+        key=lambda entry: entry.name,
+      )
   except OSError as error:
     raise SourceError(
-        f'cannot read the folder {folder}: {error.strerror}.') from error
+      f'cannot read the folder {folder}: {error.strerror}.'
+    ) from error
 
 
-def _checked_labels(labels_of_split: dict[str, set[str]],
-                    where: str) -> list[str]:
+def _checked_labels(
+  labels_of_split: dict[str, set[str]], where: str
+) -> list[str]:
   """Sorts the labels of all splits, once they are known to fit."""
   labels = sorted(set().union(*labels_of_split.values()))
   seen: dict[str, str] = {}
   for label in labels:
     if not label.isprintable():
-      raise SourceError(f'{where}: class {label!r} has characters that do not '
-                        'print, so labels.txt could not hold it; rename it.')
+      raise SourceError(
+        f'{where}: class {label!r} has characters that do not '
+        'print, so labels.txt could not hold it; rename it.'
+      )
     same = unicodedata.normalize('NFC', label).casefold()
     if same in seen:
-      raise SourceError(f'{where}: classes {seen[same]!r} and {label!r} differ '
-                        'only by case; rename or merge them.')
+      raise SourceError(
+        f'{where}: classes {seen[same]!r} and {label!r} differ '
+        'only by case; rename or merge them.'
+      )
     seen[same] = label
   for split, found in sorted(labels_of_split.items()):
     unknown = found - labels_of_split.get(_TRAIN, found)
     if unknown:
       raise SourceError(
-          f'{where}: {split} has classes that {_TRAIN} lacks: '
-          f'{_shown(unknown)}; add them to {_TRAIN} or remove them.')
+        f'{where}: {split} has classes that {_TRAIN} lacks: '
+        f'{_shown(unknown)}; add them to {_TRAIN} or remove them.'
+      )
   return labels
 
 
@@ -139,15 +152,19 @@ def _split_folders(input_dir: str) -> Iterator[tuple[str, str]]:
     split = SPLITS.get(entry.name)
     if split is None:
       raise SourceError(
-          f'{input_dir}: expected folders named {", ".join(SPLITS)}, which '
-          f'hold a folder per class, not {entry.name!r}.')
+        f'{input_dir}: expected folders named {", ".join(SPLITS)}, which '
+        f'hold a folder per class, not {entry.name!r}.'
+      )
     if split in folders:
-      raise SourceError(f'{folders[split]} and {entry.path} are both the '
-                        f'{split} split; keep one.')
+      raise SourceError(
+        f'{folders[split]} and {entry.path} are both the '
+        f'{split} split; keep one.'
+      )
     folders[split] = entry.path
   if not folders:
-    raise SourceError(f'{input_dir} is empty: expected '
-                      f'{_TRAIN}/<class>/<video> in it.')
+    raise SourceError(
+      f'{input_dir} is empty: expected {_TRAIN}/<class>/<video> in it.'
+    )
   yield from folders.items()
 
 
@@ -178,17 +195,28 @@ def folder_sources(input_dir: str) -> Sources:
     for entry in classes:
       if not entry.is_dir():
         raise SourceError(
-            f'{entry.path} is a file: expected a folder per class; move it.')
+          f'{entry.path} is a file: expected a folder per class; move it.'
+        )
       videos = _entries(entry.path)
       if not videos:
-        raise SourceError(f'{entry.path} is empty: expected videos; add some '
-                          'or remove the folder.')
+        raise SourceError(
+          f'{entry.path} is empty: expected videos; add some '
+          'or remove the folder.'
+        )
       for video in videos:
         if video.is_dir():
           raise SourceError(
-              f'{video.path} is a folder: expected a video; move it.')
-        clips.append(Clip(split, entry.name, f'{entry.name}/{video.name}',
-                          video.path, _num_bytes(video.path)))
+            f'{video.path} is a folder: expected a video; move it.'
+          )
+        clips.append(
+          Clip(
+            split,
+            entry.name,
+            f'{entry.name}/{video.name}',
+            video.path,
+            _num_bytes(video.path),
+          )
+        )
   return Sources(_checked_labels(labels_of_split, input_dir), clips, [])
 
 
@@ -206,25 +234,32 @@ def _rows(path: str) -> Iterator[tuple[str, str, str, int, int]]:
     # Some editors begin a file with a byte order mark.
     with open(path, encoding='utf-8-sig', newline='') as f:
       reader = csv.DictReader(f, skipinitialspace=True)
-      lacking = [name for name in CSV_COLUMNS
-                 if name not in (reader.fieldnames or ())]
+      lacking = [
+        name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())
+      ]
       if lacking:
-        raise SourceError(f'{path}: no column {", ".join(lacking)}; expected '
-                          f'{", ".join(CSV_COLUMNS)}.')
+        raise SourceError(
+          f'{path}: no column {", ".join(lacking)}; expected '
+          f'{", ".join(CSV_COLUMNS)}.'
+        )
       for row in reader:
         where = f'{path}, line {reader.line_num}'
         label, youtube_id, start, end, name = (
-            (row[column] or '').strip() for column in CSV_COLUMNS)
+          (row[column] or '').strip() for column in CSV_COLUMNS
+        )
         if not label or not youtube_id:
           raise SourceError(f'{where}: no label or no youtube_id.')
         if name not in SPLITS:
-          raise SourceError(f'{where}: split {name!r}, expected one of '
-                            f'{", ".join(SPLITS)}.')
+          raise SourceError(
+            f'{where}: split {name!r}, expected one of {", ".join(SPLITS)}.'
+          )
         try:
           times = int(float(start)), int(float(end))
         except (ValueError, OverflowError) as error:
-          raise SourceError(f'{where}: time_start {start!r} and time_end '
-                            f'{end!r}, expected seconds.') from error
+          raise SourceError(
+            f'{where}: time_start {start!r} and time_end '
+            f'{end!r}, expected seconds.'
+          ) from error
         yield SPLITS[name], label, youtube_id, *times
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'cannot read {path}: {error}.') from error
@@ -251,16 +286,17 @@ def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
     for name in names:
       files.setdefault(name, os.path.join(folder, name))
   if not files:
-    raise SourceError(f'{input_dir} is empty: expected '
-                      '<youtube_id>_<time_start>_<time_end>.mp4 in it.')
+    raise SourceError(
+      f'{input_dir} is empty: expected '
+      '<youtube_id>_<time_start>_<time_end>.mp4 in it.'
+    )
   clips, absent = [], []
   labels_of_split: dict[str, set[str]] = {}
   for csv_path in csv_paths:
     for split, label, youtube_id, start, end in _rows(csv_path):
       labels_of_split.setdefault(split, set()).add(label)
       source_id = f'{youtube_id}_{start}_{end}'
-      padded = (f'{youtube_id}_{start:0{_PADDED_DIGITS}}_'
-                f'{end:0{_PADDED_DIGITS}}')
+      padded = f'{youtube_id}_{start:0{_PADDED_DIGITS}}_{end:0{_PADDED_DIGITS}}'
       path = files.get(f'{padded}.mp4', files.get(f'{source_id}.mp4'))
       if path is None:
         absent.append((split, label, source_id))
@@ -271,6 +307,7 @@ def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
     raise SourceError(f'{where}: no rows.')
   if not clips:
     raise SourceError(
-        f'none of the {len(absent)} clips of {where} is in {input_dir}: '
-        f'expected files such as {absent[0][2]}.mp4.')
+      f'none of the {len(absent)} clips of {where} is in {input_dir}: '
+      f'expected files such as {absent[0][2]}.mp4.'
+    )
   return Sources(_checked_labels(labels_of_split, where), clips, absent)

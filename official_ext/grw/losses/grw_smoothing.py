@@ -50,6 +50,7 @@ class SmoothingTerms(NamedTuple):
     mean_speed: mean of ‖v_t‖ over windows and frames.
     num_windows: windows that the means are over; 0 makes them 0.
   """
+
   smoothing_loss: tf.Tensor
   order_loss: tf.Tensor
   speed_loss: tf.Tensor
@@ -75,17 +76,18 @@ def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
   num_frames = embeddings.shape[1]
   if num_frames is not None and num_frames < window:
     raise ValueError(
-        f'A GRW window of {window} frames does not fit into clips that have '
-        f'{num_frames} embeddings: use a smaller window or longer clips.')
+      f'A GRW window of {window} frames does not fit into clips that have '
+      f'{num_frames} embeddings: use a smaller window or longer clips.'
+    )
   if num_frames is None:
     num_frames = tf.shape(embeddings)[1]
   used = num_frames // window * window
-  return tf.reshape(
-      embeddings[:, :used], [-1, window, embeddings.shape[-1]])
+  return tf.reshape(embeddings[:, :used], [-1, window, embeddings.shape[-1]])
 
 
-def window_weights(num_frames: tf.Tensor, num_embeddings: tf.Tensor,
-                   window: int) -> tf.Tensor:
+def window_weights(
+  num_frames: tf.Tensor, num_embeddings: tf.Tensor, window: int
+) -> tf.Tensor:
   """1 for windows within the first frames of their clips, 0 for others.
 
   Args:
@@ -113,11 +115,13 @@ def velocity_gram(velocity: tf.Tensor) -> tf.Tensor:
   return tf.reshape(gram, [-1, velocity.shape[1] ** 2])
 
 
-def order_energies(gram: tf.Tensor,
-                   window: int,
-                   sampled: bool = False,
-                   num_orderings: int = 1000,
-                   seed: int = 0) -> orderings.OrderEnergies:
+def order_energies(
+  gram: tf.Tensor,
+  window: int,
+  sampled: bool = False,
+  num_orderings: int = 1000,
+  seed: int = 0,
+) -> orderings.OrderEnergies:
   """Energies of the true order, of all orderings together, and of its rival.
 
   Args:
@@ -130,19 +134,23 @@ def order_energies(gram: tf.Tensor,
   """
   if sampled or window > orderings.MAX_EXACT_WINDOW:
     return orderings.listed_energies(
-        gram, orderings.sample_orderings(window, num_orderings, seed))
+      gram, orderings.sample_orderings(window, num_orderings, seed)
+    )
   if window <= orderings.MAX_ENUMERATED_WINDOW:
     return orderings.listed_energies(
-        gram, orderings.enumerate_orderings(window))
+      gram, orderings.enumerate_orderings(window)
+    )
   return orderings.exact_energies(gram, window)
 
 
-def smoothing_terms(windows: tf.Tensor,
-                    alpha: float = 0.5,
-                    sampled: bool = False,
-                    num_orderings: int = 1000,
-                    seed: int = 0,
-                    weights: tf.Tensor | None = None) -> SmoothingTerms:
+def smoothing_terms(
+  windows: tf.Tensor,
+  alpha: float = 0.5,
+  sampled: bool = False,
+  num_orderings: int = 1000,
+  seed: int = 0,
+  weights: tf.Tensor | None = None,
+) -> SmoothingTerms:
   """The GRW-smoothing loss of a batch of windows, and what it consists of.
 
   A window whose frames all coincide costs log (T−1)! and is at a saddle, not
@@ -156,16 +164,19 @@ def smoothing_terms(windows: tf.Tensor,
     weights: [windows] float32, 1 for windows that take part and 0 for others,
       for example from `window_weights`; None lets all take part.
   """
+
   def mean(values):  # Of [windows] or [windows, frames].
     if weights is None:
       return tf.reduce_mean(values)
     if values.shape.rank == 2:
       values = tf.reduce_mean(values, axis=1)
-    return tf.math.divide_no_nan(
-        tf.reduce_sum(weights * values), num_windows)
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * values), num_windows)
 
-  num_windows = (tf.cast(tf.shape(windows)[0], tf.float32) if weights is None
-                 else tf.reduce_sum(weights))
+  num_windows = (
+    tf.cast(tf.shape(windows)[0], tf.float32)
+    if weights is None
+    else tf.reduce_sum(weights)
+  )
   window = windows.shape[1]
   velocity = velocities(windows)
   gram = velocity_gram(velocity)
@@ -179,15 +190,17 @@ def smoothing_terms(windows: tf.Tensor,
   squared_speed = tf.stop_gradient(squared_speed)
   neighbours = tf.stop_gradient(gram[:, 1::window])  # ⟨v_t, v_{t+1}⟩
   squared_acceleration = (
-      squared_speed[:, 1:] + squared_speed[:, :-1] - 2.0 * neighbours)
+    squared_speed[:, 1:] + squared_speed[:, :-1] - 2.0 * neighbours
+  )
   return SmoothingTerms(
-      smoothing_loss=order_loss + alpha * speed_loss,
-      order_loss=order_loss,
-      speed_loss=speed_loss,
-      order_accuracy=mean(tf.cast(energies.true < energies.rival, tf.float32)),
-      mean_acceleration=mean(tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
-      mean_speed=mean(tf.sqrt(squared_speed)),
-      num_windows=num_windows)
+    smoothing_loss=order_loss + alpha * speed_loss,
+    order_loss=order_loss,
+    speed_loss=speed_loss,
+    order_accuracy=mean(tf.cast(energies.true < energies.rival, tf.float32)),
+    mean_acceleration=mean(tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
+    mean_speed=mean(tf.sqrt(squared_speed)),
+    num_windows=num_windows,
+  )
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -204,14 +217,16 @@ class GrwSmoothing(tf_keras.layers.Layer):
   of it.  `terms` has what the last call computed.
   """
 
-  def __init__(self,
-               window: int = 5,
-               alpha: float = 0.5,
-               weight: float = 0.1,
-               sampled: bool = False,
-               num_orderings: int = 1000,
-               seed: int = 0,
-               **kwargs):
+  def __init__(
+    self,
+    window: int = 5,
+    alpha: float = 0.5,
+    weight: float = 0.1,
+    sampled: bool = False,
+    num_orderings: int = 1000,
+    seed: int = 0,
+    **kwargs,
+  ):
     """Initialises the layer.
 
     Args:
@@ -229,15 +244,18 @@ class GrwSmoothing(tf_keras.layers.Layer):
     """
     if window < orderings.MIN_WINDOW:
       raise ValueError(
-          f'A GRW window needs at least {orderings.MIN_WINDOW} frames, because '
-          f'an acceleration takes three; got window={window}.')
+        f'A GRW window needs at least {orderings.MIN_WINDOW} frames, because '
+        f'an acceleration takes three; got window={window}.'
+      )
     if alpha < 0 or weight < 0:
       raise ValueError(
-          f'alpha and weight must not be negative; got {alpha} and {weight}.')
+        f'alpha and weight must not be negative; got {alpha} and {weight}.'
+      )
     if num_orderings < 2:
       raise ValueError(
-          'num_orderings must be at least 2, the true ordering and another; '
-          f'got {num_orderings}.')
+        'num_orderings must be at least 2, the true ordering and another; '
+        f'got {num_orderings}.'
+      )
     # Keras casts inputs before `call`: float32 must be the layer's own type,
     # or a bfloat16 policy would round the embeddings first.
     kwargs.setdefault('dtype', 'float32')
@@ -253,16 +271,20 @@ class GrwSmoothing(tf_keras.layers.Layer):
     self._last_call = threading.local()
     if not sampled and window > orderings.MAX_EXACT_WINDOW:
       logging.info(
-          'A window of %d frames has too many orderings to sum exactly: '
-          'sampling %d.', window, num_orderings)
+        'A window of %d frames has too many orderings to sum exactly: '
+        'sampling %d.',
+        window,
+        num_orderings,
+      )
 
   @property
   def terms(self) -> SmoothingTerms:
     """What the last call of this thread computed; read it in the same step."""
     return self._last_call.terms
 
-  def call(self, inputs: tf.Tensor,
-           num_frames: tf.Tensor | None = None) -> tf.Tensor:
+  def call(
+    self, inputs: tf.Tensor, num_frames: tf.Tensor | None = None
+  ) -> tf.Tensor:
     """[batch, N, D] embeddings in, the same embeddings out.
 
     Args:
@@ -274,8 +296,13 @@ class GrwSmoothing(tf_keras.layers.Layer):
     if num_frames is not None:
       weights = window_weights(num_frames, tf.shape(inputs)[1], self.window)
     terms = smoothing_terms(
-        cut_windows(inputs, self.window), self.alpha, self.sampled,
-        self.num_orderings, self.seed, weights)
+      cut_windows(inputs, self.window),
+      self.alpha,
+      self.sampled,
+      self.num_orderings,
+      self.seed,
+      weights,
+    )
     self._last_call.terms = terms
     if self.weight:
       self.add_loss(self.weight * terms.smoothing_loss)
@@ -283,11 +310,11 @@ class GrwSmoothing(tf_keras.layers.Layer):
 
   def get_config(self) -> dict[str, Any]:
     return {
-        **super().get_config(),
-        'window': self.window,
-        'alpha': self.alpha,
-        'weight': self.weight,
-        'sampled': self.sampled,
-        'num_orderings': self.num_orderings,
-        'seed': self.seed,
+      **super().get_config(),
+      'window': self.window,
+      'alpha': self.alpha,
+      'weight': self.weight,
+      'sampled': self.sampled,
+      'num_orderings': self.num_orderings,
+      'seed': self.seed,
     }

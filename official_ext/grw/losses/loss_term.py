@@ -30,7 +30,8 @@ class LossTerm(tf_keras.metrics.Mean):
   def __init__(self, name: str, **kwargs):
     super().__init__(name, **kwargs)
     self._finite_updates = self.add_weight(
-        name='finite_updates', initializer='zeros')
+      name='finite_updates', initializer='zeros'
+    )
 
   @property
   def finite_updates(self) -> tf.Tensor:
@@ -40,5 +41,6 @@ class LossTerm(tf_keras.metrics.Mean):
   def update_state(self, values: Any, sample_weight: Any = None):
     """Adds a scalar."""
     self._finite_updates.assign_add(
-        tf.cast(tf.reduce_all(tf.math.is_finite(values)), tf.float32))
+      tf.cast(tf.reduce_all(tf.math.is_finite(values)), tf.float32)
+    )
     return super().update_state(values, sample_weight)

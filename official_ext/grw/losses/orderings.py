@@ -59,6 +59,7 @@ class OrderEnergies(NamedTuple):
     free: −log Σ_π exp(−E_π) over all orderings considered, the true one too.
     rival: the smallest E among the orderings other than the true one.
   """
+
   true: tf.Tensor
   free: tf.Tensor
   rival: tf.Tensor
@@ -81,7 +82,7 @@ def _energy_coefficients(orderings: np.ndarray) -> np.ndarray:
   window = orderings.shape[1]
   second_difference = np.zeros((window - 2, window))
   for t in range(window - 2):
-    second_difference[t, t:t + 3] = 1, -2, 1
+    second_difference[t, t : t + 3] = 1, -2, 1
   positions = _positions_from_velocities(window)[orderings]  # [P, T, T−1]
   accelerations = np.einsum('at,ptv->pav', second_difference, positions)
   coefficients = 0.5 * np.einsum('pav,paw->pvw', accelerations, accelerations)
@@ -126,9 +127,10 @@ def listed_energies(gram: tf.Tensor, coefficients: np.ndarray) -> OrderEnergies:
   """
   energies = tf.matmul(gram, tf.constant(coefficients), transpose_b=True)
   return OrderEnergies(
-      true=energies[:, 0],
-      free=-tf.reduce_logsumexp(-energies, axis=1),
-      rival=tf.reduce_min(energies[:, 1:], axis=1))
+    true=energies[:, 0],
+    free=-tf.reduce_logsumexp(-energies, axis=1),
+    rival=tf.reduce_min(energies[:, 1:], axis=1),
+  )
 
 
 # Set of frames used, last but one, last.
@@ -141,6 +143,7 @@ class _Layer(NamedTuple):
   Attributes hold, for each state, the indices of its predecessors in the layer
   before, and of the triples (i, j, k) whose acceleration the step adds.
   """
+
   predecessors: np.ndarray  # [states, predecessors]
   triples: np.ndarray  # [states, predecessors]
   true_state: int  # The state that the true order passes through.
@@ -162,7 +165,8 @@ def _programme(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
 
   frames = range(1, window)
   states: dict[_State, int] = {
-      ((j,), 0, j): index for index, j in enumerate(frames)}
+    ((j,), 0, j): index for index, j in enumerate(frames)
+  }
   layers = []
   for used in range(2, window):
     grown: dict[_State, int] = {}
@@ -175,17 +179,23 @@ def _programme(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
         predecessors.append([states[before, i, j] for i in firsts])
         indices.append([triple(i, j, k) for i in firsts])
     true_subset = tuple(range(1, used + 1))
-    layers.append(_Layer(
-        np.array(predecessors, np.int32), np.array(indices, np.int32),
-        grown[true_subset, used - 1, used]))
+    layers.append(
+      _Layer(
+        np.array(predecessors, np.int32),
+        np.array(indices, np.int32),
+        grown[true_subset, used - 1, used],
+      )
+    )
     states = grown
 
   positions = _positions_from_velocities(window)
   i, j, k = np.array(list(triples)).T
   steps = positions[i] - 2 * positions[j] + positions[k]
   coefficients = 0.5 * np.einsum('pv,pw->pvw', steps, steps)
-  return (coefficients.reshape([len(triples), -1]).astype(np.float32),
-          tuple(layers))
+  return (
+    coefficients.reshape([len(triples), -1]).astype(np.float32),
+    tuple(layers),
+  )
 
 
 def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
@@ -203,7 +213,8 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
   coefficients, layers = _programme(window)
   # Windows are the last axis: gathering a state copies one contiguous row.
   costs = tf.matmul(
-      tf.constant(coefficients), gram, transpose_b=True)  # [triples, windows]
+    tf.constant(coefficients), gram, transpose_b=True
+  )  # [triples, windows]
 
   sums = tf.zeros([window - 1, tf.shape(gram)[0]], gram.dtype)
   best, true = sums, sums[0]  # Smallest energies; energy of the true order.
@@ -214,22 +225,28 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
   for layer in layers:
     costs_in = tf.gather(costs, layer.triples)
     sums = tf.reduce_logsumexp(
-        tf.gather(sums, layer.predecessors) - costs_in, axis=1)
+      tf.gather(sums, layer.predecessors) - costs_in, axis=1
+    )
 
-    column = int(np.flatnonzero(
-        layer.predecessors[layer.true_state] == true_state)[0])
+    column = int(
+      np.flatnonzero(layer.predecessors[layer.true_state] == true_state)[0]
+    )
     step_costs = tf.stop_gradient(costs_in)
     into_true = tf.gather(best, layer.predecessors[layer.true_state])
     into_true = tf.concat(
-        [into_true[:column], rival[tf.newaxis], into_true[column + 1:]], 0)
+      [into_true[:column], rival[tf.newaxis], into_true[column + 1 :]], 0
+    )
     rival = tf.reduce_min(into_true + step_costs[layer.true_state], axis=0)
     best = tf.reduce_min(
-        tf.gather(best, layer.predecessors) + step_costs, axis=1)
+      tf.gather(best, layer.predecessors) + step_costs, axis=1
+    )
     true += tf.gather(costs, layer.triples[layer.true_state, column])
     true_state = layer.true_state
   others = tf.concat(
-      [best[:true_state], best[true_state + 1:], rival[tf.newaxis]], 0)
+    [best[:true_state], best[true_state + 1 :], rival[tf.newaxis]], 0
+  )
   return OrderEnergies(
-      true=true,
-      free=-tf.reduce_logsumexp(sums, axis=0),
-      rival=tf.stop_gradient(tf.reduce_min(others, axis=0)))
+    true=true,
+    free=-tf.reduce_logsumexp(sums, axis=0),
+    rival=tf.stop_gradient(tf.reduce_min(others, axis=0)),
+  )

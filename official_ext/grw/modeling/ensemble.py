@@ -38,8 +38,9 @@ _COUNT = 'state_ensemble_frame_count'
 def _require_even(num_frames: int):
   if num_frames % 2:
     raise ValueError(
-        f'A clip of {num_frames} frames: expected an even number, of which '
-        'each member of the ensemble sees every second.')
+      f'A clip of {num_frames} frames: expected an even number, of which '
+      'each member of the ensemble sees every second.'
+    )
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -51,9 +52,14 @@ class TemporalEnsemble(tf_keras.Model):
   first repetition the logits are those of the first member, as in a stream.
   """
 
-  def __init__(self, model_config: ensemble_cfg.GrwEnsemble, num_classes: int,
-               input_specs: tf_keras.layers.InputSpec,
-               l2_weight_decay: float = 0.0, **kwargs):
+  def __init__(
+    self,
+    model_config: ensemble_cfg.GrwEnsemble,
+    num_classes: int,
+    input_specs: tf_keras.layers.InputSpec,
+    l2_weight_decay: float = 0.0,
+    **kwargs,
+  ):
     """Builds both members.
 
     Args:
@@ -72,24 +78,30 @@ class TemporalEnsemble(tf_keras.Model):
       _require_even(num_frames)
       num_frames //= 2
     members = [
-        grw_model.GrwClassifier(
-            member.model, num_classes,
-            tf_keras.layers.InputSpec(shape=(shape[0], num_frames, *shape[2:])),
-            l2_weight_decay, name=name)
-        for name, member in zip(ensemble_cfg.MEMBERS, model_config.members)]
+      grw_model.GrwClassifier(
+        member.model,
+        num_classes,
+        tf_keras.layers.InputSpec(shape=(shape[0], num_frames, *shape[2:])),
+        l2_weight_decay,
+        name=name,
+      )
+      for name, member in zip(ensemble_cfg.MEMBERS, model_config.members)
+    ]
     image = tf_keras.Input(shape=shape[1:], name='image')
     first, second = (
-        member({'image': image[:, offset::2]})
-        for offset, member in enumerate(members))
+      member({'image': image[:, offset::2]})
+      for offset, member in enumerate(members)
+    )
     super().__init__(
-        inputs={'image': image}, outputs=(first + second) / 2, **kwargs)
+      inputs={'image': image}, outputs=(first + second) / 2, **kwargs
+    )
     # After super(), so that Keras tracks them.
     self._members = members
     self._config = {
-        'model_config': model_config.as_dict(),
-        'num_classes': num_classes,
-        'input_shape': shape,
-        'l2_weight_decay': l2_weight_decay,
+      'model_config': model_config.as_dict(),
+      'num_classes': num_classes,
+      'input_shape': shape,
+      'l2_weight_decay': l2_weight_decay,
     }
 
   @property
@@ -108,18 +120,26 @@ class TemporalEnsemble(tf_keras.Model):
       _require_even(image.shape[1])
     else:
       tf.debugging.assert_equal(
-          tf.shape(image)[1] % 2, 0,
-          'A temporal ensemble takes clips of an even number of frames.')
+        tf.shape(image)[1] % 2,
+        0,
+        'A temporal ensemble takes clips of an even number of frames.',
+      )
     if grw_cfg.NUM_FRAMES not in inputs:
       return super().call({'image': image}, training=training, mask=mask)
     num_frames = inputs[grw_cfg.NUM_FRAMES]
     first, second = (
-        member({'image': image[:, offset::2],
-                grw_cfg.NUM_FRAMES: tf.maximum(
-                    (num_frames + 1 - offset) // 2, 1)}, training=training)
-        for offset, member in enumerate(self._members))
+      member(
+        {
+          'image': image[:, offset::2],
+          grw_cfg.NUM_FRAMES: tf.maximum((num_frames + 1 - offset) // 2, 1),
+        },
+        training=training,
+      )
+      for offset, member in enumerate(self._members)
+    )
     return tf.where(
-        (num_frames > 1)[:, tf.newaxis], (first + second) / 2, first)
+      (num_frames > 1)[:, tf.newaxis], (first + second) / 2, first
+    )
 
   def get_config(self) -> dict[str, Any]:
     return {'name': self.name, **self._config}
@@ -130,23 +150,26 @@ class TemporalEnsemble(tf_keras.Model):
     model_config = ensemble_cfg.GrwEnsemble()
     model_config.override(config.pop('model_config'))
     return cls(
-        model_config=model_config,
-        input_specs=tf_keras.layers.InputSpec(
-            shape=tuple(config.pop('input_shape'))),
-        **config)
+      model_config=model_config,
+      input_specs=tf_keras.layers.InputSpec(
+        shape=tuple(config.pop('input_shape'))
+      ),
+      **config,
+    )
 
 
 @factory_3d.register_model_builder('grw_ensemble')
 def build_ensemble(
-    input_specs: tf_keras.layers.InputSpec,
-    model_config: ensemble_cfg.GrwEnsemble,
-    num_classes: int,
-    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
+  input_specs: tf_keras.layers.InputSpec,
+  model_config: ensemble_cfg.GrwEnsemble,
+  num_classes: int,
+  l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> TemporalEnsemble:
   """Builds a TemporalEnsemble as `factory_3d.build_model` asks for it."""
   l2 = float(l2_regularizer.get_config()['l2']) if l2_regularizer else 0.0
   return TemporalEnsemble(
-      model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2)
+    model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2
+  )
 
 
 def _member_state(member: str, name: str) -> str:
@@ -164,8 +187,13 @@ class StreamingEnsemble(tf_keras.Model):
   both members count; after the first frame, those of the first member alone.
   """
 
-  def __init__(self, model: TemporalEnsemble, num_frames: int,
-               classify_every: int = 1, **kwargs):
+  def __init__(
+    self,
+    model: TemporalEnsemble,
+    num_frames: int,
+    classify_every: int = 1,
+    **kwargs,
+  ):
     """Takes the weights of an ensemble.
 
     Args:
@@ -181,17 +209,21 @@ class StreamingEnsemble(tf_keras.Model):
     super().__init__(**kwargs)
     _require_even(num_frames)
     if classify_every != 1 and (
-        classify_every % 2 or not 2 <= classify_every <= num_frames):
+      classify_every % 2 or not 2 <= classify_every <= num_frames
+    ):
       raise ValueError(
-          f'classify_every={classify_every}: expected 1, or an even number up '
-          f'to the {num_frames} frames of a clip, as each member of the '
-          'ensemble sees every second frame.')
+        f'classify_every={classify_every}: expected 1, or an even number up '
+        f'to the {num_frames} frames of a clip, as each member of the '
+        'ensemble sees every second frame.'
+      )
     self.num_frames = num_frames
     self.classify_every = classify_every
     self._members = {
-        name: streaming.StreamingClassifier(
-            member, num_frames // 2, max(classify_every // 2, 1))
-        for name, member in zip(ensemble_cfg.MEMBERS, model.members)}
+      name: streaming.StreamingClassifier(
+        member, num_frames // 2, max(classify_every // 2, 1)
+      )
+      for name, member in zip(ensemble_cfg.MEMBERS, model.members)
+    }
 
   @property
   def num_classes(self) -> int:
@@ -199,38 +231,46 @@ class StreamingEnsemble(tf_keras.Model):
     return self._members['first'].num_classes
 
   def initial_state_specs(
-      self, input_shape: Sequence[int | None]
+    self, input_shape: Sequence[int | None]
   ) -> dict[str, tf_keras.layers.InputSpec]:
     """Shape and type of every state, by name; see `StreamingClassifier`."""
     specs = {_COUNT: tf_keras.layers.InputSpec(shape=(1,), dtype='int32')}
     for member, stream in self._members.items():
       # A member that does not classify each frame has its last logits already.
       specs[_member_state(member, streaming.LOGITS)] = (
-          tf_keras.layers.InputSpec(
-              shape=(input_shape[0], self.num_classes), dtype='float32'))
+        tf_keras.layers.InputSpec(
+          shape=(input_shape[0], self.num_classes), dtype='float32'
+        )
+      )
       for name, spec in stream.initial_state_specs(input_shape).items():
         specs[_member_state(member, name)] = spec
     return specs
 
   def init_states(
-      self, input_shape: Sequence[int] | tf.Tensor) -> streaming.States:
+    self, input_shape: Sequence[int] | tf.Tensor
+  ) -> streaming.States:
     """The states before the first frame: zeros."""
     states = {_COUNT: tf.zeros([1], tf.int32)}
     for member, stream in self._members.items():
       states[_member_state(member, streaming.LOGITS)] = tf.zeros(
-          [input_shape[0], self.num_classes])
+        [input_shape[0], self.num_classes]
+      )
       for name, state in stream.init_states(input_shape).items():
         states[_member_state(member, name)] = state
     return states
 
-  def call(self, inputs: Mapping[str, tf.Tensor],
-           training: bool = False) -> tuple[tf.Tensor, streaming.States]:
+  def call(
+    self, inputs: Mapping[str, tf.Tensor], training: bool = False
+  ) -> tuple[tf.Tensor, streaming.States]:
     """The next frames of a stream; as of `StreamingClassifier`."""
     if training:
-      raise ValueError('A streaming model does not train: train the clip '
-                       'models of the members and stream their weights.')
-    streaming.check_states(inputs, self.initial_state_specs(
-        inputs['image'].shape))
+      raise ValueError(
+        'A streaming model does not train: train the clip '
+        'models of the members and stream their weights.'
+      )
+    streaming.check_states(
+      inputs, self.initial_state_specs(inputs['image'].shape)
+    )
     image = inputs['image']
     before = inputs[_COUNT][0]
     after = before + tf.shape(image)[1]
@@ -238,8 +278,10 @@ class StreamingEnsemble(tf_keras.Model):
     logits = {}
     for offset, (member, stream) in enumerate(self._members.items()):
       names = stream.initial_state_specs(image.shape)
-      own = {name: inputs[_member_state(member, name)]
-             for name in (*names, streaming.LOGITS)}
+      own = {
+        name: inputs[_member_state(member, name)]
+        for name in (*names, streaming.LOGITS)
+      }
       # Whether its next frame is the first or the second of these.
       begin = (before + offset) % 2
       # A slice of unknown length would make TFLite states of unknown shape.
@@ -248,8 +290,9 @@ class StreamingEnsemble(tf_keras.Model):
       # LiteRT mixes up what leaves a branch if one tensor leaves it twice, so
       # the logits are among the states alone.
       def step(stream=stream, own=own, names=names, frames=frames):
-        logits, after = stream({
-            **{name: own[name] for name in names}, 'image': frames})
+        logits, after = stream(
+          {**{name: own[name] for name in names}, 'image': frames}
+        )
         return {**after, streaming.LOGITS: logits}
 
       def wait(own=own):
@@ -264,8 +307,9 @@ class StreamingEnsemble(tf_keras.Model):
 
 
 def stream_of(
-    model: grw_model.GrwClassifier | TemporalEnsemble, num_frames: int,
-    classify_every: int = 1,
+  model: grw_model.GrwClassifier | TemporalEnsemble,
+  num_frames: int,
+  classify_every: int = 1,
 ) -> streaming.StreamingClassifier | StreamingEnsemble:
   """The streaming model of a trained one.
 

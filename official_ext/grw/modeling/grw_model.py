@@ -29,20 +29,20 @@ from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import backbones as backbones_cfg
+from official_ext.grw.backbones import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.backbones import config as backbones_cfg
+from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.losses import grw_smoothing
-from official_ext.grw.modeling import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
-from official_ext.grw.modeling import frame_operations
 from official_ext.grw.modeling import subclips
-from official_ext.grw.modeling import temporal_head
-from official_ext.grw.modeling.backbones import mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
 
 
 def build_backbone(
-    input_specs: tf_keras.layers.InputSpec,
-    model_config: grw_cfg.GrwModel,
-    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
+  input_specs: tf_keras.layers.InputSpec,
+  model_config: grw_cfg.GrwModel,
+  l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> tf_keras.Model:
   """The stock backbone, with its batch norms synchronised as configured.
 
@@ -59,10 +59,11 @@ def build_backbone(
     l2_regularizer: of the convolutions.
   """
   backbone = backbones.factory.build_backbone(
-      input_specs=input_specs,
-      backbone_config=model_config.backbone,
-      norm_activation_config=model_config.norm_activation,
-      l2_regularizer=l2_regularizer)
+    input_specs=input_specs,
+    backbone_config=model_config.backbone,
+    norm_activation_config=model_config.norm_activation,
+    l2_regularizer=l2_regularizer,
+  )
   if model_config.norm_activation.use_sync_bn:
     for layer in backbone.submodules:
       if isinstance(layer, tf_keras.layers.BatchNormalization):
@@ -91,8 +92,13 @@ class LinearHead(tf_keras.layers.Layer):
   It stands where MoViNet's ClassifierHead may, and takes what that takes.
   """
 
-  def __init__(self, num_classes: int, dropout_rate: float = 0.0,
-               kernel_regularizer: Any = None, **kwargs):
+  def __init__(
+    self,
+    num_classes: int,
+    dropout_rate: float = 0.0,
+    kernel_regularizer: Any = None,
+    **kwargs,
+  ):
     """Initialises the head.
 
     Args:
@@ -104,8 +110,11 @@ class LinearHead(tf_keras.layers.Layer):
     super().__init__(**kwargs)
     self.dropout = tf_keras.layers.Dropout(dropout_rate)
     self.classifier = tf_keras.layers.Dense(
-        num_classes, kernel_regularizer=kernel_regularizer, dtype='float32',
-        name='classifier')
+      num_classes,
+      kernel_regularizer=kernel_regularizer,
+      dtype='float32',
+      name='classifier',
+    )
 
   def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
     clip = self.dropout(inputs[:, 0, 0, 0], training=training)
@@ -113,11 +122,12 @@ class LinearHead(tf_keras.layers.Layer):
 
   def get_config(self) -> dict[str, Any]:
     return {
-        **super().get_config(),
-        'num_classes': self.classifier.units,
-        'dropout_rate': self.dropout.rate,
-        'kernel_regularizer': tf_keras.regularizers.serialize(
-            self.classifier.kernel_regularizer),
+      **super().get_config(),
+      'num_classes': self.classifier.units,
+      'dropout_rate': self.dropout.rate,
+      'kernel_regularizer': tf_keras.regularizers.serialize(
+        self.classifier.kernel_regularizer
+      ),
     }
 
 
@@ -125,8 +135,9 @@ def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
   """[batch, N, H, W, C] features to their spatial mean [batch, N, C]."""
   if features.shape.rank != 5:
     raise ValueError(
-        f'Endpoint {name!r} has shape {features.shape}; GRW-smoothing needs '
-        '[batch, frames, height, width, channels].')
+      f'Endpoint {name!r} has shape {features.shape}; GRW-smoothing needs '
+      '[batch, frames, height, width, channels].'
+    )
   return tf.reduce_mean(features, axis=[2, 3])
 
 
@@ -135,21 +146,24 @@ def last_endpoint(endpoints: Mapping[Any, Any]) -> Any:
   return 'head' if 'head' in endpoints else max(endpoints)
 
 
-def _check_window(vectors: tf.Tensor, name: str, window: int,
-                  num_frames: int | None):
+def _check_window(
+  vectors: tf.Tensor, name: str, window: int, num_frames: int | None
+):
   count = vectors.shape[1]
   if count is not None and count < window:
     raise ValueError(
-        f'Endpoint {name!r} has {count} feature vectors for {num_frames} '
-        f'frames, fewer than one GRW window of {window}. Use a backbone that '
-        "keeps one a frame (for MoViNet average_pooling_type='2d', for "
-        'ResNet-3D temporal strides of 1), a smaller window or longer clips.')
+      f'Endpoint {name!r} has {count} feature vectors for {num_frames} '
+      f'frames, fewer than one GRW window of {window}. Use a backbone that '
+      "keeps one a frame (for MoViNet average_pooling_type='2d', for "
+      'ResNet-3D temporal strides of 1), a smaller window or longer clips.'
+    )
 
 
 def _endpoints(backbone: tf_keras.Model, image: tf.Tensor) -> dict[Any, Any]:
   """The features of clips [batch, N, H, W, 3], by endpoint."""
   outputs = backbone(
-      {'image': image} if isinstance(backbone.input, Mapping) else image)
+    {'image': image} if isinstance(backbone.input, Mapping) else image
+  )
   return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
@@ -160,10 +174,15 @@ class _AfterBackbone:
   the same flat list however they are called.
   """
 
-  def __init__(self, model_config: grw_cfg.GrwModel, num_classes: int,
-               endpoints: Mapping[Any, tf.Tensor], num_frames: int | None,
-               head_filters: int,
-               regularizer: tf_keras.regularizers.Regularizer | None):
+  def __init__(
+    self,
+    model_config: grw_cfg.GrwModel,
+    num_classes: int,
+    endpoints: Mapping[Any, tf.Tensor],
+    num_frames: int | None,
+    head_filters: int,
+    regularizer: tf_keras.regularizers.Regularizer | None,
+  ):
     """Makes the layers; arguments and errors as of `GrwClassifier`."""
     config, head = model_config.smoothing, model_config.head
     self._config = config
@@ -171,25 +190,37 @@ class _AfterBackbone:
     self._last = last_endpoint(endpoints)
     features = _frame_vectors(endpoints[self._last], self._last)
     self.smooth = grw_smoothing.GrwSmoothing(
-        window=config.window, alpha=config.alpha, weight=config.weight,
-        sampled=config.sampled, num_orderings=config.num_orderings,
-        seed=config.seed, name='grw_smoothing')
+      window=config.window,
+      alpha=config.alpha,
+      weight=config.weight,
+      sampled=config.sampled,
+      num_orderings=config.num_orderings,
+      seed=config.seed,
+      name='grw_smoothing',
+    )
     if config.placement == 'intermediate':
       if config.endpoint not in endpoints:
         raise ValueError(
-            f'task.model.smoothing.endpoint={config.endpoint!r} is not an '
-            f'endpoint of the backbone, which has {sorted(endpoints)}.')
+          f'task.model.smoothing.endpoint={config.endpoint!r} is not an '
+          f'endpoint of the backbone, which has {sorted(endpoints)}.'
+        )
       _check_window(
-          _frame_vectors(endpoints[config.endpoint], config.endpoint),
-          config.endpoint, config.window, num_frames)
+        _frame_vectors(endpoints[config.endpoint], config.endpoint),
+        config.endpoint,
+        config.window,
+        num_frames,
+      )
       # Normalised so that neither a scale nor an offset, both of which the
       # following layers could undo, makes the loss small.
       self._norm = tf_keras.layers.BatchNormalization(
-          center=False, scale=False,
-          synchronized=model_config.norm_activation.use_sync_bn,
-          momentum=model_config.norm_activation.norm_momentum,
-          epsilon=model_config.norm_activation.norm_epsilon,
-          dtype='float32', name='grw_norm')
+        center=False,
+        scale=False,
+        synchronized=model_config.norm_activation.use_sync_bn,
+        momentum=model_config.norm_activation.norm_momentum,
+        epsilon=model_config.norm_activation.norm_epsilon,
+        dtype='float32',
+        name='grw_norm',
+      )
       self._beside = Beside(name='grw_beside')
     elif config.placement == 'final':
       _check_window(features, self._last, config.window, num_frames)
@@ -199,32 +230,39 @@ class _AfterBackbone:
       # The published "normalising affine map".  float32, so that the loss
       # sees embeddings that no precision policy has rounded.
       self._embed = tf_keras.layers.Dense(
-          head.embedding_dim or features.shape[-1], dtype='float32',
-          name='grw_embedding')
+        head.embedding_dim or features.shape[-1],
+        dtype='float32',
+        name='grw_embedding',
+      )
     if head.type == 'temporal':
       self._head = temporal_head.TemporalHead(
-          num_classes=num_classes,
-          num_layers=head.num_layers,
-          num_heads=head.num_heads,
-          mlp_ratio=head.mlp_ratio,
-          causal=head.causal,
-          dropout_rate=model_config.dropout_rate,
-          stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
-          kernel_regularizer=regularizer,
-          name='grw_head')
+        num_classes=num_classes,
+        num_layers=head.num_layers,
+        num_heads=head.num_heads,
+        mlp_ratio=head.mlp_ratio,
+        causal=head.causal,
+        dropout_rate=model_config.dropout_rate,
+        stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
+        kernel_regularizer=regularizer,
+        name='grw_head',
+      )
     elif head.type == 'linear':
       self._head = LinearHead(
-          num_classes, model_config.dropout_rate, regularizer,
-          name='grw_linear_head')
+        num_classes,
+        model_config.dropout_rate,
+        regularizer,
+        name='grw_linear_head',
+      )
     else:
       self._head = movinet_layers.ClassifierHead(
-          head_filters=head_filters,
-          num_classes=num_classes,
-          dropout_rate=model_config.dropout_rate,
-          kernel_regularizer=regularizer,
-          conv_type='2plus1d',
-          activation=head.movinet_activation,
-          name='grw_classifier_head')
+        head_filters=head_filters,
+        num_classes=num_classes,
+        dropout_rate=model_config.dropout_rate,
+        kernel_regularizer=regularizer,
+        conv_type='2plus1d',
+        activation=head.movinet_activation,
+        name='grw_classifier_head',
+      )
 
   @property
   def endpoints(self) -> list[Any]:
@@ -233,9 +271,12 @@ class _AfterBackbone:
       return list({self._last: None, self._config.endpoint: None})
     return [self._last]
 
-  def __call__(self, endpoints: Mapping[Any, tf.Tensor],
-               num_frames: tf.Tensor | None = None,
-               clip_frames: tf.Tensor | None = None) -> tf.Tensor:
+  def __call__(
+    self,
+    endpoints: Mapping[Any, tf.Tensor],
+    num_frames: tf.Tensor | None = None,
+    clip_frames: tf.Tensor | None = None,
+  ) -> tf.Tensor:
     """Returns logits, [batch, classes].
 
     Args:
@@ -243,6 +284,7 @@ class _AfterBackbone:
       num_frames: [batch] int, frames that are not repetitions, or None.
       clip_frames: N, a scalar; not None unless num_frames is.
     """
+
     def masked(vectors):
       """The arguments that tell a layer of vectors which take part."""
       if num_frames is None:
@@ -257,7 +299,8 @@ class _AfterBackbone:
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
       normalised = self._norm(vectors) * vectors.shape[-1] ** -0.5
       features = self._beside(
-          [features, self.smooth(normalised, **masked(vectors))])
+        [features, self.smooth(normalised, **masked(vectors))]
+      )
     if self._embed is not None:
       features = self._embed(features)
     if config.placement == 'final':
@@ -284,12 +327,14 @@ class GrwClassifier(tf_keras.Model):
   batch statistics see them in any case, as in stock.
   """
 
-  def __init__(self,
-               model_config: grw_cfg.GrwModel,
-               num_classes: int,
-               input_specs: tf_keras.layers.InputSpec,
-               l2_weight_decay: float = 0.0,
-               **kwargs):
+  def __init__(
+    self,
+    model_config: grw_cfg.GrwModel,
+    num_classes: int,
+    input_specs: tf_keras.layers.InputSpec,
+    l2_weight_decay: float = 0.0,
+    **kwargs,
+  ):
     """Builds backbone, smoothing and head.
 
     Args:
@@ -306,29 +351,40 @@ class GrwClassifier(tf_keras.Model):
     """
     # Half, to match tf.nn.l2_loss.
     regularizer = (
-        tf_keras.regularizers.l2(l2_weight_decay / 2.0)
-        if l2_weight_decay else None)
+      tf_keras.regularizers.l2(l2_weight_decay / 2.0)
+      if l2_weight_decay
+      else None
+    )
     backbone = build_backbone(input_specs, model_config, regularizer)
 
     image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
     endpoints = _endpoints(backbone, image)
     after_backbone = _AfterBackbone(
-        model_config, num_classes, endpoints, input_specs.shape[1],
-        getattr(backbone, 'head_filters', 2048), regularizer)
+      model_config,
+      num_classes,
+      endpoints,
+      input_specs.shape[1],
+      getattr(backbone, 'head_filters', 2048),
+      regularizer,
+    )
 
     super().__init__(
-        inputs={'image': image}, outputs=after_backbone(endpoints), **kwargs)
+      inputs={'image': image}, outputs=after_backbone(endpoints), **kwargs
+    )
     # After super(), so that Keras tracks them.
     self._backbone = backbone
     self._after_backbone = after_backbone
     self._subclips: subclips.SubclipBackbone | None = None
-    self._smoothing = (after_backbone.smooth
-                       if model_config.smoothing.placement != 'none' else None)
+    self._smoothing = (
+      after_backbone.smooth
+      if model_config.smoothing.placement != 'none'
+      else None
+    )
     self._config = {
-        'model_config': model_config.as_dict(),
-        'num_classes': num_classes,
-        'input_shape': tuple(input_specs.shape),
-        'l2_weight_decay': l2_weight_decay,
+      'model_config': model_config.as_dict(),
+      'num_classes': num_classes,
+      'input_shape': tuple(input_specs.shape),
+      'l2_weight_decay': l2_weight_decay,
     }
 
   def call(self, inputs, training=None, mask=None):
@@ -338,10 +394,14 @@ class GrwClassifier(tf_keras.Model):
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
     # Layers know from the context of this call whether they train.
-    endpoints = (_endpoints(self._backbone, image) if in_subclips is None
-                 else in_subclips(image))
+    endpoints = (
+      _endpoints(self._backbone, image)
+      if in_subclips is None
+      else in_subclips(image)
+    )
     return self._after_backbone(
-        endpoints, inputs.get(grw_cfg.NUM_FRAMES), tf.shape(image)[1])
+      endpoints, inputs.get(grw_cfg.NUM_FRAMES), tf.shape(image)[1]
+    )
 
   def train_in_subclips(self, num_subclips: int):
     """Lets training calls run the backbone with the stream buffer.
@@ -358,10 +418,11 @@ class GrwClassifier(tf_keras.Model):
     config.override(self._config['model_config'])
     config.backbone = backbones_cfg.with_states(config.backbone)
     with_states = build_backbone(
-        tf_keras.layers.InputSpec(shape=self._config['input_shape']), config)
+      tf_keras.layers.InputSpec(shape=self._config['input_shape']), config
+    )
     self._subclips = subclips.SubclipBackbone(
-        self._backbone, with_states, self._after_backbone.endpoints,
-        num_subclips)
+      self._backbone, with_states, self._after_backbone.endpoints, num_subclips
+    )
 
   @property
   def backbone(self) -> tf_keras.Model:
@@ -387,25 +448,31 @@ class GrwClassifier(tf_keras.Model):
     model_config = grw_cfg.GrwModel()
     model_config.override(config.pop('model_config'))
     return cls(
-        model_config=model_config,
-        input_specs=tf_keras.layers.InputSpec(
-            shape=tuple(config.pop('input_shape'))),
-        **config)
+      model_config=model_config,
+      input_specs=tf_keras.layers.InputSpec(
+        shape=tuple(config.pop('input_shape'))
+      ),
+      **config,
+    )
 
 
 @factory_3d.register_model_builder('grw')
 def build_grw_model(
-    input_specs: tf_keras.layers.InputSpec,
-    model_config: grw_cfg.GrwModel,
-    num_classes: int,
-    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
+  input_specs: tf_keras.layers.InputSpec,
+  model_config: grw_cfg.GrwModel,
+  num_classes: int,
+  l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> GrwClassifier:
   """Builds a GrwClassifier as `factory_3d.build_model` asks for it."""
   l2 = float(l2_regularizer.get_config()['l2']) if l2_regularizer else 0.0
   logging.info(
-      'Building a GRW-smoothed %s: placement %s, window %d, lambda %g, %s head',
-      model_config.backbone.type, model_config.smoothing.placement,
-      model_config.smoothing.window, model_config.smoothing.weight,
-      model_config.head.type)
+    'Building a GRW-smoothed %s: placement %s, window %d, lambda %g, %s head',
+    model_config.backbone.type,
+    model_config.smoothing.placement,
+    model_config.smoothing.window,
+    model_config.smoothing.weight,
+    model_config.head.type,
+  )
   return GrwClassifier(
-      model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2)
+    model_config, num_classes, input_specs, l2_weight_decay=2.0 * l2
+  )

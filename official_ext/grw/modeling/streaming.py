@@ -27,10 +27,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import backbones
+from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import temporal_head
 
 States = dict[str, tf.Tensor]
 
@@ -40,8 +40,11 @@ _EMBEDDINGS = 'state_grw_embeddings'
 LOGITS = 'state_grw_logits'
 # Inputs that a backbone with one feature vector a frame declares and ignores.
 _UNUSED = 'state_head_pool_'
-_HEAD_NAMES = {'temporal': 'grw_head', 'movinet': 'grw_classifier_head',
-               'linear': 'grw_linear_head'}
+_HEAD_NAMES = {
+  'temporal': 'grw_head',
+  'movinet': 'grw_classifier_head',
+  'linear': 'grw_linear_head',
+}
 
 
 class StreamingClassifier(tf_keras.Model):
@@ -56,8 +59,13 @@ class StreamingClassifier(tf_keras.Model):
   states reach back to the start); see `TemporalHead.step` for the causal head.
   """
 
-  def __init__(self, classifier: grw_model.GrwClassifier, num_frames: int,
-               classify_every: int = 1, **kwargs):
+  def __init__(
+    self,
+    classifier: grw_model.GrwClassifier,
+    num_frames: int,
+    classify_every: int = 1,
+    **kwargs,
+  ):
     """Takes the weights of a classifier.
 
     Args:
@@ -81,22 +89,31 @@ class StreamingClassifier(tf_keras.Model):
       raise ValueError(f'num_frames={num_frames}: expected at least 2.')
     if classify_every < 1 or (self._causal_head and classify_every > 1):
       raise ValueError(
-          f'classify_every={classify_every}: expected 1, as a causal head has '
-          'to take every frame' if self._causal_head else
-          f'classify_every={classify_every}: expected 1 or more.')
+        f'classify_every={classify_every}: expected 1, as a causal head has '
+        'to take every frame'
+        if self._causal_head
+        else f'classify_every={classify_every}: expected 1 or more.'
+      )
     self.num_frames = num_frames
     self.classify_every = classify_every
     self._backbone = grw_model.build_backbone(
-        tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config)
+      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config
+    )
     copy_weights(classifier.backbone, self._backbone)
     names = {layer.name for layer in classifier.layers}
-    self._embedding = (classifier.get_layer('grw_embedding')
-                       if 'grw_embedding' in names else None)
+    self._embedding = (
+      classifier.get_layer('grw_embedding')
+      if 'grw_embedding' in names
+      else None
+    )
     self._temporal = config.head.type == 'temporal'
     self._head = classifier.get_layer(_HEAD_NAMES[config.head.type])
     self._last = grw_model.last_endpoint(self._backbone.output_shape[0])
-    features = (self._embedding.output_shape if self._embedding is not None
-                else self._backbone.output_shape[0][self._last])
+    features = (
+      self._embedding.output_shape
+      if self._embedding is not None
+      else self._backbone.output_shape[0][self._last]
+    )
     self._dim = features[-1]
     self._num_classes = classifier.output_shape[-1]
 
@@ -114,15 +131,17 @@ class StreamingClassifier(tf_keras.Model):
     shapes: dict[str, tuple] = {_COUNT: (1,)}
     if self._causal_head:
       of_head = self._head.state_shapes(batch, self.num_frames, self._dim)
-      return {**shapes, **{
-          _PREFIX + name: shape for name, shape in of_head.items()}}
+      return {
+        **shapes,
+        **{_PREFIX + name: shape for name, shape in of_head.items()},
+      }
     shapes[_EMBEDDINGS] = (batch, self.num_frames - 1, self._dim)
     if self.classify_every > 1:
       shapes[LOGITS] = (batch, self._num_classes)
     return shapes
 
   def initial_state_specs(
-      self, input_shape: Sequence[int | None]
+    self, input_shape: Sequence[int | None]
   ) -> dict[str, tf_keras.layers.InputSpec]:
     """Shape and type of every state, by name.
 
@@ -133,16 +152,18 @@ class StreamingClassifier(tf_keras.Model):
     specs = self.backbone_state_specs(input_shape)
     for name, shape in self._head_state_shapes(input_shape[0]).items():
       specs[name] = tf_keras.layers.InputSpec(
-          shape=shape, dtype='int32' if name == _COUNT else 'float32')
+        shape=shape, dtype='int32' if name == _COUNT else 'float32'
+      )
     return specs
 
   def backbone_state_specs(
-      self, input_shape: Sequence[int | None]
+    self, input_shape: Sequence[int | None]
   ) -> dict[str, tf_keras.layers.InputSpec]:
     """The part of `initial_state_specs` that `encode` needs."""
     specs = self._backbone.initial_state_specs(input_shape)
-    return {name: spec for name, spec in specs.items()
-            if not name.startswith(_UNUSED)}
+    return {
+      name: spec for name, spec in specs.items() if not name.startswith(_UNUSED)
+    }
 
   def init_states(self, input_shape: Sequence[int] | tf.Tensor) -> States:
     """The states before the first frame: zeros.
@@ -150,12 +171,13 @@ class StreamingClassifier(tf_keras.Model):
     Args:
       input_shape: [batch, frames, height, width, 3] of the images.
     """
-    states = {name: state for name, state
-              in self._backbone.init_states(input_shape).items()
-              if not name.startswith(_UNUSED)}
+    states = {
+      name: state
+      for name, state in self._backbone.init_states(input_shape).items()
+      if not name.startswith(_UNUSED)
+    }
     for name, shape in self._head_state_shapes(input_shape[0]).items():
-      states[name] = tf.zeros(
-          shape, tf.int32 if name == _COUNT else tf.float32)
+      states[name] = tf.zeros(shape, tf.int32 if name == _COUNT else tf.float32)
     return states
 
   def encode(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, States]:
@@ -171,20 +193,28 @@ class StreamingClassifier(tf_keras.Model):
     image = inputs['image']
     specs = self._backbone.initial_state_specs(image.shape)
     states = {
-        name: (tf.zeros([size or tf.shape(image)[0] for size in spec.shape],
-                        spec.dtype)
-               if name.startswith(_UNUSED) else inputs[name])
-        for name, spec in specs.items()}
+      name: (
+        tf.zeros(
+          [size or tf.shape(image)[0] for size in spec.shape], spec.dtype
+        )
+        if name.startswith(_UNUSED)
+        else inputs[name]
+      )
+      for name, spec in specs.items()
+    }
     endpoints, states = self._backbone({**states, 'image': image})
     features = tf.cast(
-        tf.reduce_mean(endpoints[self._last], axis=[2, 3]), tf.float32)
+      tf.reduce_mean(endpoints[self._last], axis=[2, 3]), tf.float32
+    )
     if self._embedding is not None:
       features = self._embedding(features)
-    return features, {name: state for name, state in states.items()
-                      if not name.startswith(_UNUSED)}
+    return features, {
+      name: state
+      for name, state in states.items()
+      if not name.startswith(_UNUSED)
+    }
 
-  def classify(self, embeddings: tf.Tensor,
-               num_frames: tf.Tensor) -> tf.Tensor:
+  def classify(self, embeddings: tf.Tensor, num_frames: tf.Tensor) -> tf.Tensor:
     """Logits [batch, classes] of the first `num_frames` of the embeddings.
 
     Args:
@@ -196,11 +226,13 @@ class StreamingClassifier(tf_keras.Model):
       return self._head(embeddings, num_frames=counts)
     mean = temporal_head.mean_of_frames(embeddings, counts)
     return tf.reshape(
-        self._head(mean[:, tf.newaxis, tf.newaxis, tf.newaxis]),
-        [-1, self._num_classes])
+      self._head(mean[:, tf.newaxis, tf.newaxis, tf.newaxis]),
+      [-1, self._num_classes],
+    )
 
-  def call(self, inputs: Mapping[str, tf.Tensor],
-           training: bool = False) -> tuple[tf.Tensor, States]:
+  def call(
+    self, inputs: Mapping[str, tf.Tensor], training: bool = False
+  ) -> tuple[tf.Tensor, States]:
     """The next frames of a stream.
 
     Args:
@@ -216,8 +248,10 @@ class StreamingClassifier(tf_keras.Model):
       ValueError: a state is missing, not of this model, or of another shape.
     """
     if training:
-      raise ValueError('A streaming model does not train: train the clip model '
-                       'and stream its weights.')
+      raise ValueError(
+        'A streaming model does not train: train the clip model '
+        'and stream its weights.'
+      )
     check_states(inputs, self.initial_state_specs(inputs['image'].shape))
     embeddings, states = self.encode(inputs)
     before = inputs[_COUNT][0]
@@ -225,51 +259,61 @@ class StreamingClassifier(tf_keras.Model):
     states[_COUNT] = tf.reshape(after, [1])
     if self._causal_head:
       logits, of_head = self._head.step(
-          embeddings,
-          {name.removeprefix(_PREFIX): state for name, state in inputs.items()
-           if name.startswith(_PREFIX)},
-          before)
-      states.update(
-          {_PREFIX + name: state for name, state in of_head.items()})
+        embeddings,
+        {
+          name.removeprefix(_PREFIX): state
+          for name, state in inputs.items()
+          if name.startswith(_PREFIX)
+        },
+        before,
+      )
+      states.update({_PREFIX + name: state for name, state in of_head.items()})
       return logits, states
 
     recent = temporal_head.last_frames(
-        tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames)
+      tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames
+    )
     states[_EMBEDDINGS] = recent[:, 1:]
 
     def classify():
       # Embeddings stand at the end of the buffer until it is full, and the
       # head wants them at the start.
       count = tf.minimum(after, self.num_frames)
-      order = (tf.range(self.num_frames) + self.num_frames - count
-               ) % self.num_frames
+      order = (
+        tf.range(self.num_frames) + self.num_frames - count
+      ) % self.num_frames
       return self.classify(tf.gather(recent, order, axis=1), count)
 
     if self.classify_every == 1:
       return classify(), states
     is_due = tf.logical_or(
-        tf.equal(before, 0),
-        after // self.classify_every > before // self.classify_every)
+      tf.equal(before, 0),
+      after // self.classify_every > before // self.classify_every,
+    )
     logits = tf.cond(is_due, classify, lambda: inputs[LOGITS])
     states[LOGITS] = logits
     return logits, states
 
 
-def check_states(inputs: Mapping[str, tf.Tensor],
-                 specs: Mapping[str, tf_keras.layers.InputSpec]):
+def check_states(
+  inputs: Mapping[str, tf.Tensor],
+  specs: Mapping[str, tf_keras.layers.InputSpec],
+):
   """Raises ValueError unless the inputs are 'image' and the states of specs."""
   given = set(inputs) - {'image'}
   if given != set(specs):
     raise ValueError(
-        f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
-        f'{sorted(given - set(specs))}; start with init_states(image.shape) '
-        'and pass on what each call returns.')
+      f'States of a stream: missing {sorted(set(specs) - given)}, unknown '
+      f'{sorted(given - set(specs))}; start with init_states(image.shape) '
+      'and pass on what each call returns.'
+    )
   for name, spec in specs.items():
     if not tf.TensorShape(spec.shape).is_compatible_with(inputs[name].shape):
       raise ValueError(
-          f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
-          f'{tuple(spec.shape)} for images of shape '
-          f'{tuple(inputs["image"].shape)}; start anew with init_states.')
+        f'State {name!r} has shape {tuple(inputs[name].shape)}, expected '
+        f'{tuple(spec.shape)} for images of shape '
+        f'{tuple(inputs["image"].shape)}; start anew with init_states.'
+      )
 
 
 def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
@@ -291,5 +335,6 @@ def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
 
 def _unnumbered(model: tf_keras.Model) -> list[str]:
   """Names of the variables without the numbers of their layers."""
-  return [re.sub(r'_\d+(?=/)', '', variable.name)
-          for variable in model.variables]
+  return [
+    re.sub(r'_\d+(?=/)', '', variable.name) for variable in model.variables
+  ]

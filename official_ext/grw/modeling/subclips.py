@@ -59,8 +59,12 @@ class SeededStochasticDepth(nn_layers.StochasticDepth):
       return super().call(inputs, training=training)
     keep = 1.0 - self.get_config()['stochastic_depth_drop_rate']
     shape = [tf.shape(inputs)[0]] + [1] * (inputs.shape.rank - 1)
-    kept = tf.floor(keep + tf.random.stateless_uniform(
-        shape, seed + [0, self._number], dtype=inputs.dtype))
+    kept = tf.floor(
+      keep
+      + tf.random.stateless_uniform(
+        shape, seed + [0, self._number], dtype=inputs.dtype
+      )
+    )
     return inputs / keep * kept
 
 
@@ -76,8 +80,13 @@ class SubclipBackbone:
   Not a layer, so that what uses it has the same checkpoints as without.
   """
 
-  def __init__(self, backbone: tf_keras.Model, with_states: tf_keras.Model,
-               endpoints: Sequence[Any], num_subclips: int):
+  def __init__(
+    self,
+    backbone: tf_keras.Model,
+    with_states: tf_keras.Model,
+    endpoints: Sequence[Any],
+    num_subclips: int,
+  ):
     """Makes the streaming form of a backbone out of its own layers.
 
     Args:
@@ -93,19 +102,21 @@ class SubclipBackbone:
         alike or in a loop.
     """
     own, other = (
-        [layer for layer in model.layers if layer.weights]
-        for model in (backbone, with_states))
+      [layer for layer in model.layers if layer.weights]
+      for model in (backbone, with_states)
+    )
     if list(map(_kind, own)) != list(map(_kind, other)):
       raise ValueError(
-          f'Backbone {backbone.name} has other layers with states than without '
-          'and cannot be trained in subclips: set task.num_subclips=1.')
+        f'Backbone {backbone.name} has other layers with states than without '
+        'and cannot be trained in subclips: set task.num_subclips=1.'
+      )
     # By place, as layers may have been numbered on.
     shared = {theirs.name: layer for theirs, layer in zip(other, own)}
     # Its layers on a second graph of calls: weights, batch norm and whether
     # they are frozen stay in one place.
     self._stream = tf_keras.models.clone_model(
-        with_states,
-        clone_function=lambda layer: shared.get(layer.name, layer))
+      with_states, clone_function=lambda layer: shared.get(layer.name, layer)
+    )
     self._backbone = backbone
     self._state_interface = with_states
     self._endpoints = tuple(endpoints)
@@ -125,16 +136,18 @@ class SubclipBackbone:
         depths += 1
       elif isinstance(layer, tf_keras.layers.Dropout) and layer.rate:
         raise ValueError(
-            f'Layer {layer.name} of the backbone drops features at random, '
-            'which cannot be repeated: set its rate to 0 or '
-            'task.num_subclips=1.')
+          f'Layer {layer.name} of the backbone drops features at random, '
+          'which cannot be repeated: set its rate to 0 or '
+          'task.num_subclips=1.'
+        )
       elif isinstance(layer, tf_keras.layers.BatchNormalization):
         if layer.synchronized and replicas > 1:
           raise ValueError(
-              'task.model.norm_activation.use_sync_bn=True: expected False '
-              f'where task.num_subclips={self._num_subclips} and there are '
-              f'{replicas} replicas, which cannot meet inside the loop over '
-              'subclips.')
+            'task.model.norm_activation.use_sync_bn=True: expected False '
+            f'where task.num_subclips={self._num_subclips} and there are '
+            f'{replicas} replicas, which cannot meet inside the loop over '
+            'subclips.'
+          )
         # The same statistics; not even one replica can ask inside a loop.
         layer.synchronized = False
 
@@ -155,8 +168,9 @@ class SubclipBackbone:
     frames = image.shape[1]
     if frames is not None and frames % self._num_subclips:
       raise ValueError(
-          f'Clips of {frames} frames cannot be split into '
-          f'task.num_subclips={self._num_subclips} equal subclips.')
+        f'Clips of {frames} frames cannot be split into '
+        f'task.num_subclips={self._num_subclips} equal subclips.'
+      )
     seed = tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
 
     @tf.custom_gradient
@@ -174,36 +188,44 @@ class SubclipBackbone:
     """Vectors of the clips, and each state at the start of every subclip."""
     shapes = self._state_shapes(image)
     states = _with_shapes(
-        self._state_interface.init_states(tf.shape(image)), shapes)
+      self._state_interface.init_states(tf.shape(image)), shapes
+    )
 
     def arrays(tensors):
       return tf.nest.map_structure(
-          lambda tensor: tf.TensorArray(
-              tensor.dtype, self._num_subclips, clear_after_read=False),
-          tensors)
+        lambda tensor: tf.TensorArray(
+          tensor.dtype, self._num_subclips, clear_after_read=False
+        ),
+        tensors,
+      )
 
     def run(index, states, starts, vectors):
-      starts = {name: starts[name].write(index, states[name])
-                for name in states}
+      starts = {
+        name: starts[name].write(index, states[name]) for name in states
+      }
       of_subclip, after = self._run(image, index, states)
-      vectors = [array.write(index, vector)
-                 for array, vector in zip(vectors, of_subclip)]
+      vectors = [
+        array.write(index, vector) for array, vector in zip(vectors, of_subclip)
+      ]
       states = _with_shapes({**states, **after}, shapes)
       return index + 1, states, starts, vectors
 
     outputs = [self._stream.output[0][name] for name in self._endpoints]
     with self._seeded(seed):
       _, _, starts, vectors = self._for_each_subclip(
-          run, (states, arrays(states), arrays(outputs)))
+        run, (states, arrays(states), arrays(outputs))
+      )
 
     def whole(array, channels):  # [n, batch, N / n, 1, 1, C] to clips.
       frames = image.shape[1] or tf.shape(image)[1]
       return tf.reshape(
-          tf.transpose(array.stack(), [1, 0, 2, 3, 4, 5]),
-          [tf.shape(image)[0], frames, 1, 1, channels])
+        tf.transpose(array.stack(), [1, 0, 2, 3, 4, 5]),
+        [tf.shape(image)[0], frames, 1, 1, channels],
+      )
 
-    return [whole(array, output.shape[-1])
-            for array, output in zip(vectors, outputs)], starts
+    return [
+      whole(array, output.shape[-1]) for array, output in zip(vectors, outputs)
+    ], starts
 
   def _backward(self, image, seed, starts, upstream, variables):
     """Gradients of variables, given those of the vectors that were returned."""
@@ -213,19 +235,24 @@ class SubclipBackbone:
 
     def run(index, sums):
       states = _with_shapes(
-          {name: array.read(index) for name, array in starts.items()}, shapes)
+        {name: array.read(index) for name, array in starts.items()}, shapes
+      )
       with tf.GradientTape() as tape:
         vectors, _ = self._run(image, index, states)
       gradients = tape.gradient(
-          vectors, variables,
-          [self._subclip(gradient, index) for gradient in upstream],
-          unconnected_gradients=tf.UnconnectedGradients.ZERO)
-      return index + 1, [total + gradient
-                         for total, gradient in zip(sums, gradients)]
+        vectors,
+        variables,
+        [self._subclip(gradient, index) for gradient in upstream],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+      )
+      return index + 1, [
+        total + gradient for total, gradient in zip(sums, gradients)
+      ]
 
     with self._seeded(seed):
       _, sums = self._for_each_subclip(
-          run, ([tf.zeros_like(variable) for variable in variables],))
+        run, ([tf.zeros_like(variable) for variable in variables],)
+      )
     # The first run has seen these clips already.
     for variable, value in zip(moving, before):
       variable.assign(value)
@@ -233,19 +260,25 @@ class SubclipBackbone:
 
   def _run(self, image, index, states):
     endpoints, states = self._stream(
-        {**states, 'image': self._subclip(image, index)}, training=True)
-    return [tf.reduce_mean(endpoints[name], axis=[2, 3], keepdims=True)
-            for name in self._endpoints], states
+      {**states, 'image': self._subclip(image, index)}, training=True
+    )
+    return [
+      tf.reduce_mean(endpoints[name], axis=[2, 3], keepdims=True)
+      for name in self._endpoints
+    ], states
 
   def _subclip(self, frames, index):
     length = tf.shape(frames)[1] // self._num_subclips
-    return frames[:, index * length:(index + 1) * length]
+    return frames[:, index * length : (index + 1) * length]
 
   def _for_each_subclip(self, run, loop_variables):
     # One body whatever n is, and never two subclips at once.
     return tf.while_loop(
-        lambda index, *_: index < self._num_subclips, run,
-        (tf.constant(0), *loop_variables), parallel_iterations=1)
+      lambda index, *_: index < self._num_subclips,
+      run,
+      (tf.constant(0), *loop_variables),
+      parallel_iterations=1,
+    )
 
   def _state_shapes(self, image):
     specs = self._state_interface.initial_state_specs(image.shape)
@@ -266,8 +299,10 @@ def _kind(layer: tf_keras.layers.Layer) -> tuple:
   return type(layer), sorted(tuple(weight.shape) for weight in layer.weights)
 
 
-def _with_shapes(states: Mapping[str, tf.Tensor],
-                 shapes: Mapping[str, Any]) -> States:
+def _with_shapes(
+  states: Mapping[str, tf.Tensor], shapes: Mapping[str, Any]
+) -> States:
   """The states with what is known of their shapes, which loops may lose."""
-  return {name: tf.ensure_shape(states[name], shape)
-          for name, shape in shapes.items()}
+  return {
+    name: tf.ensure_shape(states[name], shape) for name, shape in shapes.items()
+  }

@@ -54,9 +54,9 @@ class TwoRateAdamWConfig(optimizer_config.AdamWeightDecayExperimentalConfig):
     config after it was made, so that making one proves nothing.
     """
     two_rate_adamw.validate_groups(
-        self.backbone_lr_scale,
-        self.head_pattern,
-        self.exclude_from_weight_decay,
+      self.backbone_lr_scale,
+      self.head_pattern,
+      self.exclude_from_weight_decay,
     )
 
 
@@ -71,7 +71,7 @@ class OptimizerConfig(optimization.OptimizerConfig):
 
   type: str | None = 'two_rate_adamw'
   two_rate_adamw: TwoRateAdamWConfig = dataclasses.field(
-      default_factory=TwoRateAdamWConfig
+    default_factory=TwoRateAdamWConfig
   )
 
 
@@ -84,7 +84,7 @@ class OptimizationConfig(optimization.OptimizationConfig):
   """
 
   optimizer: OptimizerConfig = dataclasses.field(
-      default_factory=OptimizerConfig
+    default_factory=OptimizerConfig
   )
 
 
@@ -102,18 +102,18 @@ class TrainerConfig(config_definitions.TrainerConfig):
   train_epochs: int = 0
   warmup_epochs: int = 0
   optimizer_config: OptimizationConfig = dataclasses.field(
-      default_factory=OptimizationConfig
+    default_factory=OptimizationConfig
   )
 
 
 def two_rate_optimization(
-    steps: int | None,
-    head_lr: float = 1e-3,
-    backbone_lr: float = 1e-4,
-    final_scale: float = 0.01,
-    weight_decay: float = 0.01,
-    warmup_steps: int = 0,
-    ema_decay: float | None = None,
+  steps: int | None,
+  head_lr: float = 1e-3,
+  backbone_lr: float = 1e-4,
+  final_scale: float = 0.01,
+  weight_decay: float = 0.01,
+  warmup_steps: int = 0,
+  ema_decay: float | None = None,
 ) -> OptimizationConfig:
   """Returns the paper's optimization: two cosines, a factor of ten apart.
 
@@ -137,47 +137,50 @@ def two_rate_optimization(
     ValueError: if a value is out of its range.
   """
   for name, value, allowed in (
-      ('steps', steps, steps is None or steps > 0),
-      ('head_lr', head_lr, head_lr > 0),
-      ('backbone_lr', backbone_lr, backbone_lr >= 0),
-      ('final_scale', final_scale, 0 <= final_scale <= 1),
-      ('weight_decay', weight_decay, weight_decay >= 0),
-      ('warmup_steps', warmup_steps,
-       0 <= warmup_steps and (steps is None or warmup_steps < steps)),
-      ('ema_decay', ema_decay, ema_decay is None or 0 < ema_decay < 1),
+    ('steps', steps, steps is None or steps > 0),
+    ('head_lr', head_lr, head_lr > 0),
+    ('backbone_lr', backbone_lr, backbone_lr >= 0),
+    ('final_scale', final_scale, 0 <= final_scale <= 1),
+    ('weight_decay', weight_decay, weight_decay >= 0),
+    (
+      'warmup_steps',
+      warmup_steps,
+      0 <= warmup_steps and (steps is None or warmup_steps < steps),
+    ),
+    ('ema_decay', ema_decay, ema_decay is None or 0 < ema_decay < 1),
   ):
     if not allowed:
       raise ValueError(
-          f'two_rate_optimization: {name} = {value!r} is out of range '
-          f'(steps = {steps}). Learning rates and decays are >= 0, head_lr and '
-          'steps > 0, final_scale in [0, 1], ema_decay in (0, 1) and '
-          'warmup_steps < steps.'
+        f'two_rate_optimization: {name} = {value!r} is out of range '
+        f'(steps = {steps}). Learning rates and decays are >= 0, head_lr and '
+        'steps > 0, final_scale in [0, 1], ema_decay in (0, 1) and '
+        'warmup_steps < steps.'
       )
   config: dict[str, Any] = {
-      'optimizer': {
-          'type': 'two_rate_adamw',
-          'two_rate_adamw': {
-              'backbone_lr_scale': backbone_lr / head_lr,
-              'weight_decay': weight_decay,
-          },
+    'optimizer': {
+      'type': 'two_rate_adamw',
+      'two_rate_adamw': {
+        'backbone_lr_scale': backbone_lr / head_lr,
+        'weight_decay': weight_decay,
       },
-      'learning_rate': {
-          'type': 'cosine',
-          'cosine': {
-              'initial_learning_rate': head_lr,
-              'decay_steps': steps,
-              'alpha': final_scale,
-          },
+    },
+    'learning_rate': {
+      'type': 'cosine',
+      'cosine': {
+        'initial_learning_rate': head_lr,
+        'decay_steps': steps,
+        'alpha': final_scale,
       },
+    },
   }
   if warmup_steps:
     config['warmup'] = {
-        'type': 'linear',
-        'linear': {'warmup_steps': warmup_steps, 'warmup_learning_rate': 0.0},
+      'type': 'linear',
+      'linear': {'warmup_steps': warmup_steps, 'warmup_learning_rate': 0.0},
     }
   if ema_decay is not None:
     config['ema'] = {
-        'average_decay': ema_decay,
-        'trainable_weights_only': False,
+      'average_decay': ema_decay,
+      'trainable_weights_only': False,
     }
   return OptimizationConfig(config)

@@ -44,7 +44,7 @@ def _names(variables: Sequence[tf.Variable]) -> str:
 
 
 def _found(
-    exclusions: Iterable[str], variables: Sequence[tf.Variable]
+  exclusions: Iterable[str], variables: Sequence[tf.Variable]
 ) -> list[tf.Variable]:
   """Returns the variables in whose names an exclusion is found."""
   found = []
@@ -52,17 +52,17 @@ def _found(
     matches = [v for v in variables if re.search(pattern, _plain_name(v))]
     if not matches:
       raise ValueError(
-          f'two_rate_adamw.exclude_from_weight_decay {pattern!r} is found in '
-          f'none of the trained variables ({_names(variables)}).'
+        f'two_rate_adamw.exclude_from_weight_decay {pattern!r} is found in '
+        f'none of the trained variables ({_names(variables)}).'
       )
     found.extend(matches)
   return found
 
 
 def validate_groups(
-    backbone_lr_scale: float,
-    head_pattern: str,
-    exclude_from_weight_decay: Iterable[str] | None = None,
+  backbone_lr_scale: float,
+  head_pattern: str,
+  exclude_from_weight_decay: Iterable[str] | None = None,
 ) -> None:
   """Raises ValueError for a scale or a pattern that cannot be used.
 
@@ -76,20 +76,20 @@ def validate_groups(
       not a regular expression, or the exclusions are not a list.
   """
   if (
-      isinstance(backbone_lr_scale, bool)
-      or not isinstance(backbone_lr_scale, (int, float))
-      or not 0.0 <= backbone_lr_scale < float('inf')
+    isinstance(backbone_lr_scale, bool)
+    or not isinstance(backbone_lr_scale, (int, float))
+    or not 0.0 <= backbone_lr_scale < float('inf')
   ):
     raise ValueError(
-        'two_rate_adamw.backbone_lr_scale must be a finite number >= 0 (0.1 '
-        'trains the backbone at a tenth of the learning rate), not '
-        f'{backbone_lr_scale!r}.'
+      'two_rate_adamw.backbone_lr_scale must be a finite number >= 0 (0.1 '
+      'trains the backbone at a tenth of the learning rate), not '
+      f'{backbone_lr_scale!r}.'
     )
   exclusions = exclude_from_weight_decay or ()
   if not isinstance(exclusions, Iterable) or isinstance(exclusions, str):
     raise ValueError(
-        'two_rate_adamw.exclude_from_weight_decay must be a list of regular '
-        f'expressions, not {exclusions!r}: write [{exclusions!r}].'
+      'two_rate_adamw.exclude_from_weight_decay must be a list of regular '
+      f'expressions, not {exclusions!r}: write [{exclusions!r}].'
     )
   patterns = [('head_pattern', head_pattern)]
   for pattern in exclusions:
@@ -97,15 +97,15 @@ def validate_groups(
   for field, pattern in patterns:
     if not isinstance(pattern, str) or not pattern:
       raise ValueError(
-          f'two_rate_adamw.{field} must be a regular expression that variable '
-          f'names are searched for, not {pattern!r}.'
+        f'two_rate_adamw.{field} must be a regular expression that variable '
+        f'names are searched for, not {pattern!r}.'
       )
     try:
       re.compile(pattern)
     except re.error as e:
       raise ValueError(
-          f'two_rate_adamw.{field} is not a regular expression: {pattern!r} '
-          f'({e}).'
+        f'two_rate_adamw.{field} is not a regular expression: {pattern!r} '
+        f'({e}).'
       ) from e
 
 
@@ -127,8 +127,8 @@ class _SlotOrder(tf.train.experimental.PythonState):
     # Layers that Keras names itself are numbered by how many the process has
     # made ('conv2d_7'), which a second process need not repeat.
     self._trained = [
-        re.sub(r'_\d+(?=/|$)', '', _plain_name(v)) + str(list(v.shape))
-        for v in variables
+      re.sub(r'_\d+(?=/|$)', '', _plain_name(v)) + str(list(v.shape))
+      for v in variables
     ]
     self._compare()
 
@@ -153,12 +153,12 @@ class _SlotOrder(tf.train.experimental.PythonState):
     added = [n for n in self._trained if n not in self._restored]
     missing = [n for n in self._restored if n not in self._trained]
     raise ValueError(
-        'The optimizer of the restored checkpoint was trained on other '
-        f'variables: {len(self._restored)} there, {len(self._trained)} here; '
-        f'only in the checkpoint: {missing[:3]}; only here: {added[:3]}. Its '
-        'moments are stored by position and would go to the wrong variables. '
-        'Resume with the same model and the same frozen part, or start in a '
-        'new model_dir with task.init_checkpoint set to this checkpoint.'
+      'The optimizer of the restored checkpoint was trained on other '
+      f'variables: {len(self._restored)} there, {len(self._trained)} here; '
+      f'only in the checkpoint: {missing[:3]}; only here: {added[:3]}. Its '
+      'moments are stored by position and would go to the wrong variables. '
+      'Resume with the same model and the same frozen part, or start in a '
+      'new model_dir with task.init_checkpoint set to this checkpoint.'
     )
 
 
@@ -187,14 +187,14 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
   """
 
   def __init__(
-      self,
-      learning_rate: Any = 1e-3,
-      weight_decay: float = 0.004,
-      backbone_lr_scale: float = 0.1,
-      head_pattern: str = '^grw_',
-      exclude_from_weight_decay: Sequence[str] | None = None,
-      name: str = 'TwoRateAdamW',
-      **kwargs: Any,
+    self,
+    learning_rate: Any = 1e-3,
+    weight_decay: float = 0.004,
+    backbone_lr_scale: float = 0.1,
+    head_pattern: str = '^grw_',
+    exclude_from_weight_decay: Sequence[str] | None = None,
+    name: str = 'TwoRateAdamW',
+    **kwargs: Any,
   ):
     """Initialises the optimizer.
 
@@ -219,10 +219,10 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
     # The learning rate is read through our property from here on.
     self._learning_rate_scale = 1.0
     super().__init__(
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        name=name,
-        **kwargs,
+      learning_rate=learning_rate,
+      weight_decay=weight_decay,
+      name=name,
+      **kwargs,
     )
     self._backbone_lr_scale = backbone_lr_scale
     self._head_pattern = head_pattern
@@ -265,10 +265,10 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
       (head if found else backbone).append(variable)
     if not head:
       raise ValueError(
-          f'two_rate_adamw.head_pattern {self._head_pattern!r} is found in '
-          f'none of the {len(backbone)} trained variables '
-          f'({_names(backbone)}): all would take the learning rate of the '
-          'backbone. Set the pattern to the names of the layers after it.'
+        f'two_rate_adamw.head_pattern {self._head_pattern!r} is found in '
+        f'none of the {len(backbone)} trained variables '
+        f'({_names(backbone)}): all would take the learning rate of the '
+        'backbone. Set the pattern to the names of the layers after it.'
       )
     exclusions = self._weight_decay_exclusions
     if exclusions is not None:
@@ -280,13 +280,13 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
 
     lines = [f'{self.name}: {len(var_list)} trained variables in two groups']
     for group, scale, variables in (
-        ('backbone', self._backbone_lr_scale, backbone),
-        ('head', 1.0, head),
+      ('backbone', self._backbone_lr_scale, backbone),
+      ('head', 1.0, head),
     ):
       size = sum(v.shape.num_elements() for v in variables)
       lines.append(
-          f'  {group:8s} learning rate x {scale:<6g} {len(variables):4d} '
-          f'variables, {size:,} parameters: {_names(variables) or "(none)"}'
+        f'  {group:8s} learning rate x {scale:<6g} {len(variables):4d} '
+        f'variables, {size:,} parameters: {_names(variables) or "(none)"}'
       )
       for variable in variables:
         logging.vlog(1, '%s: %s %s', group, variable.name, variable.shape)
@@ -325,13 +325,15 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
   def get_config(self) -> dict[str, Any]:
     config = super().get_config()
     exclusions = self._weight_decay_exclusions
-    config.update({
+    config.update(
+      {
         'backbone_lr_scale': self._backbone_lr_scale,
         'head_pattern': self._head_pattern,
         'exclude_from_weight_decay': (
-            None if exclusions is None else list(exclusions)
+          None if exclusions is None else list(exclusions)
         ),
-    })
+      }
+    )
     return config
 
 

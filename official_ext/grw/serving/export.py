@@ -21,7 +21,7 @@ import numpy as np
 from official.core import config_definitions as cfg
 import tensorflow as tf
 
-from official_ext.grw.configs import backbones
+from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.datasets import airplanes
@@ -36,21 +36,29 @@ def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
   """A rendered video of the model's length: [1, N, S, S, 3] uint8."""
   data = params.task.validation_data
   config = airplanes.AirplanesConfig(
-      num_frames=data.feature_shape[0], image_size=data.min_image_size)
+    num_frames=data.feature_shape[0], image_size=data.min_image_size
+  )
   return airplanes.render_example(config, 'validation', 0)['video'][np.newaxis]
 
 
 # AutoGraph finds nothing to convert in layers, but takes seconds to look.
 @tf.autograph.experimental.do_not_convert
-def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
-            labels: str | None,
-            write: Callable[[saved_model.Model, str], saved_model.Written],
-            **card) -> float:
+def _export(
+  params: cfg.ExperimentConfig,
+  checkpoint: str,
+  output_dir: str,
+  labels: str | None,
+  write: Callable[[saved_model.Model, str], saved_model.Written],
+  **card,
+) -> float:
   """Builds a model, has it written to a folder, and describes it there."""
   num_classes = params.task.validation_data.num_classes
   with export_folder.whole_folder(output_dir) as folder:
-    texts = (label_files.read(labels, num_classes, '--labels') if labels
-             else label_files.label_texts(params.task))
+    texts = (
+      label_files.read(labels, num_classes, '--labels')
+      if labels
+      else label_files.label_texts(params.task)
+    )
     model = saved_model.build_trained_model(params, checkpoint)
     written = write(model, folder)
     files = {}
@@ -58,13 +66,22 @@ def _export(params: cfg.ExperimentConfig, checkpoint: str, output_dir: str,
       for name in found:
         path_of_file = os.path.join(path, name)
         files[os.path.relpath(path_of_file, folder)] = os.path.getsize(
-            path_of_file)
+          path_of_file
+        )
     model_card.write(
-        model_card.describe(
-            params, checkpoint, files=files, states={
-                name: {'shape': list(spec.shape), 'dtype': str(spec.dtype)}
-                for name, spec in written.states.items()}, **card),
-        texts, folder)
+      model_card.describe(
+        params,
+        checkpoint,
+        files=files,
+        states={
+          name: {'shape': list(spec.shape), 'dtype': str(spec.dtype)}
+          for name, spec in written.states.items()
+        },
+        **card,
+      ),
+      texts,
+      folder,
+    )
   return written.difference
 
 
@@ -76,15 +93,22 @@ def _require_streaming(params: cfg.ExperimentConfig):
 
 def _input(data: grw_cfg.DataConfig, shape, dtype: str) -> dict:
   least = -1.0 if data.zero_centering_image else 0.0
-  return {'shape': [int(size) if size else None for size in shape],
-          'dtype': dtype, 'channels': 'RGB',
-          'range': [0, 255] if dtype == 'uint8' else [least, 1.0]}
+  return {
+    'shape': [int(size) if size else None for size in shape],
+    'dtype': dtype,
+    'channels': 'RGB',
+    'range': [0, 255] if dtype == 'uint8' else [least, 1.0],
+  }
 
 
-def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
-                       output_dir: str, kind: str = 'clip',
-                       input_type: str = 'float32',
-                       labels: str | None = None) -> float:
+def export_saved_model(
+  params: cfg.ExperimentConfig,
+  checkpoint: str,
+  output_dir: str,
+  kind: str = 'clip',
+  input_type: str = 'float32',
+  labels: str | None = None,
+) -> float:
   """Writes a SavedModel, its card and its labels.
 
   Args:
@@ -106,21 +130,38 @@ def export_saved_model(params: cfg.ExperimentConfig, checkpoint: str,
   """
   if kind == 'stream':
     _require_streaming(params)
-  write = (saved_model.export_stream_model if kind == 'stream'
-           else saved_model.export_clip_model)
+  write = (
+    saved_model.export_stream_model
+    if kind == 'stream'
+    else saved_model.export_clip_model
+  )
   data = params.task.validation_data
   return _export(
-      params, checkpoint, output_dir, labels,
-      lambda model, folder: write(
-          model, folder, data, example_clip(params), input_type),
-      kind=kind, format='saved_model', quantization='float32',
-      classify_every=1, input=_input(data, [None] * 4 + [3], input_type))
+    params,
+    checkpoint,
+    output_dir,
+    labels,
+    lambda model, folder: write(
+      model, folder, data, example_clip(params), input_type
+    ),
+    kind=kind,
+    format='saved_model',
+    quantization='float32',
+    classify_every=1,
+    input=_input(data, [None] * 4 + [3], input_type),
+  )
 
 
-def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
-                  output_dir: str, quantization: str = 'float32',
-                  classify_every: int | None = None, split_head: bool = False,
-                  labels: str | None = None, kind: str = 'stream') -> float:
+def export_tflite(
+  params: cfg.ExperimentConfig,
+  checkpoint: str,
+  output_dir: str,
+  quantization: str = 'float32',
+  classify_every: int | None = None,
+  split_head: bool = False,
+  labels: str | None = None,
+  kind: str = 'stream',
+) -> float:
   """Writes TFLite files, their card and their labels.
 
   Args:
@@ -146,19 +187,36 @@ def export_tflite(params: cfg.ExperimentConfig, checkpoint: str,
 
     def write(model, folder):
       return tflite.export_stream(
-          model, folder, data, example_clip(params), quantization, every,
-          split_head)
+        model,
+        folder,
+        data,
+        example_clip(params),
+        quantization,
+        every,
+        split_head,
+      )
   else:
     if classify_every is not None or split_head:
-      raise ValueError('classify_every and split_head are of streams: leave '
-                       "them out for kind='clip', which classifies once.")
+      raise ValueError(
+        'classify_every and split_head are of streams: leave '
+        "them out for kind='clip', which classifies once."
+      )
     frames, every = data.feature_shape[0], 1
 
     def write(model, folder):
       return tflite.export_clip(
-          model, folder, data, example_clip(params), quantization)
+        model, folder, data, example_clip(params), quantization
+      )
 
   return _export(
-      params, checkpoint, output_dir, labels, write, kind=kind,
-      format='tflite', quantization=quantization, classify_every=every,
-      input=_input(data, [1, frames, *data.feature_shape[1:]], 'float32'))
+    params,
+    checkpoint,
+    output_dir,
+    labels,
+    write,
+    kind=kind,
+    format='tflite',
+    quantization=quantization,
+    classify_every=every,
+    input=_input(data, [1, frames, *data.feature_shape[1:]], 'float32'),
+  )

@@ -40,7 +40,8 @@ def whole_folder(output_dir: str) -> Iterator[str]:
   output_dir = os.path.abspath(output_dir)
   if os.path.exists(output_dir):
     raise ExportError(
-        f'{output_dir} exists: remove it, or give another --output_dir.')
+      f'{output_dir} exists: remove it, or give another --output_dir.'
+    )
   unfinished = f'{output_dir}.unfinished-{os.getpid()}'
   try:
     os.makedirs(unfinished)

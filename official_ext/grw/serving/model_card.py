@@ -56,6 +56,7 @@ class ModelCard:
     sampling: of `num_frames` frames out of a video: 'dense', one after the
       other, or 'segments', the middle ones of as many equal segments.
   """
+
   name: str
   kind: str
   format: str
@@ -81,15 +82,19 @@ class ModelCard:
 
 def _name(classifier: grw_cfg.GrwModel) -> str:
   backbone = classifier.backbone.get()
-  return '_'.join([
-      classifier.backbone.type, str(getattr(
-          backbone, 'model_id', getattr(backbone, 'variant', ''))),
+  return '_'.join(
+    [
+      classifier.backbone.type,
+      str(getattr(backbone, 'model_id', getattr(backbone, 'variant', ''))),
       'stream' if getattr(backbone, 'causal', False) else 'base',
-      classifier.head.type])
+      classifier.head.type,
+    ]
+  )
 
 
-def describe(params: cfg.ExperimentConfig, checkpoint: str,
-             **fields: Any) -> ModelCard:
+def describe(
+  params: cfg.ExperimentConfig, checkpoint: str, **fields: Any
+) -> ModelCard:
   """The card of a model of an experiment.
 
   Args:
@@ -99,17 +104,21 @@ def describe(params: cfg.ExperimentConfig, checkpoint: str,
   """
   model, data = params.task.model, params.task.validation_data
   return ModelCard(
-      name=' + '.join(map(_name, ensemble_cfg.classifiers(model))),
-      frames_per_second=data.frames_per_second,
-      sampling=data.sampling,
-      num_frames=data.feature_shape[0],
-      resize={'mode': data.resize, 'size': data.min_image_size,
-              'crop': list(data.feature_shape[1:3])},
-      num_classes=data.num_classes,
-      labels=LABELS_FILE,
-      checkpoint=checkpoint,
-      config=model.as_dict(),
-      **fields)
+    name=' + '.join(map(_name, ensemble_cfg.classifiers(model))),
+    frames_per_second=data.frames_per_second,
+    sampling=data.sampling,
+    num_frames=data.feature_shape[0],
+    resize={
+      'mode': data.resize,
+      'size': data.min_image_size,
+      'crop': list(data.feature_shape[1:3]),
+    },
+    num_classes=data.num_classes,
+    labels=LABELS_FILE,
+    checkpoint=checkpoint,
+    config=model.as_dict(),
+    **fields,
+  )
 
 
 def write(card: ModelCard, label_texts: Sequence[str], folder: str):
@@ -133,8 +142,7 @@ def read(folder: str) -> tuple[ModelCard, list[str]]:
       card = ModelCard(**json.load(file))
   except (OSError, TypeError, json.JSONDecodeError) as error:
     raise ValueError(
-        f'{path} is no model card ({error}): expected the folder that '
-        'tools/export_tflite.py or tools/export_saved_model.py wrote.'
+      f'{path} is no model card ({error}): expected the folder that '
+      'tools/export_tflite.py or tools/export_saved_model.py wrote.'
     ) from error
-  return card, labels.read(
-      os.path.join(folder, card.labels), card.num_classes)
+  return card, labels.read(os.path.join(folder, card.labels), card.num_classes)

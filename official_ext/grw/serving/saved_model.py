@@ -25,12 +25,12 @@ from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import grw as grw_cfg
 from official_ext.grw.modeling import ensemble
-from official_ext.grw.modeling import frame_operations
-from official_ext.grw.modeling import frozen_weights
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
 
@@ -50,12 +50,12 @@ class Written(NamedTuple):
       the model, relative to the largest logit.
     states: shape and type of each state, by name; a clip model has none.
   """
+
   difference: float
   states: dict[str, tf_keras.layers.InputSpec]
 
 
-def build_trained_model(params: cfg.ExperimentConfig,
-                        checkpoint: str) -> Model:
+def build_trained_model(params: cfg.ExperimentConfig, checkpoint: str) -> Model:
   """The model of an experiment for clips of any length and size.
 
   Args:
@@ -71,37 +71,51 @@ def build_trained_model(params: cfg.ExperimentConfig,
   is_ensemble = isinstance(config, ensemble_cfg.GrwEnsemble)
   if is_ensemble and checkpoint:
     raise ValueError(
-        f"checkpoint={checkpoint!r}: expected '', as an ensemble takes the "
-        'weights of its members. Set task.model.first.checkpoint and '
-        'task.model.second.checkpoint.')
+      f"checkpoint={checkpoint!r}: expected '', as an ensemble takes the "
+      'weights of its members. Set task.model.first.checkpoint and '
+      'task.model.second.checkpoint.'
+    )
   model = factory_3d.build_model(
-      config.model_type,
-      tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config,
-      params.task.train_data.num_classes)
-  logging.info('%s', (
+    config.model_type,
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+    config,
+    params.task.train_data.num_classes,
+  )
+  logging.info(
+    '%s',
+    (
       initialization.initialize_members(model.members, config)
-      if is_ensemble else
-      initialization.initialize(model, checkpoint, 'all')))
+      if is_ensemble
+      else initialization.initialize(model, checkpoint, 'all')
+    ),
+  )
   return model
 
 
 def relative_difference(values: np.ndarray, expected: np.ndarray) -> float:
   """The largest difference relative to the largest expected value."""
-  return float(np.max(np.abs(np.asarray(values) - np.asarray(expected)))
-               / np.max(np.abs(np.asarray(expected))))
+  return float(
+    np.max(np.abs(np.asarray(values) - np.asarray(expected)))
+    / np.max(np.abs(np.asarray(expected)))
+  )
 
 
 def require_agreement(difference: float, largest: float):
   """Raises ExportError if what was written differs from the model."""
   if not difference <= largest:
     raise export_folder.ExportError(
-        f'What was exported differs from the model by {difference:.1e} of '
-        f'the largest logit; at most {largest:.0e} is allowed. '
-        'Nothing was written.')
+      f'What was exported differs from the model by {difference:.1e} of '
+      f'the largest logit; at most {largest:.0e} is allowed. '
+      'Nothing was written.'
+    )
 
 
-def save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
-         folder: str, signatures: dict[str, Any]):
+def save(
+  module: tf.train.Checkpoint,
+  variables: Sequence[tf.Variable],
+  folder: str,
+  signatures: dict[str, Any],
+):
   """Saves functions with the variables they read, and nothing else.
 
   With Keras models attached, saving and loading take many times longer and the
@@ -112,9 +126,14 @@ def save(module: tf.train.Checkpoint, variables: Sequence[tf.Variable],
   module.trainable_variables = [v for v in variables if v.trainable]
   module.regularization_losses = []
   # A function that is not traced here would be traced anew.
-  tf.saved_model.save(module, folder, signatures={
+  tf.saved_model.save(
+    module,
+    folder,
+    signatures={
       name: function.get_concrete_function()
-      for name, function in signatures.items()})
+      for name, function in signatures.items()
+    },
+  )
 
 
 def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
@@ -131,19 +150,22 @@ def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
   frames = tf.reshape(image, tf.concat([[-1], shape[2:]], 0))
   if data.resize == 'square':
     frames = tf.cast(
-        tf.image.resize(frames, [data.min_image_size] * 2), tf.uint8)
+      tf.image.resize(frames, [data.min_image_size] * 2), tf.uint8
+    )
   else:
     frames = preprocess_ops_3d.resize_smallest(frames, data.min_image_size)
   frames = preprocess_ops_3d.crop_image(frames, *data.feature_shape[1:3])
-  frames = preprocess_ops_3d.normalize_image(
-      frames, data.zero_centering_image)
-  return tf.reshape(
-      frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
+  frames = preprocess_ops_3d.normalize_image(frames, data.zero_centering_image)
+  return tf.reshape(frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
 
 
-def export_clip_model(model: Model, folder: str,
-                      data: grw_cfg.DataConfig, example: np.ndarray,
-                      input_type: str = 'float32') -> Written:
+def export_clip_model(
+  model: Model,
+  folder: str,
+  data: grw_cfg.DataConfig,
+  example: np.ndarray,
+  input_type: str = 'float32',
+) -> Written:
   """Writes a clip model, and checks what was written against the model.
 
   The SavedModel has the signature `serving_default` from `image` [batch,
@@ -172,11 +194,11 @@ def export_clip_model(model: Model, folder: str,
   frame_operations.use(model)
 
   class ClipModule(tf.train.Checkpoint):
-
     @tf.function
     def __call__(self, inputs, training=False):
       return model(
-          {'image': prepared(inputs['image'], data)}, training=training)
+        {'image': prepared(inputs['image'], data)}, training=training
+      )
 
   # By itself, as what `__call__` computes of the weights is to follow them.
   @tf.function(input_signature=[spec])
@@ -191,15 +213,20 @@ def export_clip_model(model: Model, folder: str,
   save(module, model.variables, folder, {'serving_default': serve})
 
   written = tf.saved_model.load(folder).signatures['serving_default'](
-      image=example if input_type == 'uint8' else clips)
+    image=example if input_type == 'uint8' else clips
+  )
   difference = relative_difference(written['logits'], expected)
   require_agreement(difference, MAX_DIFFERENCE)
   return Written(difference, {})
 
 
-def export_stream_model(model: Model, folder: str,
-                        data: grw_cfg.DataConfig, example: np.ndarray,
-                        input_type: str = 'float32') -> Written:
+def export_stream_model(
+  model: Model,
+  folder: str,
+  data: grw_cfg.DataConfig,
+  example: np.ndarray,
+  input_type: str = 'float32',
+) -> Written:
   """Writes a streaming model, and checks it against the clip model.
 
   The check feeds what was written frame by frame.
@@ -221,15 +248,19 @@ def export_stream_model(model: Model, folder: str,
   stream = ensemble.stream_of(model, data.feature_shape[0])
   image = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
   # What the backbone sees: frames that are resized here have one size.
-  size = tuple(data.feature_shape[1:3] if input_type == 'uint8'
-               else image.shape[2:4])
+  size = tuple(
+    data.feature_shape[1:3] if input_type == 'uint8' else image.shape[2:4]
+  )
   state_specs = stream.initial_state_specs((None, None, *size, 3))
-  specs = {'image': image, **{
+  specs = {
+    'image': image,
+    **{
       name: tf.TensorSpec(spec.shape, spec.dtype, name)
-      for name, spec in state_specs.items()}}
+      for name, spec in state_specs.items()
+    },
+  }
 
   class StreamModule(tf.train.Checkpoint):
-
     @tf.function(input_signature=[specs])
     def __call__(self, inputs):
       image = prepared(inputs['image'], data)
@@ -244,24 +275,32 @@ def export_stream_model(model: Model, folder: str,
     @tf.function(input_signature=[tf.TensorSpec([5], tf.int32, 'input_shape')])
     def init_states(self, input_shape):
       if input_type == 'uint8':
-        return stream.init_states(
-            tf.concat([input_shape[:2], [*size, 3]], 0))
+        return stream.init_states(tf.concat([input_shape[:2], [*size, 3]], 0))
       return stream.init_states(input_shape)
 
   module = StreamModule()
-  save(module, stream.variables, folder,
-        {'serving_default': module.serve, 'call': module.serve,
-         'init_states': module.init_states})
+  save(
+    module,
+    stream.variables,
+    folder,
+    {
+      'serving_default': module.serve,
+      'call': module.serve,
+      'init_states': module.init_states,
+    },
+  )
 
   clips = prepared(tf.constant(example), data)
   loaded = tf.saved_model.load(folder).signatures
   given = tf.constant(example) if input_type == 'uint8' else clips
   states = loaded['init_states'](
-      input_shape=tf.constant(given.shape[:1] + [1] + given.shape[2:]))
+    input_shape=tf.constant(given.shape[:1] + [1] + given.shape[2:])
+  )
   for number in range(clips.shape[1]):
-    states = loaded['call'](image=given[:, number:number + 1], **states)
+    states = loaded['call'](image=given[:, number : number + 1], **states)
     logits = states.pop('logits')
   difference = relative_difference(
-      logits, model({'image': clips}, training=False))
+    logits, model({'image': clips}, training=False)
+  )
   require_agreement(difference, MAX_DIFFERENCE)
   return Written(difference, state_specs)

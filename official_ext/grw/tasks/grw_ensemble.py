@@ -30,8 +30,7 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
   @property
   def has_initial_weights(self) -> bool:
     """Whether both members have checkpoints."""
-    return all(
-        member.checkpoint for member in self.task_config.model.members)
+    return all(member.checkpoint for member in self.task_config.model.members)
 
   @property
   def measures_smoothing(self) -> bool:
@@ -40,13 +39,16 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
 
   def initialize(self, model: tf_keras.Model):
     """Loads the members' checkpoints, and says what they were."""
-    logging.info('%s', initialization.initialize_members(
-        model.members, self.task_config.model))
+    logging.info(
+      '%s',
+      initialization.initialize_members(model.members, self.task_config.model),
+    )
 
   def check_training(self):
     """Raises ValueError, always."""
     frames = self.task_config.validation_data.feature_shape[0] // 2
     raise ValueError(
-        'An ensemble does not train: train its members apart, each on clips '
-        f'of {frames} frames at half the frame rate, and evaluate with '
-        '--mode=eval.')
+      'An ensemble does not train: train its members apart, each on clips '
+      f'of {frames} frames at half the frame rate, and evaluate with '
+      '--mode=eval.'
+    )

@@ -33,12 +33,12 @@ PROBABILITIES = 'probabilities'
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
 _METRIC_CLASSES = {
-    'cross_entropy': loss_term.LossTerm,
-    'order_loss': loss_term.LossTerm,
-    'speed_loss': loss_term.LossTerm,
-    'order_accuracy': tf_keras.metrics.Mean,
-    'acceleration_over_speed': tf_keras.metrics.Mean,
-    video_input.BAD_RECORDS: tf_keras.metrics.Sum,
+  'cross_entropy': loss_term.LossTerm,
+  'order_loss': loss_term.LossTerm,
+  'speed_loss': loss_term.LossTerm,
+  'order_accuracy': tf_keras.metrics.Mean,
+  'acceleration_over_speed': tf_keras.metrics.Mean,
+  video_input.BAD_RECORDS: tf_keras.metrics.Sum,
 }
 
 
@@ -85,20 +85,23 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
     if self.task_config.init_checkpoint:
       report = initialization.initialize(
-          model, self.task_config.init_checkpoint,
-          self.task_config.init_checkpoint_modules)
+        model,
+        self.task_config.init_checkpoint,
+        self.task_config.init_checkpoint_modules,
+      )
       logging.info('%s', report)
 
   def build_inputs(
-      self,
-      params: grw_cfg.DataConfig,
-      input_context: tf.distribute.InputContext | None = None,
+    self,
+    params: grw_cfg.DataConfig,
+    input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
     """Batches of (features, labels); see `video_input.build_video_dataset`."""
     return video_input.build_video_dataset(params, input_context)
 
-  def build_losses(self, labels: Any, model_outputs: Any,
-                   aux_losses: Any = None) -> dict[str, Any]:
+  def build_losses(
+    self, labels: Any, model_outputs: Any, aux_losses: Any = None
+  ) -> dict[str, Any]:
     """The stock losses; not a number where an output is not finite.
 
     The stock cross entropy clips probabilities, and makes a finite loss of
@@ -116,18 +119,24 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     names = ['cross_entropy']
     if self.measures_smoothing:
       names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
-    data = (self.task_config.train_data
-            if training else self.task_config.validation_data)
+    data = (
+      self.task_config.train_data
+      if training
+      else self.task_config.validation_data
+    )
     if data.on_bad_record == 'skip':
       names.append(video_input.BAD_RECORDS)
     return metrics + [_METRIC_CLASSES[name](name) for name in names]
 
-  def process_metrics(self, metrics: list[Any], labels: Any,
-                      model_outputs: Any):
+  def process_metrics(
+    self, metrics: list[Any], labels: Any, model_outputs: Any
+  ):
     """Updates the accuracies; the measures have no label and no prediction."""
     super().process_metrics(
-        [metric for metric in metrics if metric.name not in _METRIC_CLASSES],
-        labels, model_outputs)
+      [metric for metric in metrics if metric.name not in _METRIC_CLASSES],
+      labels,
+      model_outputs,
+    )
 
   def train_step(self, inputs, model, optimizer, metrics=None):
     """The stock step; λ · L_smooth is among `model.losses`."""
@@ -151,7 +160,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     partition = self.task_config.eval_input_partition_dims
     if partition:
       features['image'] = strategy.experimental_split_to_logical_devices(
-          features['image'], partition)
+        features['image'], partition
+      )
 
     def evaluate():
       # Not the stock step, which reads metrics: replicas would have to meet,
@@ -166,15 +176,20 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       return evaluate()
     nothing = tf.zeros([0, self.task_config.validation_data.num_classes])
     return tf.cond(
-        tf.shape(labels)[0] > 0, evaluate,
-        lambda: {self.loss: 0.0, PROBABILITIES: nothing})
+      tf.shape(labels)[0] > 0,
+      evaluate,
+      lambda: {self.loss: 0.0, PROBABILITIES: nothing},
+    )
 
 
 def _split_features(inputs):
   """What the model takes of a batch: the rest is for us."""
   features, labels = inputs
-  return {name: features[name] for name in ('image', grw_cfg.NUM_FRAMES)
-          if name in features}, labels
+  return {
+    name: features[name]
+    for name in ('image', grw_cfg.NUM_FRAMES)
+    if name in features
+  }, labels
 
 
 def _measure(metrics, model, inputs, logs):
@@ -185,11 +200,11 @@ def _measure(metrics, model, inputs, logs):
   metrics = {metric.name: metric for metric in metrics}
   # Not under its name in `logs`, which the stock step overwrites with results
   # of metrics.
-  metrics['cross_entropy'].update_state(
-      logs['class_loss'], sample_weight=clips)
+  metrics['cross_entropy'].update_state(logs['class_loss'], sample_weight=clips)
   if video_input.BAD_RECORDS in metrics:
     metrics[video_input.BAD_RECORDS].update_state(
-        inputs[0][video_input.BAD_RECORDS])
+      inputs[0][video_input.BAD_RECORDS]
+    )
   if model.smoothing is not None:
     terms = model.smoothing.terms
     windows = terms.num_windows
@@ -197,5 +212,6 @@ def _measure(metrics, model, inputs, logs):
       metrics[name].update_state(getattr(terms, name), sample_weight=windows)
     # Weighted by speed, so that the mean over steps is a ratio of means.
     metrics['acceleration_over_speed'].update_state(
-        tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
-        sample_weight=windows * terms.mean_speed)
+      tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
+      sample_weight=windows * terms.mean_speed,
+    )

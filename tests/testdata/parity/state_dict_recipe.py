@@ -64,10 +64,14 @@ def video(num_frames, size, batch=2, seed=7):
   grid = np.linspace(0, 5, size)
   cell = np.minimum(np.floor(grid).astype(int), 4)
   frac = grid - cell
-  rows = (frames[:, :, cell] * (1 - frac)[:, None, None]
-          + frames[:, :, cell + 1] * frac[:, None, None])
-  cols = (rows[:, :, :, cell] * (1 - frac)[:, None]
-          + rows[:, :, :, cell + 1] * frac[:, None])
+  rows = (
+    frames[:, :, cell] * (1 - frac)[:, None, None]
+    + frames[:, :, cell + 1] * frac[:, None, None]
+  )
+  cols = (
+    rows[:, :, :, cell] * (1 - frac)[:, None]
+    + rows[:, :, :, cell + 1] * frac[:, None]
+  )
   return cols.astype(np.float32)
 
 

@@ -45,6 +45,7 @@ class MovinetBackbone:
 
 class Split(enum.Enum):
   """An object that is pickled as a call of its class."""
+
   TEST = 'test'
 
 
@@ -64,20 +65,21 @@ def main():
   torch.manual_seed(0)
   base = torch.arange(24, dtype=torch.float32)
   tensors = {
-      'whole': base,
-      'transposed': base.reshape(4, 6).t(),
-      'offset': base[5:11],
-      'strided': base[1::3],
-      'float16': torch.randn(3).half(),
-      'bfloat16': torch.randn(5).bfloat16(),
-      'float64': torch.randn(2, 2).double(),
-      'int64': torch.tensor(7),
-      'uint8': torch.arange(5, dtype=torch.uint8),
-      'bool': torch.tensor([True, False]),
-      'parameter': torch.nn.Parameter(torch.randn(2, 3)),
-      'empty': torch.zeros(0, 3),
+    'whole': base,
+    'transposed': base.reshape(4, 6).t(),
+    'offset': base[5:11],
+    'strided': base[1::3],
+    'float16': torch.randn(3).half(),
+    'bfloat16': torch.randn(5).bfloat16(),
+    'float64': torch.randn(2, 2).double(),
+    'int64': torch.tensor(7),
+    'uint8': torch.arange(5, dtype=torch.uint8),
+    'bool': torch.tensor([True, False]),
+    'parameter': torch.nn.Parameter(torch.randn(2, 3)),
+    'empty': torch.zeros(0, 3),
   }
-  torch.save({
+  torch.save(
+    {
       'tensors': tensors,
       'size': torch.Size([1, 2]),
       'dtype': torch.float32,
@@ -85,10 +87,18 @@ def main():
       'split': Split.TEST,
       'transformer_params': TransformerParams(16, 1, 2, 64, 5),
       'backbone': MovinetBackbone,
-  }, FOLDER / 'objects.pt')
-  np.savez_compressed(FOLDER / 'objects.npz', **{
-      name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor
-             ).detach().numpy() for name, tensor in tensors.items()})
+    },
+    FOLDER / 'objects.pt',
+  )
+  np.savez_compressed(
+    FOLDER / 'objects.npz',
+    **{
+      name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
+      .detach()
+      .numpy()
+      for name, tensor in tensors.items()
+    },
+  )
 
 
 if __name__ == '__main__':

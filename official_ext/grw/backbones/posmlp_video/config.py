@@ -1,0 +1,153 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Configuration of PosMLP-Video backbones."""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+
+from official.modeling import hyperparams
+
+# Steps from the input to a stage's features, in height and in width.
+_STRIDES = (4, 8, 16, 32)
+_S = {
+  'depths': (3, 4, 9, 3),
+  'channels': (72, 144, 288, 576),
+  'groups': (8, 16, 32, 64),
+  'windows': (14, 14, 14, 7),
+  'num_frames': 16,
+}
+VARIANTS = {
+  's16': _S,
+  # The published channels, 112, 224, 392, 784, cannot be split into the
+  # published groups: the last two are the nearest multiples.
+  'b16': {**_S, 'depths': (4, 6, 15, 4), 'channels': (112, 224, 384, 768)},
+  # The published 32-frame networks have no positional gating: this is S for
+  # 32 frames, with no published weights.
+  's32': {**_S, 'num_frames': 32},
+}
+
+
+@dataclasses.dataclass
+class PosMlpVideo(hyperparams.Config):
+  """PosMLP-Video (arXiv 2407.02934).
+
+  Attributes:
+    variant: 's16', 's32' or 'b16': depth and width, and the frames of a clip.
+    depths: blocks in each of the four stages; () takes the variant's, as with
+      the fields that follow.
+    channels: width of each stage.
+    groups: in each stage, the groups of channels that share position weights;
+      they must divide the channels.
+    windows: in each stage, height and width of the windows in which tokens mix;
+      they must divide the stage's height and width.
+    num_frames: of every clip, since weights belong to frames; 0 takes the
+      variant's.
+    stochastic_depth_drop_rate: of the last block; it rises from 0 at the first.
+    mean: taken off the channels of the input, which are in [0, 1]; () nothing.
+      The published weights were trained with a mean of 0.45 and a standard
+      deviation of 0.225 in all three.
+    stddev: that the channels are then divided by.
+  """
+
+  variant: str = 's16'
+  depths: tuple[int, ...] = ()
+  channels: tuple[int, ...] = ()
+  groups: tuple[int, ...] = ()
+  windows: tuple[int, ...] = ()
+  num_frames: int = 0
+  stochastic_depth_drop_rate: float = 0.1
+  mean: tuple[float, ...] = ()
+  stddev: tuple[float, ...] = ()
+
+  def resolved(self) -> 'PosMlpVideo':
+    """The same with nothing left to the variant.
+
+    Raises:
+      ValueError: a value that no model can have; names the field.
+    """
+    if self.variant not in VARIANTS:
+      self._refuse('variant', f'one of {sorted(VARIANTS)}')
+    values = {
+      name: getattr(self, name) or value
+      for name, value in VARIANTS[self.variant].items()
+    }
+    config = self.replace(
+      **{
+        name: tuple(value) if isinstance(value, Sequence) else value
+        for name, value in values.items()
+      }
+    )
+    for name in ('depths', 'channels', 'groups', 'windows'):
+      value = getattr(config, name)
+      if len(value) != len(_STRIDES) or min(value) < 1:
+        config._refuse(name, f'{len(_STRIDES)} numbers above 0, one a stage')
+    if any(c % g for c, g in zip(config.channels, config.groups)):
+      config._refuse('channels', f'multiples of groups={config.groups}')
+    if config.channels[0] % 2:
+      config._refuse('channels', 'an even first width, which the stem halves')
+    if config.num_frames < 1:
+      config._refuse('num_frames', "above 0, or 0 for the variant's")
+    if not 0 <= config.stochastic_depth_drop_rate < 1:
+      config._refuse('stochastic_depth_drop_rate', 'a rate in [0, 1)')
+    for name in ('mean', 'stddev'):
+      if len(getattr(config, name)) not in (0, 3):
+        config._refuse(name, 'three numbers, for R, G and B, or ()')
+    if any(not value > 0 for value in config.stddev):
+      config._refuse('stddev', 'numbers above 0')
+    return config
+
+  def _refuse(self, name: str, expected: str):
+    raise ValueError(
+      f'task.model.backbone.posmlp_video.{name}='
+      f'{getattr(self, name)!r}: expected {expected}.'
+    )
+
+  def check_clip(self, shape: Sequence[int | None], field: str):
+    """Checks that the backbone can take clips of a shape.
+
+    Args:
+      shape: frames, height, width and channels; what may be any is None.
+      field: where the shape was set, for the message.
+
+    Raises:
+      ValueError: the frames are not those of the weights, or a window does not
+        divide the features of its stage.
+    """
+    config = self.resolved()
+    frames, height, width = shape[:3]
+    if frames not in (None, config.num_frames):
+      raise ValueError(
+        f'{field}={tuple(shape)}: expected clips of {config.num_frames} '
+        f'frames, to which the weights of posmlp_video belong (variant '
+        f'{config.variant!r}, num_frames={config.num_frames}).'
+      )
+    for size in (height, width):
+      if size is None:
+        continue
+      for stage, (stride, window) in enumerate(
+        zip(_STRIDES, config.windows), 1
+      ):
+        features = -(-size // stride)
+        if features % window:
+          multiple = math.lcm(
+            *(s * w for s, w in zip(_STRIDES, config.windows))
+          )
+          raise ValueError(
+            f'{field}={tuple(shape)}: of {size} pixels stage {stage} of '
+            f'posmlp_video has {features}, which windows={config.windows} do '
+            f'not divide; expected height and width that are multiples of '
+            f'{multiple}, or other windows.'
+          )

@@ -1,0 +1,163 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Configuration of Video-FocalNet backbones.
+
+Wasim et al., ICCV 2023, arXiv 2307.06947, with the numbers of the published
+Kinetics-400 models.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import NamedTuple
+
+from official.modeling import hyperparams
+
+# Of a frame: less leaves nothing of the last stage, 1/32 of it.
+MIN_SIZE = 32
+TUBELET_SIZES = (1, 2)
+
+
+class Architecture(NamedTuple):
+  """What the variants differ in.
+
+  Attributes:
+    depths: blocks in each of the four stages.
+    channels: C in each of the four stages.
+    stochastic_depth_drop_rate: of the last block.
+  """
+
+  depths: tuple[int, ...]
+  channels: tuple[int, ...]
+  stochastic_depth_drop_rate: float
+
+
+VARIANTS = {
+  't': Architecture((2, 2, 6, 2), (96, 192, 384, 768), 0.2),
+  's': Architecture((2, 2, 18, 2), (96, 192, 384, 768), 0.3),
+  'b': Architecture((2, 2, 18, 2), (128, 256, 512, 1024), 0.5),
+}
+
+
+@dataclasses.dataclass
+class VideoFocalNet(hyperparams.Config):
+  """A Video-FocalNet: one feature vector a frame, or a tubelet of two.
+
+  Attributes:
+    variant: 't', 's' or 'b'; what the next three do not set is the variant's.
+    depths: blocks in each of the four stages; () is the variant's.
+    channels: C in each of the four stages; () is the variant's.
+    stochastic_depth_drop_rate: chance that a residual branch of the last block
+      is dropped, frame by frame; it rises from 0 at the first.  Null is the
+      variant's.
+    tubelet_size: frames in a feature vector, 1 (all published models) or 2.
+    mean: of the input's channels, for images in [0, 1]; () is 0.
+    stddev: of the input's channels; () is 1.
+  """
+
+  variant: str = 't'
+  depths: tuple[int, ...] = ()
+  channels: tuple[int, ...] = ()
+  stochastic_depth_drop_rate: float | None = None
+  tubelet_size: int = 1
+  mean: tuple[float, ...] = ()
+  stddev: tuple[float, ...] = ()
+
+  def architecture(self) -> Architecture:
+    """The variant's numbers, or those that are set.
+
+    Raises:
+      ValueError: a field that cannot be used, by name.
+    """
+    _require(
+      self.variant in VARIANTS,
+      'variant',
+      self.variant,
+      f'one of {tuple(VARIANTS)}',
+    )
+    variant = VARIANTS[self.variant]
+    rate = self.stochastic_depth_drop_rate
+    found = Architecture(
+      tuple(self.depths) or variant.depths,
+      tuple(self.channels) or variant.channels,
+      variant.stochastic_depth_drop_rate if rate is None else rate,
+    )
+    for name in ('depths', 'channels'):
+      value = getattr(found, name)
+      _require(
+        len(value) == 4 and min(value) >= 1,
+        name,
+        value,
+        'a number of 1 or more for each of the four stages',
+      )
+    _require(
+      0 <= found.stochastic_depth_drop_rate < 1,
+      'stochastic_depth_drop_rate',
+      rate,
+      'a rate in [0, 1)',
+    )
+    _require(
+      self.tubelet_size in TUBELET_SIZES,
+      'tubelet_size',
+      self.tubelet_size,
+      f'one of {TUBELET_SIZES}',
+    )
+    for name in ('mean', 'stddev'):
+      value = getattr(self, name)
+      _require(
+        len(value) in (0, 3),
+        name,
+        tuple(value),
+        'a number for each of the three channels, or ()',
+      )
+    _require(
+      all(value > 0 for value in self.stddev),
+      'stddev',
+      tuple(self.stddev),
+      'numbers above 0',
+    )
+    return found
+
+  def check_clip(self, shape: Sequence[int | None], field: str):
+    """Checks that the backbone can be built, and take clips of a shape.
+
+    Args:
+      shape: frames, height, width and channels; what may be any is None.
+      field: where the shape was set, for the message.
+
+    Raises:
+      ValueError: frames that tubelets do not divide, or that are too small; or
+        what `architecture` refuses.
+    """
+    self.architecture()
+    frames, *size = shape[:3]
+    if frames is not None and frames % self.tubelet_size:
+      raise ValueError(
+        f'{field}={tuple(shape)}: expected a number of frames divisible by '
+        f'{_FIELD}.tubelet_size={self.tubelet_size}.'
+      )
+    if any(side is not None and side < MIN_SIZE for side in size):
+      raise ValueError(
+        f'{field}={tuple(shape)}: expected frames of at least '
+        f'{MIN_SIZE} x {MIN_SIZE}, because the last stage of a '
+        f'videofocalnet has 1/{MIN_SIZE} of their height and width.'
+      )
+
+
+_FIELD = 'task.model.backbone.videofocalnet'
+
+
+def _require(condition: bool, field: str, value, expected: str):
+  if not condition:
+    raise ValueError(f'{_FIELD}.{field}={value!r}: expected {expected}.')

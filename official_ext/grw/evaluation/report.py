@@ -1,0 +1,264 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What an evaluation leaves to read: accuracies, tables and a picture."""
+
+from collections.abc import Iterable, Mapping, Sequence
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+import tensorflow as tf
+
+from official_ext.grw.files import whole_file
+
+TOP_K = 5
+# Of a run's folder of reports.
+MEASURES = 'measures.json'
+_Z = 1.959964  # 95 % of a normal distribution lie within ±z.
+_SHOWN_PAIRS = 20
+_SHOWN_CHARACTERS = 36
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+  """What a model said of n clips; k is the lesser of 5 and the classes.
+
+  Attributes:
+    labels: [n] int, the true ones.
+    classes: [n, k] int, the likeliest first.
+    probabilities: [n, k] float, of these.
+    sources: [n], what each clip's record calls its video; '' if nothing.
+  """
+
+  labels: np.ndarray
+  classes: np.ndarray
+  probabilities: np.ndarray
+  sources: Sequence[str]
+
+  @classmethod
+  def from_batches(
+    cls, batches: Iterable[Mapping[str, np.ndarray]]
+  ) -> 'Predictions':
+    """Joins batches.
+
+    Args:
+      batches: arrays 'labels', 'classes' and 'probabilities' as above, and
+        'sources', [batch, bytes] int, zero-padded UTF-8.
+    """
+    batches = list(batches)
+    joined = {
+      name: np.concatenate([batch[name] for batch in batches])
+      for name in batches[0]
+    }
+    # An id that was cut may end within a character.
+    sources = [
+      row.tobytes().rstrip(b'\0').decode(errors='replace')
+      for row in joined.pop('sources').astype(np.uint8)
+    ]
+    return cls(sources=sources, **joined)
+
+  def is_among(self, k: int) -> np.ndarray:
+    """[n] bool: whether the true label is among the k likeliest."""
+    return (self.classes[:, :k] == self.labels[:, np.newaxis]).any(axis=1)
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+  """The 95 % interval of a proportion (Wilson, 1927).
+
+  Unlike the normal interval it is of use near 0 and 1 and for few trials.
+
+  Args:
+    successes: of the trials.
+    trials: at least 1.
+  """
+  share, z2 = successes / trials, _Z**2
+  centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+  half = (
+    _Z
+    / (1 + z2 / trials)
+    * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+  )
+  return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def summary(predictions: Predictions) -> str:
+  """One line: top-1 and top-5 with their 95 % intervals."""
+  parts = []
+  for k in (1, TOP_K):
+    right = predictions.is_among(k)
+    low, high = wilson_interval(int(right.sum()), len(right))
+    parts.append(
+      f'top-{k} {100 * right.mean():.1f} % (95 % interval '
+      f'{100 * low:.1f}-{100 * high:.1f})'
+    )
+  return f'{", ".join(parts)}, of {len(predictions.labels):,} clips'
+
+
+def confused_pairs(predictions: Predictions) -> list[tuple[int, int, int]]:
+  """Returns (true label, predicted label, clips), the worst pairs first."""
+  predicted = predictions.classes[:, 0]
+  wrong = predicted != predictions.labels
+  pairs, counts = np.unique(
+    np.stack([predictions.labels[wrong], predicted[wrong]], axis=1),
+    axis=0,
+    return_counts=True,
+  )
+  order = np.argsort(-counts, kind='stable')
+  return [
+    (int(true), int(said), int(count))
+    for (true, said), count in zip(pairs[order], counts[order])
+  ]
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+  text = io.StringIO(newline='')
+  writer = csv.writer(text)
+  writer.writerow(header)
+  writer.writerows(rows)
+  return text.getvalue().encode()
+
+
+def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
+  """A CSV of label, clips, top-1 and top-5; no accuracy without clips."""
+  rows = []
+  for label, text in enumerate(texts):
+    of_class = predictions.labels == label
+    shares = [
+      f'{predictions.is_among(k)[of_class].mean():.4f}'
+      if of_class.any()
+      else ''
+      for k in (1, TOP_K)
+    ]
+    rows.append([text, int(of_class.sum()), *shares])
+  return _csv(['label', 'clips', 'top_1', 'top_5'], rows)
+
+
+def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
+  """A CSV of every clip: its video or number, true label, likeliest labels."""
+  k = predictions.classes.shape[1]
+  header = ['clip', 'label']
+  for rank in range(1, k + 1):
+    header += [f'predicted_{rank}', f'probability_{rank}']
+  rows = []
+  for number, source in enumerate(predictions.sources):
+    row = [source or number, texts[predictions.labels[number]]]
+    for label, probability in zip(
+      predictions.classes[number], predictions.probabilities[number]
+    ):
+      row += [texts[label], f'{probability:.6f}']
+    rows.append(row)
+  return _csv(header, rows)
+
+
+def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
+  """A picture of the pairs of classes that are taken for each other most."""
+
+  def shortened(label):
+    text, half = texts[label], _SHOWN_CHARACTERS // 2
+    # Both ends: long texts of similar classes often differ in the last word.
+    return (
+      text
+      if len(text) <= _SHOWN_CHARACTERS
+      else f'{text[:half].rstrip()}…{text[-half:].lstrip()}'
+    )
+
+  pairs = confused_pairs(predictions)[:_SHOWN_PAIRS]
+  clips = np.bincount(predictions.labels, minlength=len(texts))
+  figure = matplotlib.figure.Figure(
+    figsize=(11, 1.4 + 0.32 * max(len(pairs), 3)), layout='constrained'
+  )
+  axes = figure.subplots()
+  shares = [count / clips[true] for true, _, count in pairs]
+  bars = axes.barh(range(len(pairs)), shares, color='tab:red', alpha=0.75)
+  axes.bar_label(
+    bars, [f' {count} of {clips[true]}' for true, _, count in pairs], fontsize=9
+  )
+  axes.set_yticks(
+    range(len(pairs)),
+    # Label texts are no mathematics: a pair of dollar signs would make them.
+    [
+      f'{shortened(true)} → {shortened(said)}'.replace('$', r'\$')
+      for true, said, _ in pairs
+    ],
+    fontsize=9,
+  )
+  axes.invert_yaxis()
+  axes.margins(y=0.01)
+  largest = max(shares, default=1)
+  axes.set_xlim(0, 1.3 * largest)  # Room for the counts.
+  axes.set_xticks([tick for tick in axes.get_xticks() if tick <= largest])
+  axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+  axes.set_xlabel('share of the true class’s clips')
+  axes.spines[['top', 'right']].set_visible(False)
+  wrong = int((~predictions.is_among(1)).sum())
+  figure.suptitle(
+    f'Most frequent confusions, true → predicted ({wrong} of '
+    f'{len(predictions.labels)} clips are wrong)',
+    fontsize=11,
+  )
+  if not pairs:
+    axes.text(
+      0.5,
+      0.5,
+      'every clip was classified right',
+      ha='center',
+      va='center',
+      transform=axes.transAxes,
+    )
+    axes.set_yticks([])
+  content = io.BytesIO()
+  figure.savefig(content, dpi=110, format='png')
+  return content.getvalue()
+
+
+def write_measures(step: int, logs: Mapping[str, float], folder: str):
+  """Writes measures.json: the step, and every measure by name.
+
+  Args:
+    step: that the weights are of.
+    logs: the measures.
+    folder: is made; a file of this name in it is replaced.
+  """
+  tf.io.gfile.makedirs(folder)
+  whole_file.write(
+    os.path.join(folder, MEASURES),
+    json.dumps(
+      {'step': step, **{name: float(value) for name, value in logs.items()}},
+      indent=2,
+    ),
+  )
+
+
+def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
+  """Writes per_class.csv, predictions.csv and confusions.png.
+
+  Args:
+    predictions: of the whole evaluation.
+    texts: of the labels.
+    folder: is made; files of these names in it are replaced.
+  """
+  tf.io.gfile.makedirs(folder)
+  for name, content in (
+    ('per_class.csv', per_class_csv(predictions, texts)),
+    ('predictions.csv', predictions_csv(predictions, texts)),
+    ('confusions.png', confusions_png(predictions, texts)),
+  ):
+    whole_file.write(os.path.join(folder, name), content)

@@ -1,0 +1,385 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The temporal head: a small transformer over frame embeddings.
+
+Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 3, as published: layer
+norm, fixed sine and cosine positions, pre-norm transformer blocks, layer norm,
+mean over frames, dropout, dense.
+"""
+
+from typing import Any
+
+from official.vision.modeling.layers import nn_layers
+import tensorflow as tf
+import tf_keras
+
+_NORM_EPSILON = 1e-5
+
+
+def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
+  """Fixed positions, [num_frames, dim] float32.
+
+  Frame n has concat(sin(n ω), cos(n ω)), ω_i = 10000^(−i / (dim/2 − 1)).
+
+  Args:
+    num_frames: a scalar, known or not before run time.
+    dim: even, at least 4.
+  """
+  half = dim // 2
+  exponents = tf.range(half, dtype=tf.float32) / (half - 1)
+  angles = tf.range(num_frames, dtype=tf.float32)[:, tf.newaxis] * tf.pow(
+    10000.0, -exponents
+  )
+  return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
+
+
+def mean_of_frames(
+  features: tf.Tensor, num_frames: tf.Tensor | None = None
+) -> tf.Tensor:
+  """The mean over the first frames: [batch, N, D] → [batch, D].
+
+  Args:
+    features: [batch, N, D].
+    num_frames: [batch] int, at least 1; None takes all N.
+  """
+  if num_frames is None:
+    return tf.reduce_mean(features, axis=1)
+  taken = tf.sequence_mask(num_frames, tf.shape(features)[1], features.dtype)
+  return (
+    tf.reduce_sum(features * taken[..., tf.newaxis], axis=1)
+    / tf.cast(num_frames, features.dtype)[:, tf.newaxis]
+  )
+
+
+def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
+  """The last `count` of [batch, M, D]; all of them without a copy."""
+  return frames if frames.shape[1] == count else frames[:, -count:]
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class CachedAttention(tf_keras.layers.MultiHeadAttention):
+  """Self-attention that can go on from keys and values of earlier tokens."""
+
+  def step(
+    self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, mask: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Attends from k new tokens to themselves and to earlier ones.
+
+    Args:
+      inputs: [batch, k, D].
+      keys: [batch, heads, M, D / heads], of M earlier tokens.
+      values: the same of their values.
+      mask: [k, M + k] bool, which tokens each of the new ones attends to.
+
+    Returns:
+      [batch, k, D], and the keys and values of the last M tokens.
+    """
+    # Heads before tokens: a product with all keys then takes no transposition
+    # of the cache, which would cost more than the product.
+    query, key, value = (
+      tf.transpose(projection(inputs), [0, 2, 1, 3])
+      for projection in (self._query_dense, self._key_dense, self._value_dense)
+    )
+    past = keys.shape[2]
+    keys = tf.concat([keys, key], axis=2)
+    values = tf.concat([values, value], axis=2)
+    scores = tf.matmul(query * query.shape[-1] ** -0.5, keys, transpose_b=True)
+    weights = self._softmax(scores, mask[tf.newaxis, tf.newaxis])
+    outputs = self._output_dense(
+      tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])
+    )
+    return outputs, keys[:, :, -past:], values[:, :, -past:]
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class TransformerBlock(tf_keras.layers.Layer):
+  """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
+
+  The MLP is D → mlp_ratio · D → D with the exact GELU between.  Both residual
+  branches are under stochastic depth, which drops them for whole clips.
+  """
+
+  def __init__(
+    self,
+    num_heads: int = 8,
+    mlp_ratio: int = 4,
+    causal: bool = False,
+    stochastic_depth_drop_rate: float = 0.0,
+    **kwargs,
+  ):
+    """Initialises the block.
+
+    Args:
+      num_heads: attention heads; must divide D.
+      mlp_ratio: width of the MLP as a multiple of D.
+      causal: frames attend only to themselves and to those before.
+      stochastic_depth_drop_rate: chance to drop a branch, in [0, 1).
+      **kwargs: of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.num_heads = num_heads
+    self.mlp_ratio = mlp_ratio
+    self.causal = causal
+    self.stochastic_depth_drop_rate = stochastic_depth_drop_rate
+
+  def build(self, input_shape):
+    dim = input_shape[-1]
+    if dim % self.num_heads:
+      raise ValueError(
+        f'Embeddings of width {dim} cannot be shared among {self.num_heads} '
+        'attention heads: num_heads must divide the width.'
+      )
+    self.norm1 = tf_keras.layers.LayerNormalization(
+      epsilon=_NORM_EPSILON, name='norm1'
+    )
+    self.attention = CachedAttention(
+      self.num_heads, dim // self.num_heads, name='attention'
+    )
+    self.norm2 = tf_keras.layers.LayerNormalization(
+      epsilon=_NORM_EPSILON, name='norm2'
+    )
+    self.mlp_in = tf_keras.layers.Dense(
+      self.mlp_ratio * dim, activation='gelu', name='mlp_in'
+    )
+    self.mlp_out = tf_keras.layers.Dense(dim, name='mlp_out')
+    self.stochastic_depth = nn_layers.StochasticDepth(
+      self.stochastic_depth_drop_rate
+    )
+    super().build(input_shape)
+
+  def call(
+    self,
+    inputs: tf.Tensor,
+    training: bool | None = None,
+    attention_mask: tf.Tensor | None = None,
+  ):
+    """[batch, N, D] → [batch, N, D].
+
+    Args:
+      inputs: [batch, N, D].
+      training: whether stochastic depth is at work.
+      attention_mask: bool, broadcast to [batch, N, N], which frames the frames
+        of the last but one axis attend to; None is all, or with `causal` all
+        before.
+    """
+    x = self.norm1(inputs)
+    x = self.attention(
+      x, x, attention_mask=attention_mask, use_causal_mask=self.causal
+    )
+    inputs += self.stochastic_depth(x, training=training)
+    x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
+    return inputs + self.stochastic_depth(x, training=training)
+
+  def step(
+    self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, mask: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Inference for k new tokens; see `CachedAttention.step`."""
+    x, keys, values = self.attention.step(
+      self.norm1(inputs), keys, values, mask
+    )
+    inputs += x
+    x = self.mlp_out(self.mlp_in(self.norm2(inputs)))
+    return inputs + x, keys, values
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+      **super().get_config(),
+      'num_heads': self.num_heads,
+      'mlp_ratio': self.mlp_ratio,
+      'causal': self.causal,
+      'stochastic_depth_drop_rate': self.stochastic_depth_drop_rate,
+    }
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class TemporalHead(tf_keras.layers.Layer):
+  """Frame embeddings [batch, N, D] to float32 logits [batch, classes].
+
+  With `causal`, a frame's token depends on no later frame, so a stream goes on
+  from the keys, values and tokens of the frames before (`step`).
+  """
+
+  def __init__(
+    self,
+    num_classes: int,
+    num_layers: int = 2,
+    num_heads: int = 8,
+    mlp_ratio: int = 4,
+    causal: bool = False,
+    dropout_rate: float = 0.0,
+    stochastic_depth_drop_rate: float = 0.0,
+    kernel_regularizer: Any = None,
+    **kwargs,
+  ):
+    """Initialises the head.
+
+    Args:
+      num_classes: width of the logits.
+      num_layers: transformer blocks.
+      num_heads: attention heads; must divide D.
+      mlp_ratio: width of a block's MLP as a multiple of D.
+      causal: see the class.
+      dropout_rate: before the last dense layer, in [0, 1).
+      stochastic_depth_drop_rate: see `TransformerBlock`.
+      kernel_regularizer: of the last dense layer.
+      **kwargs: of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.num_classes = num_classes
+    self.num_layers = num_layers
+    self.num_heads = num_heads
+    self.mlp_ratio = mlp_ratio
+    self.causal = causal
+    self.dropout_rate = dropout_rate
+    self.stochastic_depth_drop_rate = stochastic_depth_drop_rate
+    self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
+    self.norm_in = tf_keras.layers.LayerNormalization(
+      epsilon=_NORM_EPSILON, name='norm_in'
+    )
+    self.blocks = [
+      TransformerBlock(
+        num_heads,
+        mlp_ratio,
+        causal,
+        stochastic_depth_drop_rate,
+        name=f'block{i}',
+      )
+      for i in range(num_layers)
+    ]
+    self.norm_out = tf_keras.layers.LayerNormalization(
+      epsilon=_NORM_EPSILON, name='norm_out'
+    )
+    self.dropout = tf_keras.layers.Dropout(dropout_rate)
+    # Softmax and cross entropy want float32 whatever the precision policy.
+    self.classifier = tf_keras.layers.Dense(
+      num_classes,
+      kernel_regularizer=self.kernel_regularizer,
+      dtype='float32',
+      name='classifier',
+    )
+
+  def call(
+    self,
+    inputs: tf.Tensor,
+    training: bool | None = None,
+    num_frames: tf.Tensor | None = None,
+  ):
+    """[batch, N, D] embeddings → [batch, classes] float32 logits.
+
+    Args:
+      inputs: [batch, N, D].
+      training: whether dropout and stochastic depth are at work.
+      num_frames: [batch] int, how many embeddings of each clip, from the first,
+        take part; the logits are those of them alone.  None takes all.
+    """
+    attention_mask = None
+    if num_frames is not None:
+      attention_mask = tf.sequence_mask(num_frames, tf.shape(inputs)[1])[
+        :, tf.newaxis
+      ]
+    x = self.norm_in(inputs)
+    positions = frame_positions(tf.shape(inputs)[1], inputs.shape[-1])
+    x += tf.cast(positions, x.dtype)
+    for block in self.blocks:
+      x = block(x, training=training, attention_mask=attention_mask)
+    x = mean_of_frames(self.norm_out(x), num_frames)
+    return self.classifier(self.dropout(x, training=training))
+
+  def state_shapes(
+    self, batch: Any, num_frames: int, dim: int
+  ) -> dict[str, tuple]:
+    """Shapes of what `step` needs of the past, by name; all float32.
+
+    Args:
+      batch: clips in a batch, a number or a tensor.
+      num_frames: N, the frames that logits are of.
+      dim: D, the width of the embeddings.
+    """
+    past = num_frames - 1
+    cache = (batch, self.num_heads, past, dim // self.num_heads)
+    shapes: dict[str, tuple] = {'tokens': (batch, past, dim)}
+    for block in self.blocks:
+      shapes[f'{block.name}_keys'] = cache
+      shapes[f'{block.name}_values'] = cache
+    return shapes
+
+  def step(
+    self,
+    inputs: tf.Tensor,
+    states: dict[str, tf.Tensor],
+    frame_count: tf.Tensor,
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Inference of the causal head for k new frames of a stream.
+
+    Up to N frames in all, the logits are those of `call` for the frames so
+    far.  Beyond, every frame attends to the N − 1 before it, the logits are
+    of the mean over the last N tokens, and position n is taken modulo N, so
+    that any N consecutive frames have the positions of training.
+
+    Args:
+      inputs: [batch, k, D] embeddings.
+      states: as in `state_shapes`, zeros at the start.
+      frame_count: a scalar, the frames before these.
+
+    Returns:
+      float32 logits [batch, classes] after the last frame, and the states.
+
+    Raises:
+      ValueError: the head is not causal.
+    """
+    if not self.causal:
+      raise ValueError(
+        'A bidirectional head has no step: call it on the '
+        'embeddings of the last frames.'
+      )
+    past = states['tokens'].shape[1]
+    new = tf.shape(inputs)[1]
+    positions = tf.gather(
+      frame_positions(past + 1, inputs.shape[-1]),
+      (frame_count + tf.range(new)) % (past + 1),
+    )
+    x = self.norm_in(inputs) + positions
+    key = tf.range(past + new)
+    query = tf.range(new)[:, tf.newaxis]
+    mask = (key >= past - frame_count) & (key >= query) & (key <= query + past)
+    after = {}
+    for block in self.blocks:
+      keys, values = f'{block.name}_keys', f'{block.name}_values'
+      x, after[keys], after[values] = block.step(
+        x, states[keys], states[values], mask
+      )
+    tokens = tf.concat([states['tokens'], self.norm_out(x)], axis=1)
+    after['tokens'] = tokens[:, -past:]
+    # Tokens of frames that have not been are zero.
+    count = tf.minimum(frame_count + new, past + 1)
+    mean = tf.reduce_sum(last_frames(tokens, past + 1), axis=1) / tf.cast(
+      count, tf.float32
+    )
+    return self.classifier(mean), after
+
+  def get_config(self) -> dict[str, Any]:
+    return {
+      **super().get_config(),
+      'num_classes': self.num_classes,
+      'num_layers': self.num_layers,
+      'num_heads': self.num_heads,
+      'mlp_ratio': self.mlp_ratio,
+      'causal': self.causal,
+      'dropout_rate': self.dropout_rate,
+      'stochastic_depth_drop_rate': self.stochastic_depth_drop_rate,
+      'kernel_regularizer': tf_keras.regularizers.serialize(
+        self.kernel_regularizer
+      ),
+    }

@@ -1,0 +1,157 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Runs exported TFLite files as clients on devices do."""
+
+from ai_edge_litert import interpreter as litert
+import numpy as np
+
+# In the folder that tools/export_tflite.py writes.
+MODEL_FILE = 'model.tflite'
+
+
+def _open(path: str, num_threads: int):
+  """Returns an interpreter and its one signature, from `image` to `logits`.
+
+  The interpreter has to be kept: the signature does not keep it alive.
+  """
+  try:
+    interpreter = litert.Interpreter(path, num_threads=num_threads)
+    run = interpreter.get_signature_runner()
+  except (ValueError, RuntimeError) as error:
+    raise ValueError(
+      f'{path} cannot be run ({error}): expected a TFLite file of one '
+      'signature, as tools/export_tflite.py writes it.'
+    ) from error
+  inputs = run.get_input_details()
+  if 'image' not in inputs or 'logits' not in run.get_output_details():
+    raise ValueError(
+      f'{path} has inputs {sorted(inputs)}: expected image and states, and '
+      'the output logits.'
+    )
+  return interpreter, run
+
+
+def _shape(detail: dict) -> tuple[int, ...]:
+  return tuple(int(size) for size in detail['shape'])
+
+
+class TfliteClip:
+  """A TFLite file that takes a clip of N frames at once."""
+
+  def __init__(self, path: str, num_threads: int = 1):
+    """Opens a file.
+
+    Args:
+      path: of the TFLite file.
+      num_threads: of the interpreter.
+
+    Raises:
+      ValueError: the file is no TFLite file, or has not one signature from
+        `image` alone to `logits`.
+    """
+    self._interpreter, self._run = _open(path, num_threads)
+    inputs = self._run.get_input_details()
+    if len(inputs) > 1:
+      raise ValueError(
+        f'{path} has inputs {sorted(inputs)}: expected image '
+        'alone, as it is to take a clip at once.'
+      )
+    self.image_shape = _shape(inputs['image'])
+
+  def __call__(self, clip: np.ndarray) -> np.ndarray:
+    """Logits [classes] float32 of a clip [N, height, width, 3] in [0, 1].
+
+    Of fewer frames than N the clip is filled by beginning again, as in
+    evaluation.
+
+    Raises:
+      ValueError: the frames have another shape than the model takes.
+    """
+    if clip.shape[1:] != self.image_shape[2:] or not (
+      0 < len(clip) <= self.image_shape[1]
+    ):
+      raise ValueError(
+        f'A clip has shape {clip.shape}, expected {self.image_shape[1:]} or '
+        'fewer frames.'
+      )
+    clip = np.resize(np.asarray(clip, np.float32), self.image_shape)
+    return self._run(image=clip)['logits'][0]
+
+
+class TfliteStream:
+  """A TFLite file of one signature, fed frame by frame.
+
+  What it does is all that a client has to do: every input but `image` is a
+  state, starts as zeros of its declared shape and type, and is the output of
+  the same name afterwards.
+  """
+
+  def __init__(self, path: str, num_threads: int = 1):
+    """Opens a file.
+
+    Args:
+      path: of the TFLite file.
+      num_threads: of the interpreter.
+
+    Raises:
+      ValueError: the file is no TFLite file, or has not one signature from
+        `image` to `logits`.
+    """
+    self._interpreter, self._run = _open(path, num_threads)
+    inputs = self._run.get_input_details()
+    self._image = inputs.pop('image')
+    self._inputs = inputs
+    self.reset()
+
+  @property
+  def image_shape(self) -> tuple[int, ...]:
+    """[1, 1, height, width, 3]."""
+    return _shape(self._image)
+
+  @property
+  def inputs(self) -> list[str]:
+    """Names of the image and the states."""
+    return ['image', *self._inputs]
+
+  def reset(self):
+    """Begins another video."""
+    self._states = {
+      name: np.zeros(detail['shape'], detail['dtype'])
+      for name, detail in self._inputs.items()
+    }
+
+  def step(self, image: np.ndarray) -> np.ndarray:
+    """Takes the next frame.
+
+    Args:
+      image: [height, width, 3] float32 in [0, 1].
+
+    Returns:
+      Logits, [classes] float32.
+
+    Raises:
+      ValueError: the frame has another shape than the model takes.
+    """
+    if image.shape != self.image_shape[2:]:
+      raise ValueError(
+        f'A frame has shape {image.shape}, expected {self.image_shape[2:]}.'
+      )
+    outputs = self._run(
+      image=np.asarray(image, np.float32).reshape(self.image_shape),
+      **self._states,
+    )
+    logits = outputs.pop('logits')
+    self._states = outputs
+    return logits[0]

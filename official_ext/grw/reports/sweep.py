@@ -1,0 +1,529 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Ablations: trains an experiment with each of some changes, over seeds.
+
+What is changed is defined by a YAML file:
+
+  columns:  # Of the table: heading and the field whose value is below it.
+    T: task.model.smoothing.window
+  rows:     # Name and what it changes, as --params_override takes it:
+    grw:                                             # nothing,
+    short_windows: task.model.smoothing.window=3     # fields,
+    stock: configs/ablation_stock.yaml               # a file,
+    smoother:                                        # or nested fields.
+      task: {model: {smoothing: {alpha: 1.0, weight: 1.0}}}
+
+`columns` may be left out.  A name becomes that of a folder.
+"""
+
+from collections.abc import Mapping, Sequence
+import csv
+import dataclasses
+import functools
+import io
+import json
+import os
+import pathlib
+import re
+import sys
+from typing import Any
+
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+from official.core import config_definitions as cfg
+from official.modeling import hyperparams
+import tensorflow as tf
+import tensorflow_datasets as tfds
+import tqdm
+import yaml
+
+from official_ext.grw.evaluation import report as evaluation
+from official_ext.grw.files import whole_file
+from official_ext.grw.reports import benchmark
+from official_ext.grw.training import runner
+from official_ext.grw.training import training_process
+
+_ROW_NAME = re.compile(r'[A-Za-z0-9=_+-][A-Za-z0-9=._+-]*')
+_FIELDS = ('columns', 'rows')
+# Measure, heading and how a mean and a deviation are shown.
+_SHOWN = (
+  ('top_1_accuracy', 'top-1', '.1%'),
+  ('order_loss', 'order loss', '.2f'),
+  ('acceleration_over_speed', 'acceleration / speed', '.2f'),
+)
+# What is wrong when these come out of a config is the config.
+_CONFIG_ERRORS = (
+  ValueError,
+  LookupError,
+  TypeError,
+  AttributeError,
+  OSError,
+  tf.errors.OpError,
+  yaml.YAMLError,
+)
+
+
+class SweepError(ValueError):
+  """A sweep that cannot be run as it is defined; says what to change."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+  """What a definition file says.
+
+  Attributes:
+    columns: headings, and the fields whose values are below them.
+    rows: names, and what each changes.
+  """
+
+  columns: Mapping[str, str]
+  rows: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One training.
+
+  Attributes:
+    row: its name.
+    seed: of the initial weights and of the order of the data.
+    config: the whole experiment, as nested dicts, lists and scalars.
+    cells: values of the columns.
+  """
+
+  row: str
+  seed: int
+  config: Mapping[str, Any]
+  cells: tuple[str, ...]
+
+  @property
+  def label(self) -> str:
+    return f'{self.row} seed{self.seed}'
+
+  def folder(self, output_dir: str | os.PathLike[str]) -> pathlib.Path:
+    """The model directory."""
+    return (
+      pathlib.Path(output_dir).absolute()
+      / 'runs'
+      / self.row
+      / f'seed{self.seed}'
+    )
+
+  def measures(
+    self,
+    output_dir: str | os.PathLike[str],
+  ) -> dict[str, float] | None:
+    """Of the weights of the last step; None if the run is not finished."""
+    path = self.folder(output_dir) / runner.REPORT_FOLDER / evaluation.MEASURES
+    if not path.exists():
+      return None
+    found = json.loads(path.read_text())
+    last = self.config['trainer']['train_steps']
+    return found if found['step'] == last else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """What the finished runs of a row came to.
+
+  Attributes:
+    row: its name.
+    cells: values of the columns.
+    measures: for each measure, its values over seeds; none where no run is
+      finished.
+  """
+
+  row: str
+  cells: tuple[str, ...]
+  measures: Mapping[str, np.ndarray]
+
+  def mean(self, measure: str) -> float:
+    return float(self.measures[measure].mean())
+
+  def deviation(self, measure: str) -> float:
+    """Sample standard deviation over seeds; 0 for a single one."""
+    values = self.measures[measure]
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+class _UniqueKeysLoader(yaml.SafeLoader):
+  """Refuses a name given twice, of which YAML would keep the last."""
+
+  def construct_mapping(self, node, deep=False):
+    names = [key.value for key, _ in node.value]
+    for name in names:
+      if names.count(name) > 1:
+        raise SweepError(f'"{name}" is there twice: rename or remove one.')
+    return super().construct_mapping(node, deep)
+
+
+def _one_line(error: BaseException) -> str:
+  # str() of a KeyError is quoted.
+  is_key = isinstance(error, KeyError) and len(error.args) == 1
+  return ' '.join(str(error.args[0] if is_key else error).split())
+
+
+def read_definition(path: str | os.PathLike[str]) -> Definition:
+  """Reads a YAML file, which the module describes.
+
+  Raises:
+    SweepError: it cannot be read, or is no definition.
+  """
+  try:
+    found = yaml.load(pathlib.Path(path).read_text('utf-8'), _UniqueKeysLoader)
+  except (OSError, UnicodeDecodeError, yaml.YAMLError, SweepError) as error:
+    raise SweepError(f'{path}: {_one_line(error)}') from error
+  if not isinstance(found, dict) or not found.get('rows'):
+    raise SweepError(f'{path}: expected "rows", with at least one.')
+  for field, value in found.items():
+    if field not in _FIELDS:
+      raise SweepError(
+        f'{path}: unknown field "{field}": expected one of {_FIELDS}.'
+      )
+    if not isinstance(value, dict):
+      raise SweepError(
+        f'{path}: {field}={value!r}: expected names, each with its value.'
+      )
+  for name, overrides in found['rows'].items():
+    if not isinstance(name, str) or not _ROW_NAME.fullmatch(name):
+      raise SweepError(
+        f'{path}: row {name!r}: expected a name that a folder can have, of '
+        'letters, digits and "=._+-".'
+      )
+    if not isinstance(overrides, dict | str | None):
+      raise SweepError(
+        f'{path}: row {name}: {overrides!r}: expected what --params_override '
+        'takes.'
+      )
+  columns = found.get('columns', {})
+  for heading, field in columns.items():
+    if not isinstance(heading, str) or not isinstance(field, str):
+      raise SweepError(
+        f'{path}: column {heading!r}: {field!r}: expected a heading and a '
+        'field, as in "T: task.model.smoothing.window".'
+      )
+  return Definition(columns=columns, rows=found['rows'])
+
+
+def _cell(config: Mapping[str, Any], field: str) -> str:
+  value: Any = config
+  for name in field.split('.'):
+    if not isinstance(value, dict) or name not in value:
+      raise SweepError(f'{field} of columns: there is no such field.')
+    value = value[name]
+  return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def plan(
+  definition: Definition, experiment: cfg.ExperimentConfig, seeds: Sequence[int]
+) -> list[Run]:
+  """Works out and validates every run.
+
+  Args:
+    definition: of columns and rows.
+    experiment: that the rows change; neither validated nor changed.
+    seeds: of each row.
+
+  Returns:
+    The runs, all rows of the first seed first.
+
+  Raises:
+    SweepError: a row or a seed does not fit the experiment.
+  """
+  if not seeds or len(set(seeds)) < len(seeds):
+    raise SweepError(
+      f'seeds={list(seeds)}: expected different ones, at least one.'
+    )
+  runs = []
+  for seed in seeds:
+    for row, overrides in definition.rows.items():
+      params = experiment.replace()
+      try:
+        hyperparams.override_params_dict(params, overrides, is_strict=True)
+        params.override({'task': {'seed': seed, 'train_data': {'seed': seed}}})
+        params.validate()
+        # As it is read back: tuples become lists.
+        config = json.loads(json.dumps(params.as_dict()))
+        cells = tuple(
+          _cell(config, field) for field in definition.columns.values()
+        )
+      except _CONFIG_ERRORS as error:
+        raise SweepError(f'row {row}: {_one_line(error)}') from error
+      if config['task']['validation_data']['is_multilabel']:
+        raise SweepError(
+          f'row {row}: task.validation_data.is_multilabel=True: expected '
+          'one label a clip, as rows are compared by top-1 accuracy.'
+        )
+      runs.append(Run(row, seed, config, cells))
+  return runs
+
+
+def _flattened(config: Any, prefix: str = '') -> dict[str, Any]:
+  """Values of a nested dict by their dotted names."""
+  if not isinstance(config, dict) or not config:
+    return {prefix[:-1]: config}
+  result = {}
+  for name, value in config.items():
+    result.update(_flattened(value, f'{prefix}{name}.'))
+  return result
+
+
+def _require_same_runs(runs: Sequence[Run], output_dir: str):
+  """Refuses a folder that holds runs of the same names and other settings."""
+  for run in runs:
+    path = run.folder(output_dir) / training_process.OVERRIDES
+    if not path.exists():
+      continue
+    old = _flattened(json.loads(path.read_text()))
+    new = _flattened(run.config)
+    changed = [
+      field
+      for field in sorted({*old, *new})
+      if field not in old or field not in new or old[field] != new[field]
+    ]
+    if changed:
+      field = changed[0]
+      raise SweepError(
+        f'{run.folder(output_dir)} is a run with {field}='
+        f'{old.get(field)!r}, and row {run.row} now has '
+        f'{new.get(field)!r} ({len(changed)} fields differ). Rows and seeds '
+        'may be added, not changed: rename the row, or give another '
+        '--output_dir.'
+      )
+
+
+def _prepare_datasets(runs: Sequence[Run]):
+  """Makes the TFDS datasets, which runs at once would each make otherwise."""
+  datasets = {
+    (data['tfds_name'], data['tfds_data_dir'])
+    for run in runs
+    for data in (
+      run.config['task']['train_data'],
+      run.config['task']['validation_data'],
+    )
+  }
+  for name, data_dir in sorted(datasets):
+    if name:
+      try:
+        tfds.builder(name, data_dir=data_dir or None).download_and_prepare()
+      except (ValueError, OSError) as error:
+        raise SweepError(f'tfds_name={name!r}: {_one_line(error)}') from error
+
+
+def train(
+  runs: Sequence[Run],
+  experiment: str,
+  columns: Sequence[str],
+  output_dir: str,
+  at_once: int = 1,
+  program: Sequence[str] = training_process.TRAIN_PROGRAM,
+) -> list[Run]:
+  """Trains and evaluates the runs, and writes the tables after each.
+
+  Interrupted or killed at any moment, the same call continues: finished runs
+  are not run again, others continue from their last checkpoint.
+
+  Args:
+    runs: from `plan`.
+    experiment: registered name of what they are runs of.
+    columns: headings of their cells.
+    output_dir: of everything written.
+    at_once: trainings side by side, which share the cores.
+    program: see `training_process.TrainingProcess`.
+
+  Returns:
+    The runs that failed; the others of `runs` are finished.
+
+  Raises:
+    SweepError: `output_dir` holds runs of other settings, or there is no such
+      dataset.
+  """
+  _require_same_runs(runs, output_dir)
+  unfinished = [run for run in runs if run.measures(output_dir) is None]
+  _prepare_datasets(unfinished)
+  cores = max(1, len(os.sched_getaffinity(0)) // at_once)
+  trainings = {
+    training_process.TrainingProcess(
+      run.folder(output_dir),
+      experiment,
+      'train_and_post_eval',
+      run.config,
+      run.label,
+      is_done=functools.partial(run.measures, output_dir),
+      cores=cores,
+      program=program,
+    ): run
+    for run in unfinished
+  }
+  finished, failed = len(runs) - len(unfinished), []
+  tqdm.tqdm.write(
+    f'{finished} of {len(runs)} runs are finished.', file=sys.stderr
+  )
+  write_results(results(runs, output_dir), columns, output_dir)
+  for training, succeeded in training_process.run_all(list(trainings), at_once):
+    run = trainings[training]
+    measures = run.measures(output_dir)
+    if succeeded and measures:
+      finished += 1
+      write_results(results(runs, output_dir), columns, output_dir)
+      message = (
+        f'{finished} of {len(runs)}: {run.label}: top-1 '
+        f'{measures["top_1_accuracy"]:.1%}'
+      )
+    else:
+      failed.append(run)
+      message = f'{run.label} failed:\n{training.log_tail()}'
+    tqdm.tqdm.write(message, file=sys.stderr)
+  return failed
+
+
+def results(runs: Sequence[Run], output_dir: str) -> list[Result]:
+  """What is finished of each row, in the order of the rows."""
+  by_row: dict[str, list[Run]] = {}
+  for run in runs:
+    by_row.setdefault(run.row, []).append(run)
+  found = []
+  for row, of_row in by_row.items():
+    measures = [
+      finished
+      for run in of_row
+      if (finished := run.measures(output_dir)) is not None
+    ]
+    names = measures[0] if measures else {}
+    found.append(
+      Result(
+        row,
+        of_row[0].cells,
+        {
+          name: np.array([of_seed[name] for of_seed in measures])
+          for name in names
+        },
+      )
+    )
+  return found
+
+
+def _shown(found: Sequence[Result]) -> list[tuple[str, str, str]]:
+  return [
+    entry
+    for entry in _SHOWN
+    if any(entry[0] in result.measures for result in found)
+  ]
+
+
+def markdown(found: Sequence[Result], columns: Sequence[str]) -> str:
+  """A table of means ± sample standard deviations over seeds."""
+  shown = _shown(found)
+  rows = []
+  for result in found:
+    row = [result.row, *result.cells, str(_num_seeds(result))]
+    for measure, _, unit in shown:
+      row.append(_with_deviation(result, measure, unit))
+    rows.append(row)
+  return benchmark.markdown_table(
+    ['', *columns, 'seeds', *(heading for _, heading, _ in shown)], rows
+  )
+
+
+def _num_seeds(result: Result) -> int:
+  return len(result.measures.get('step', ()))
+
+
+def _with_deviation(result: Result, measure: str, unit: str) -> str:
+  if measure not in result.measures:
+    return ''
+  mean = f'{result.mean(measure):{unit}}'
+  return (
+    f'{mean} ± {result.deviation(measure):{unit}}'
+    if _num_seeds(result) > 1
+    else mean
+  )
+
+
+def table_csv(found: Sequence[Result], columns: Sequence[str]) -> str:
+  """The same as CSV, with all digits; nothing where nothing is finished."""
+  text = io.StringIO(newline='')
+  writer = csv.writer(text)
+  shown = [measure for measure, _, _ in _shown(found)]
+  writer.writerow(
+    [
+      'row',
+      *columns,
+      'seeds',
+      *(f'{measure}_{kind}' for measure in shown for kind in ('mean', 'std')),
+    ]
+  )
+  for result in found:
+    numbers: list[float | str] = []
+    for measure in shown:
+      if measure in result.measures:
+        deviation = result.deviation(measure) if _num_seeds(result) > 1 else ''
+        numbers += [result.mean(measure), deviation]
+      else:
+        numbers += ['', '']
+    writer.writerow([result.row, *result.cells, _num_seeds(result), *numbers])
+  return text.getvalue()
+
+
+def picture(found: Sequence[Result]) -> bytes:
+  """A PNG of top-1 of each row: its seeds, their mean and deviation."""
+  figure = matplotlib.figure.Figure(
+    figsize=(8, 1.2 + 0.4 * len(found)), layout='constrained'
+  )
+  axes = figure.subplots()
+  for place, result in enumerate(found):
+    if not result.measures:
+      continue
+    values = result.measures['top_1_accuracy']
+    axes.errorbar(
+      result.mean('top_1_accuracy'),
+      place,
+      xerr=result.deviation('top_1_accuracy'),
+      fmt='D',
+      color='tab:blue',
+      markersize=7,
+      capsize=4,
+      zorder=2,
+    )
+    axes.scatter(
+      values,
+      np.full(len(values), place),
+      s=22,
+      color='black',
+      alpha=0.6,
+      zorder=3,
+      linewidths=0,
+    )
+  axes.set_yticks(range(len(found)), [result.row for result in found])
+  axes.set_ylim(len(found) - 0.5, -0.5)
+  axes.grid(axis='x', alpha=0.3)
+  axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+  axes.set_xlabel('top-1: mean ± standard deviation over seeds, and each seed')
+  axes.spines[['top', 'right']].set_visible(False)
+  content = io.BytesIO()
+  figure.savefig(content, dpi=130, format='png')
+  return content.getvalue()
+
+
+def write_results(
+  found: Sequence[Result], columns: Sequence[str], output_dir: str
+):
+  """Writes table.md, table.csv and top_1.png into the folder, which is made."""
+  folder = pathlib.Path(output_dir)
+  folder.mkdir(parents=True, exist_ok=True)
+  whole_file.write(folder / 'table.md', markdown(found, columns) + '\n')
+  whole_file.write(folder / 'table.csv', table_csv(found, columns))
+  whole_file.write(folder / 'top_1.png', picture(found))

@@ -1,0 +1,383 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""PosMLP-Video is the published network, and takes GRW as any backbone."""
+
+import pathlib
+from typing import Any
+
+from ai_edge_litert import interpreter as litert
+import numpy as np
+from official.vision.configs import video_classification
+from official.vision.modeling import factory_3d
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones.posmlp_video import config
+from official_ext.grw.backbones.posmlp_video import model as posmlp_video
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.serving import tflite
+from tests.testdata.parity import state_dict_recipe
+
+PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
+ANY = tf_keras.layers.InputSpec(shape=[None, None, None, None, 3])
+FRAMES, SIZE, CLASSES = 6, 32, 3
+TINY: dict[str, Any] = {
+  'depths': (1, 1, 1, 1),
+  'channels': (8, 8, 16, 16),
+  'groups': (2, 4, 2, 4),
+  'windows': (4, 2, 2, 1),
+  'num_frames': FRAMES,
+}
+
+
+def build(input_specs=ANY, seed=0, **fields) -> posmlp_video.PosMlpVideo:
+  """A tiny one with random weights, biases and tables too."""
+  model = posmlp_video.PosMlpVideo(
+    config.PosMlpVideo(**{**TINY, **fields}), input_specs
+  )
+  rng = np.random.default_rng(seed)
+  for variable in model.variables:
+    scale = 'gamma' in variable.name or 'moving_variance' in variable.name
+    variable.assign(
+      np.clip(rng.normal(float(scale), 0.2, variable.shape), scale - 0.9, None)
+    )
+  return model
+
+
+def clips(frames=FRAMES, height=SIZE, width=SIZE, batch=2, seed=0):
+  return np.random.default_rng(seed).random(
+    (batch, frames, height, width, 3), np.float32
+  )
+
+
+def relative(found, expected):
+  return np.abs(found - expected).max() / np.abs(expected).max()
+
+
+@pytest.fixture(name='tiny_model', scope='module')
+def tiny_model_fixture():
+  return build()
+
+
+@pytest.fixture(name='traced', scope='module')
+def traced_fixture(tiny_model):
+  """The same for clips of a shape known only when they come."""
+  return tf.function(
+    tiny_model, input_signature=[tf.TensorSpec(ANY.shape, tf.float32)]
+  )
+
+
+def load_published(model, weights):
+  """Assigns each weight to the variable of its name; none is left."""
+  left = {
+    name
+    for name in weights
+    if not name.startswith('head.') and not name.endswith('num_batches_tracked')
+  }
+  for variable in model.variables:
+    path, leaf = variable.name.removesuffix(':0').rsplit('/', 1)
+    leaf = {
+      'kernel': 'weight',
+      'gamma': 'weight',
+      'beta': 'bias',
+      'moving_mean': 'running_mean',
+      'moving_variance': 'running_var',
+    }.get(leaf, leaf)
+    name = f'{path.replace("/", ".")}.{leaf}'
+    left.remove(name)
+    value = weights[name]
+    if value.ndim == 5:  # One frame deep.
+      value = value[:, :, 0].transpose(2, 3, 1, 0)
+    elif leaf == 'weight':
+      value = value.T
+    variable.assign(value)
+  assert not left
+
+
+@pytest.mark.parametrize(
+  'dtype, limits',
+  [
+    ('float32', {'logits': 1e-5, 'pooled': 1e-5, 'embeddings': 5e-5}),
+    ('float64', {'logits_float64': 1e-9, 'embeddings_float64': 1e-9}),
+  ],
+)
+def test_s16_is_the_published_network(dtype, limits):
+  golden = np.load(PARITY / 'posmlp_video_s_golden.npz')
+  weights = state_dict_recipe.state_dict(PARITY / 'posmlp_video_s_names.json')
+  policy = tf_keras.mixed_precision.global_policy()
+  tf_keras.mixed_precision.set_global_policy(dtype)
+  try:
+    model = posmlp_video.PosMlpVideo(config.PosMlpVideo(), ANY)
+  finally:
+    tf_keras.mixed_precision.set_global_policy(policy)
+  load_published(model, weights)
+  assert (
+    sum(np.prod(v.shape) for v in model.trainable_variables)
+    + sum(weights[f'head.{leaf}'].size for leaf in ('weight', 'bias'))
+    == 13639939
+  )
+
+  # The first of the golden's two videos.
+  clip = state_dict_recipe.video(16, 224)[:1].astype(dtype)
+  found = {
+    name: np.mean(value, (2, 3))
+    for name, value in model(clip, training=False).items()
+  }
+  # Where it would part from the published network.
+  for name, endpoint in (
+    ('stem', 'patch_embed1'),
+    ('stage1', 'stage1'),
+    ('stage2', 'stage2'),
+    ('stage3', 'stage3'),
+  ):
+    assert relative(found[endpoint], golden[f'{name}_mean'][:1]) < 2e-5, name
+  pooled = found['stage4'].mean(1)
+  logits = (
+    pooled @ weights['head.weight'].T.astype(dtype) + (weights['head.bias'])
+  )
+  values = {'logits': logits, 'pooled': pooled, 'embeddings': found['stage4']}
+  for name, limit in limits.items():
+    error = relative(values[name.removesuffix('_float64')], golden[name][:1])
+    print(f'{name}: {error:.1e} relative')
+    assert error < limit, name
+
+
+def test_variants_differ_in_width_and_frames():
+  kernels = {}
+  for variant in ('s32', 'b16'):
+    # In a graph that is not run nothing is initialised.
+    with tf.Graph().as_default():
+      block = (
+        posmlp_video.PosMlpVideo(
+          config.PosMlpVideo(variant=variant, depths=(1, 1, 1, 1)), ANY
+        )
+        .get_layer('blocks4')
+        .blocks[0]
+      )
+    kernels[variant] = [
+      tuple(variable.shape)
+      for variable in (
+        block.temporal.project.kernel,
+        block.temporal.mix.table,
+        block.temporal.mix.bias,
+        block.spatial.mix.table,
+      )
+    ]
+  assert kernels == {
+    's32': [(576, 576), (63, 64), (1, 32, 1), (169, 64)],
+    'b16': [(768, 768), (31, 64), (1, 16, 1), (169, 64)],
+  }
+
+
+@pytest.mark.parametrize('extents', [(3, 3), (5,)])
+def test_tokens_mix_by_relative_position_and_group(extents):
+  groups, channels, outer, between = 2, 6, 2, 3
+  mix = posmlp_video.PositionMixing(extents, groups)
+  # Tokens are axes 1 and 3, or 1; rows of windows lie between columns.
+  shape = [outer, *(size for extent in extents for size in (extent, between))]
+  shape[-1:] = [channels] if len(extents) > 1 else [between, channels]
+  rng = np.random.default_rng(0)
+  u = rng.normal(size=shape).astype(np.float32)
+  mix(u)
+  for variable in mix.variables:
+    variable.assign(rng.normal(size=variable.shape))
+  table = mix.table.numpy().reshape(*(2 * e - 1 for e in extents), groups)
+
+  found = np.array(mix(u))
+  expected = np.zeros_like(found)
+  token_axes = range(1, 2 * len(extents), 2)
+  bias = mix.bias.numpy().reshape(extents)
+  places = list(np.ndindex(*extents))
+
+  def at(place):
+    index = [slice(None)] * found.ndim
+    for axis, coordinate in zip(token_axes, place):
+      index[axis] = coordinate
+    return tuple(index)
+
+  for m in places:
+    expected[at(m)] += bias[m]
+    for n in places:
+      distance = tuple(a - b + e - 1 for a, b, e in zip(m, n, extents))
+      weight = np.tile(table[distance], channels // groups)  # c mod groups.
+      expected[at(m)] += weight * u[at(n)]
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_position_weights_are_constants_of_a_tflite_file(tmp_path):
+  # Too large for the converter to compute by itself.
+  mix = posmlp_video.PositionMixing((14, 14), 8)
+  u = np.random.default_rng(0).random((1, 14, 2, 14, 8), np.float32)
+  mix(u)
+  mix.table.assign(np.random.default_rng(1).normal(size=mix.table.shape))
+
+  def serving():
+    return tf.function(
+      lambda u: {'mixed': mix(u)},
+      input_signature=[tf.TensorSpec(u.shape, tf.float32, 'u')],
+    )
+
+  path = str(tmp_path / 'mix.tflite')
+  tflite.convert({'serving_default': serving()}, mix.variables, path, 'float32')
+  interpreter = litert.Interpreter(path)
+  assert 'GATHER' not in operations(interpreter)
+  found = interpreter.get_signature_runner()(u=u)['mixed']
+  assert relative(found, mix(u)) < 1e-5
+  # Elsewhere they follow their variables.
+  serve = serving()
+  serve(tf.constant(u))
+  mix.table.assign(2 * mix.table)
+  assert relative(serve(tf.constant(u))['mixed'], mix(u)) < 1e-5
+  assert relative(found, mix(u)) > 0.1
+
+
+def operations(interpreter) -> set[str]:
+  return {op['op_name'] for op in interpreter._get_ops_details()}  # pylint: disable=protected-access
+
+
+def test_endpoints_are_stages_at_their_strides(tiny_model):
+  found = tiny_model(clips())
+  assert {name: tuple(value.shape[1:]) for name, value in found.items()} == {
+    'patch_embed1': (FRAMES, 8, 8, 8),
+    'stage1': (FRAMES, 8, 8, 8),
+    'stage2': (FRAMES, 4, 4, 8),
+    'stage3': (FRAMES, 2, 2, 16),
+    'stage4': (FRAMES, 1, 1, 16),
+  }
+  assert grw_model.last_endpoint(found) == 'stage4'
+
+
+def test_sizes_may_be_any_that_windows_divide(tiny_model, traced):
+  shape = (FRAMES, 64, 32)
+  static = build(tf_keras.layers.InputSpec(shape=[2, *shape, 3]))
+  image = clips(*shape)
+  expected = static(image)
+  for model in (tiny_model, traced):
+    for name, found in model(image).items():
+      np.testing.assert_allclose(found, expected[name], atol=1e-5)
+
+
+def test_every_frame_sees_the_others_before_and_after(tiny_model):
+  image = tf.Variable(clips(batch=1))
+  with tf.GradientTape() as tape:
+    middle = tf.reduce_sum(tiny_model(image)['stage4'][:, 3] ** 2)
+  seen = np.abs(tape.gradient(middle, image)).sum((0, 2, 3, 4))
+  assert np.all(seen > 0) and np.argmax(seen) == 3
+
+
+def test_blocks_begin_as_the_identity():
+  model = posmlp_video.PosMlpVideo(config.PosMlpVideo(**TINY), ANY)
+  found = model(clips())
+  np.testing.assert_array_equal(found['stage1'], found['patch_embed1'])
+  # And yet learn: positions have a gradient where all mixed values are zero.
+  table = model.get_layer('blocks1').blocks[0].spatial.mix.table
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_sum(model(clips())['stage1'] ** 2)
+  assert np.any(tf.convert_to_tensor(tape.gradient(loss, table)) != 0)
+
+
+def test_branches_are_dropped_together_and_by_video():
+  block = posmlp_video.Block(
+    channels=4,
+    groups=2,
+    window=2,
+    num_frames=3,
+    stochastic_depth_drop_rate=0.5,
+    regularizer=None,
+  )
+  x = np.random.default_rng(0).normal(size=(60, 3, 2, 2, 4)).astype(np.float32)
+  block(x)
+  for unit in (block.spatial, block.temporal):
+    unit.project.bias.assign(tf.ones([4]))
+  branches = np.array(block(x) - x)
+  dropped = np.array(block(x, training=True) - x)
+  kept = np.abs(dropped).max((1, 2, 3, 4)) > 0
+  np.testing.assert_allclose(dropped[kept], 2 * branches[kept], rtol=1e-4)
+  assert 0.2 < kept.mean() < 0.8
+
+
+def test_the_image_is_normalised_inside(tiny_model):
+  mean, stddev = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
+  image = (clips() - mean) / np.array(stddev, np.float32)
+  model = build(mean=mean, stddev=stddev)
+  np.testing.assert_allclose(
+    model(clips())['stage4'], tiny_model(image)['stage4'], atol=1e-4
+  )
+  again = posmlp_video.PosMlpVideo.from_config(model.get_config())
+  again.set_weights(model.get_weights())
+  np.testing.assert_array_equal(
+    again(clips())['stage4'], model(clips())['stage4']
+  )
+
+
+def test_mixed_precision_keeps_float32_variables(tiny_model):
+  policy = tf_keras.mixed_precision.global_policy()
+  tf_keras.mixed_precision.set_global_policy('mixed_bfloat16')
+  try:
+    model = build()
+  finally:
+    tf_keras.mixed_precision.set_global_policy(policy)
+  found = model(clips())['stage4']
+  assert found.dtype == tf.bfloat16
+  assert {v.dtype for v in model.variables} == {tf.float32}
+  assert (
+    relative(tf.cast(found, tf.float32), tiny_model(clips())['stage4']) < 0.1
+  )
+
+
+@pytest.mark.parametrize(
+  'shape, message',
+  [
+    ((FRAMES + 1, SIZE, SIZE, 3), 'expected clips of 6 frames'),
+    ((FRAMES, SIZE, 48, 3), 'of 48 pixels stage 3 .* multiples of 32'),
+  ],
+)
+def test_clips_that_do_not_fit_are_refused(tiny_model, traced, shape, message):
+  with pytest.raises(ValueError, match=message):
+    build(tf_keras.layers.InputSpec(shape=[None, *shape]))
+  with pytest.raises(ValueError, match=message):
+    tiny_model(clips(*shape[:3]))
+  with pytest.raises(tf.errors.InvalidArgumentError):  # Known too late.
+    traced(clips(*shape[:3]))
+
+
+def test_the_stock_classification_model_takes_it():
+  model = factory_3d.build_model(
+    'video_classification',
+    tf_keras.layers.InputSpec(shape=[None, FRAMES, SIZE, SIZE, 3]),
+    video_classification.VideoClassificationModel(
+      backbone=backbones.Backbone3D(
+        type='posmlp_video', posmlp_video=config.PosMlpVideo(**TINY)
+      )
+    ),
+    CLASSES,
+  )
+  assert model({'image': clips()}).shape == (2, CLASSES)
+
+
+def test_it_does_not_stream():
+  with pytest.raises(ValueError, match='posmlp_video, which is not causal'):
+    backbones.with_states(backbones.Backbone3D(type='posmlp_video'))
+
+
+def test_channels_that_groups_do_not_divide_are_refused():
+  with pytest.raises(
+    ValueError,
+    match=(r'channels=\(8, 8, 18, 16\): expected multiples of groups'),
+  ):
+    build(channels=(8, 8, 18, 16), groups=(2, 4, 4, 4))

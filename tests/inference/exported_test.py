@@ -1,0 +1,321 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Exported models of all kinds give the trained model's answers."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+from official.core import exp_factory
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.inference import exported
+from official_ext.grw.inference import tflite_stream
+from official_ext.grw.modeling import grw_model
+from official_ext.grw.serving import model_card
+from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tflite
+from tests import tiny
+from tests.serving import color_model
+
+FRAMES = tiny.FRAMES
+# Of the video; the model crops a square out of it.
+HEIGHT, WIDTH = 40, 56
+LABELS = ['still', 'right', 'down']
+VIDEO = np.random.default_rng(0).integers(
+  0, 255, (3 * FRAMES, HEIGHT, WIDTH, 3), np.uint8
+)
+
+
+def experiment(resize='keep_aspect'):
+  params = exp_factory.get_exp_config('movinet_grw_kinetics600')
+  overrides = tiny.overrides('', '')
+  overrides['task']['validation_data'].update(
+    min_image_size=tiny.SIZE + 4, resize=resize, frames_per_second=5.0
+  )
+  params.override({'task': overrides['task']}, is_strict=False)
+  return params
+
+
+def describe(params, kind, file_format, dtype='float32'):
+  return model_card.describe(
+    params,
+    'ckpt',
+    kind=kind,
+    format=file_format,
+    quantization='float32',
+    classify_every=1,
+    states={},
+    files={},
+    input={
+      'shape': [],
+      'dtype': dtype,
+      'channels': 'RGB',
+      'range': [0, 255] if dtype == 'uint8' else [0, 1],
+    },
+  )
+
+
+@pytest.fixture(name='model', scope='module')
+def model_fixture():
+  params = experiment()
+  model = grw_model.build_grw_model(
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+    params.task.model,
+    tiny.CLASSES,
+  )
+  # Else no frame would see another; see ReZero.
+  for variable in model.variables:
+    if variable.name.endswith('scale:0'):
+      variable.assign(tf.fill(variable.shape, 0.5))
+  return model
+
+
+@pytest.fixture(name='folders', scope='module')
+def folders_fixture(model, tmp_path_factory):
+  """A folder of each format, kind and input type."""
+  params = experiment()
+  data = params.task.validation_data
+  root = tmp_path_factory.mktemp('exported')
+  folders = {}
+  for kind, file_format, dtype in (
+    ('stream', 'tflite', 'float32'),
+    ('stream', 'saved_model', 'float32'),
+    ('stream', 'saved_model', 'uint8'),
+    ('clip', 'saved_model', 'float32'),
+    ('clip', 'saved_model', 'uint8'),
+    ('clip', 'tflite', 'float32'),
+  ):
+    folder = str(root / f'{kind}_{file_format}_{dtype}')
+    if file_format == 'tflite':
+      os.makedirs(folder)
+      write = tflite.export_stream if kind == 'stream' else tflite.export_clip
+      write(model, folder, data, VIDEO[np.newaxis, :FRAMES])
+    else:
+      export = (
+        saved_model.export_stream_model
+        if kind == 'stream'
+        else saved_model.export_clip_model
+      )
+      export(model, folder, data, VIDEO[np.newaxis, :FRAMES], dtype)
+    model_card.write(describe(params, kind, file_format, dtype), LABELS, folder)
+    folders[kind, file_format, dtype] = folder
+  return folders
+
+
+def clip_logits(model, start, end):
+  return logits_of(model, np.arange(start, end))
+
+
+def logits_of(model, indices):
+  clips = saved_model.prepared(
+    tf.constant(VIDEO[np.newaxis, indices]), experiment().task.validation_data
+  )
+  return model({'image': clips}, training=False)[0].numpy()
+
+
+STREAMS = [
+  ('stream', 'tflite', 'float32'),
+  ('stream', 'saved_model', 'float32'),
+  ('stream', 'saved_model', 'uint8'),
+]
+
+
+def stream_logits(opened, frames):
+  """[frames, classes]."""
+  answers = [opened.step(frame) for frame in frames]
+  assert all(answer is not None for answer in answers)
+  return np.array(answers)
+
+
+@pytest.mark.parametrize('key', STREAMS)
+def test_after_n_frames_a_stream_answers_as_the_clip_model(model, folders, key):
+  opened = exported.open_model(folders[key])
+  assert opened.labels == LABELS
+  expected = clip_logits(model, 0, FRAMES)
+  for _ in range(2):  # Anew after a reset.
+    opened.reset()
+    answers = stream_logits(opened, VIDEO[:FRAMES])
+    np.testing.assert_allclose(
+      answers[-1], expected, atol=1e-5 * np.abs(expected).max()
+    )
+  assert np.abs(answers[0] - answers[-1]).max() > 1e-3
+  assert opened.finish() is None
+
+
+def test_all_streams_agree_far_beyond_n_frames(folders):
+  answers = []
+  for key in STREAMS:
+    answers.append(stream_logits(exported.open_model(folders[key]), VIDEO))
+  scale = np.abs(answers[0]).max()
+  np.testing.assert_allclose(answers[1], answers[0], atol=1e-5 * scale)
+  np.testing.assert_allclose(answers[2], answers[0], atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(
+  'key',
+  [
+    ('clip', 'saved_model', 'float32'),
+    ('clip', 'saved_model', 'uint8'),
+    ('clip', 'tflite', 'float32'),
+  ],
+)
+def test_a_clip_model_answers_each_n_frames_and_at_the_end(model, folders, key):
+  opened = exported.open_model(folders[key])
+  answers = [opened.step(frame) for frame in VIDEO[: 2 * FRAMES + 2]]
+  given = [
+    number for number, answer in enumerate(answers) if answer is not None
+  ]
+  assert given == [FRAMES - 1, 2 * FRAMES - 1]
+  for number in given:
+    np.testing.assert_allclose(
+      np.array(answers[number]),
+      clip_logits(model, number + 1 - FRAMES, number + 1),
+      rtol=1e-4,
+      atol=1e-5,
+    )
+  np.testing.assert_allclose(
+    np.array(opened.finish()),
+    clip_logits(model, FRAMES + 2, 2 * FRAMES + 2),
+    rtol=1e-4,
+    atol=1e-5,
+  )
+  assert opened.finish() is None
+  opened.reset()
+  for frame in VIDEO[: FRAMES - 2]:
+    opened.step(frame)
+  # A TFLite file has a fixed length: the clip is filled from its start.
+  indices = (
+    np.arange(FRAMES) % (FRAMES - 2)
+    if opened.card.format == 'tflite'
+    else np.arange(FRAMES - 2)
+  )
+  np.testing.assert_allclose(
+    np.array(opened.finish()), logits_of(model, indices), rtol=1e-4, atol=1e-5
+  )
+
+
+@pytest.mark.parametrize('resize', ['square', 'keep_aspect'])
+@pytest.mark.parametrize('size', [(40, 56), (33, 17), (20, 20)])
+@pytest.mark.parametrize('centred', [False, True])
+def test_frames_are_prepared_as_in_evaluation(
+  tmp_path, folders, resize, size, centred
+):
+  params = experiment(resize)
+  data = params.task.validation_data
+  data.zero_centering_image = centred
+  folder = folders['stream', 'tflite', 'float32']
+  model_file = os.path.join(folder, tflite_stream.MODEL_FILE)
+  os.link(model_file, tmp_path / tflite_stream.MODEL_FILE)
+  card = describe(params, 'stream', 'tflite')
+  card.input['range'] = [-1, 1] if centred else [0, 1]
+  model_card.write(card, LABELS, str(tmp_path))
+  frame = np.random.default_rng(1).integers(0, 255, (*size, 3), np.uint8)
+  # Division by 255 is rounded in another way; a pixel's least step is 4e-3.
+  np.testing.assert_allclose(
+    exported.open_model(str(tmp_path)).prepared(frame),
+    saved_model.prepared(tf.constant(frame[np.newaxis, np.newaxis]), data)[
+      0, 0
+    ],
+    rtol=0,
+    atol=2e-7,
+  )
+
+
+def test_a_tflite_file_brings_its_folder_along(folders):
+  folder = folders['stream', 'tflite', 'float32']
+  opened = exported.open_model(os.path.join(folder, tflite_stream.MODEL_FILE))
+  assert stream_logits(opened, VIDEO[:1]).shape == (1, tiny.CLASSES)
+
+
+@pytest.mark.parametrize(
+  'frame', [VIDEO[0].astype(np.float32), VIDEO[0, ..., :1], VIDEO[:1]]
+)
+def test_what_is_no_frame_is_refused(folders, frame):
+  opened = exported.open_model(folders['stream', 'tflite', 'float32'])
+  with pytest.raises(ValueError, match='expected uint8 .height, width, 3'):
+    opened.step(frame)
+
+
+def test_uint8_clips_have_frames_of_one_size(folders):
+  opened = exported.open_model(folders['clip', 'saved_model', 'uint8'])
+  opened.step(VIDEO[0])
+  with pytest.raises(ValueError, match=r'\(30, 56, 3\) after .*\(40, 56, 3\)'):
+    opened.step(VIDEO[0, :30])
+
+
+def changed(tmp_path, folder, labels=LABELS, **fields):
+  """A folder with the same model, and another card or labels."""
+  for name in os.listdir(folder):
+    os.symlink(os.path.join(folder, name), tmp_path / name)
+  card, _ = model_card.read(folder)
+  for name in (model_card.CARD_FILE, model_card.LABELS_FILE):
+    os.unlink(tmp_path / name)
+  model_card.write(dataclasses.replace(card, **fields), labels, str(tmp_path))
+  return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+  'fields, message',
+  [
+    ({'labels': LABELS[:2]}, "has 2 labels.*model's 3 classes"),
+    ({'kind': 'clip'}, 'has inputs .*: expected image alone'),
+    ({'format': 'onnx'}, "format 'onnx' and kind 'stream'"),
+    (
+      {'resize': {'mode': 'square', 'size': 20, 'crop': [18, 20]}},
+      r'takes frames of \(16, 16\), and its card says \(18, 20\)',
+    ),
+    ({'format': 'saved_model'}, 'is no SavedModel'),
+    (
+      {'resize': {'mode': 'square', 'size': 20}},
+      'expected mode, size and crop',
+    ),
+    ({'input': {'dtype': 'float32'}}, 'range .least, greatest'),
+  ],
+)
+def test_a_model_that_is_not_as_its_card_says_is_refused(
+  tmp_path, folders, fields, message
+):
+  labels = fields.pop('labels', LABELS)
+  folder = changed(
+    tmp_path, folders['stream', 'tflite', 'float32'], labels, **fields
+  )
+  with pytest.raises(ValueError, match=message) as raised:
+    exported.open_model(folder)
+  assert '\n' not in str(raised.value)
+
+
+def test_logits_of_another_width_than_the_card_says_are_refused(
+  tmp_path, folders
+):
+  folder = changed(
+    tmp_path, folders['stream', 'tflite', 'float32'], ['a', 'b'], num_classes=2
+  )
+  with pytest.raises(ValueError, match=r'\(3,\), and its card .*=2'):
+    exported.open_model(folder).step(VIDEO[0])
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+  with pytest.raises(ValueError, match='model_card.json is no model card'):
+    exported.open_model(str(tmp_path))
+  card = dataclasses.asdict(color_model.card())
+  del card['kind']
+  (tmp_path / model_card.CARD_FILE).write_text(json.dumps(card))
+  with pytest.raises(ValueError, match='kind'):
+    exported.open_model(str(tmp_path))

@@ -1,0 +1,267 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The table holds the configs it is asked for, and goes on where it stopped."""
+
+import csv
+import json
+import pathlib
+
+import cv2
+import pytest
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.reports import model_cost
+from official_ext.grw.reports import model_table
+from official_ext.grw.reports import published
+from tests import tiny
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+HEADING = '# A tiny model: --experiment=movinet_grw_airplanes\n'
+
+
+def write_config(folder, name='tiny', heading=HEADING, **model):
+  values = tiny.merged(tiny.overrides('', ''), {'task': {'model': model}})
+  path = folder / f'{name}.yaml'
+  path.write_text(heading + json.dumps(values))
+  return path
+
+
+def row_of(name, **counts):
+  """A row of a published config with round counts."""
+  return model_table.Row(
+    model_table.read_config(CONFIGS / f'{name}.yaml'),
+    model_cost.Counts(
+      **{
+        'parameters': 10**7,
+        'backbone_parameters': 10**6,
+        'clip': 3 * 10**9,
+        'clip_backbone': 2 * 10**9,
+        **counts,
+      }
+    ),
+  )
+
+
+def make(folder, *configs, measured=False):
+  rows, failures = model_table.make_rows(configs, str(folder), measured, 1)
+  model_table.write(rows, failures, str(folder))
+  return rows, failures
+
+
+def test_a_model_is_counted_measured_and_written(tmp_path):
+  config = model_table.read_config(write_config(tmp_path))
+  (row,), failures = make(tmp_path, config, measured=True)
+  assert not failures
+  model = model_cost.build(config.params)
+  assert row.counts.parameters == sum(
+    variable.numpy().size for variable in model.trainable_variables
+  )
+  assert row.counts.backbone_parameters == sum(
+    variable.numpy().size for variable in model.backbone.trainable_variables
+  )
+  assert all(value > 0 for value in (*row.counts, *row.measured))
+  with open(tmp_path / model_table.CSV_FILE, newline='') as file:
+    (line,) = csv.DictReader(file)
+  assert int(line['clip_flops']) == 2 * row.counts.clip
+  assert float(line['frame_milliseconds']) == row.measured.frame_milliseconds
+  text = (tmp_path / model_table.MARKDOWN_FILE).read_text()
+  assert '| tiny | 6 x 16 x 16 |' in text and '## On this machine' in text
+  picture = cv2.imread(str(tmp_path / model_table.PICTURE_FILE))
+  assert picture is not None and picture.std() > 10
+  assert not list(tmp_path.glob('*unfinished*'))
+
+
+def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
+  path = tmp_path / 'both.yaml'
+  values = tiny.ensemble_overrides(tmp_path, tiny.ensemble())
+  path.write_text(
+    '# --experiment=movinet_grw_ensemble_kinetics600\n'
+    + json.dumps(values, default=dict)
+  )
+  (row,), failures = make(
+    tmp_path, model_table.read_config(path), measured=True
+  )
+  assert not failures
+  counts = row.counts
+  # Half of the frames each, and each head once.
+  assert counts.stream(tiny.FRAMES, None) == counts.clip
+  assert counts.stream(tiny.FRAMES, 1) == tiny.FRAMES * (
+    counts.frame + counts.head
+  )
+  # Windows of 3 frames: each head runs at frames 1 and 3 of its 3.
+  assert counts.classify_every == 6
+  assert counts.stream(tiny.FRAMES, 6) == (
+    tiny.FRAMES * counts.frame + 4 * counts.head
+  )
+  assert row.measured.frame_milliseconds > 0
+
+
+def test_a_model_of_other_clips_is_not_compared():
+  config = model_table.read_config(CONFIGS / 'movinet_a0_stream_grw_k600.yaml')
+  data = config.params.task.validation_data
+  data.feature_shape = (25, *data.feature_shape[1:])
+  row = model_table.Row(config, model_cost.Counts(1, 1, 1, 1))
+  assert not list(model_table.comparisons([row]))
+
+
+def test_what_is_kept_is_not_made_again_until_the_config_changes(tmp_path):
+  config = model_table.read_config(write_config(tmp_path))
+  make(tmp_path, config)
+  path = tmp_path / model_table.ROWS_FILE
+  ((key, kept),) = json.loads(path.read_text()).items()
+  path.write_text(json.dumps({key: {**kept, 'parameters': 7}}))
+  (row,), _ = make(tmp_path, config)
+  assert row.counts.parameters == 7
+  changed = model_table.read_config(
+    write_config(tmp_path, head={'num_layers': 2})
+  )
+  (row, again), _ = make(tmp_path, changed, config)
+  assert row.counts.parameters > kept['parameters']
+  assert again.counts.parameters == 7
+  path.write_text('{')
+  with pytest.raises(ValueError, match='rows.json is not JSON.*remove it'):
+    make(tmp_path, config)
+
+
+def test_what_cannot_be_measured_is_said():
+  text = model_table.markdown(
+    [row_of('ablation_stock')], {'ablation_stock': 'out of memory'}
+  )
+  assert 'Not measured: ablation_stock: out of memory' in text
+  assert '## On this machine' not in text
+
+
+@pytest.mark.parametrize(
+  'name, experiment, placement',
+  [
+    ('movinet_a3_grw_k400', 'kinetics400', 'final'),
+    # An override, given after the file of a model.
+    ('ablation_stock', 'kinetics600', 'none'),
+  ],
+)
+def test_a_config_is_read_as_its_heading_says(name, experiment, placement):
+  config = model_table.read_config(CONFIGS / f'{name}.yaml')
+  assert config.name == name
+  assert config.params.task.train_data.name == experiment
+  assert config.params.task.model.smoothing.placement == placement
+
+
+def test_of_several_commands_in_a_heading_the_files_own_counts(tmp_path):
+  write_config(tmp_path, 'member')
+  path = write_config(
+    tmp_path,
+    'whole',
+    heading=(
+      '# --experiment=movinet_grw_nothing --config_file=configs/other.yaml\n'
+      '# --experiment=movinet_grw_airplanes --config_file=configs/member.yaml\n'
+      '#   --config_file=configs/whole.yaml\n'
+      '# or --experiment=movinet_grw_anything\n'
+    ),
+    smoothing={'window': 4},
+  )
+  config = model_table.read_config(path)
+  assert config.params.task.train_data.name == 'airplanes'
+  assert config.params.task.model.smoothing.window == 4
+
+
+@pytest.mark.parametrize(
+  'heading, content, message',
+  [
+    ('', '{}', 'no experiment.*--experiment=NAME'),
+    ('# --experiment=movinet_grw_nothing\n', '{}', 'movinet_grw_nothing'),
+    (HEADING, 'task: [', 'bad.yaml: while parsing'),
+    (HEADING, '{task: {modle: {}}}', 'modle'),
+    (HEADING, '{task: {model: {smoothing: {window: 2}}}}', 'window=2'),
+    ('# --config_file=other.yaml --config_file=bad.yaml\n', '{}', 'other.yaml'),
+  ],
+)
+def test_bad_configs_are_refused_by_name_in_a_line(
+  tmp_path, heading, content, message
+):
+  path = tmp_path / 'bad.yaml'
+  path.write_text(heading + content)
+  with pytest.raises(ValueError, match=message) as error:
+    model_table.read_config(path)
+  assert str(error.value).startswith(f'{path}: ')
+  assert '\n' not in str(error.value)
+
+
+def test_a_pattern_without_files_is_refused(tmp_path):
+  with pytest.raises(ValueError, match='matches no file'):
+    model_table.read_configs(f'{tmp_path}/*.yaml')
+
+
+def test_a_model_that_cannot_be_built_is_named(tmp_path):
+  config = model_table.read_config(
+    write_config(
+      tmp_path, smoothing={'placement': 'intermediate', 'endpoint': 'block9'}
+    )
+  )
+  with pytest.raises(ValueError, match="^tiny: .*'block9' is not an endpoint"):
+    make(tmp_path, config)
+  assert [path.name for path in tmp_path.iterdir()] == ['tiny.yaml']
+
+
+def test_models_stand_beside_their_published_rows():
+  found = list(
+    model_table.comparisons(
+      [
+        row_of('movinet_a0_stream_grw_k600'),
+        row_of('ablation_stock'),
+        row_of('ablation_no_grw'),
+        row_of('movinet_a0_stream_grw_k400'),
+      ]
+    )
+  )
+  assert [
+    (each.row.config.name, each.entry.name, each.multiply_adds)
+    for each in found
+  ] == [
+    # Its own figure is with its head; the other one's head is not its.
+    ('movinet_a0_stream_grw_k600', 'MoViNet-A0-Stream-GRW', 3 * 10**9),
+    ('movinet_a0_stream_grw_k600', 'MoViNet-A0-Stream', 2 * 10**9),
+    ('ablation_stock', 'MoViNet-A0-Stream', 3 * 10**9),
+    ('ablation_no_grw', 'MoViNet-A0-Stream', 2 * 10**9),
+  ]
+  assert found[0].difference == pytest.approx(3 / 2.7 - 1)
+
+
+@pytest.mark.parametrize(
+  'multiply_adds, answer',
+  [
+    (
+      2.64e9,
+      '(median 0.98), and FLOPs, two to a multiply-add, 1.96 times: the '
+      'papers count multiply-adds.',
+    ),
+    (
+      1.35e9,
+      '(median 0.50), and FLOPs, two to a multiply-add, 1.00 times: the '
+      'papers count FLOPs.',
+    ),
+  ],
+)
+def test_the_figures_tell_what_papers_count(multiply_adds, answer):
+  row = row_of('ablation_stock', clip=multiply_adds)
+  text = model_table.convention(list(model_table.comparisons([row])))
+  assert text.endswith(answer)
+
+
+def test_every_published_row_has_a_source_and_a_figure():
+  names = [(entry.name, entry.num_classes) for entry in published.ROWS]
+  assert len(set(names)) == len(names)
+  for entry in published.ROWS:
+    assert entry.source and (entry.top_1 or entry.gflops)
+    assert entry.top_1 is None or 50 < entry.top_1 < 100

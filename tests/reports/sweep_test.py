@@ -1,0 +1,356 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Ablations are trained, survive being killed, and become tables."""
+
+import csv
+import io
+import multiprocessing
+import os
+import pathlib
+import re
+import signal
+import statistics
+import sys
+import time
+
+import cv2
+from official.core import exp_factory
+from official.modeling import hyperparams
+import pytest
+
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.reports import sweep
+from tests import tiny
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+EXPERIMENT = 'movinet_grw_airplanes'
+COLUMNS = {'T': 'task.model.smoothing.window', 'head': 'task.model.head.type'}
+ROWS = {
+  'grw': None,
+  'stock': {
+    'task': {
+      'model': {'smoothing': {'placement': 'none'}, 'head': {'type': 'movinet'}}
+    }
+  },
+}
+DEFINITION = sweep.Definition(COLUMNS, ROWS)
+FAILING = (
+  sys.executable,
+  '-c',
+  'import sys; sys.exit("error: there is no disk")',
+)
+
+
+@pytest.fixture(name='experiment', scope='module')
+def experiment_fixture(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('records')
+  params = exp_factory.get_exp_config(EXPERIMENT)
+  # Two steps, nothing traced: most of a run is its start.
+  params.override(
+    tiny.overrides(
+      tiny.write_records(folder / 'train.tfrecord', [0, 1, 2, 0, 1, 2], seed=1),
+      tiny.write_records(folder / 'valid.tfrecord', [0, 1, 2, 0, 1], seed=2),
+      train_steps=2,
+      steps_per_loop=1,
+      summary_interval=1,
+      checkpoint_interval=1,
+      validation_interval=1,
+      validation_steps=-1,
+      train_tf_while_loop=False,
+      train_tf_function=False,
+      eval_tf_function=False,
+    )
+  )
+  params.override(
+    {
+      'runtime': {'distribution_strategy': 'one_device'},
+      'task': {'validation_data': {'num_examples': 5}},
+    }
+  )
+  return params
+
+
+@pytest.fixture(name='runs', scope='module')
+def runs_fixture(experiment):
+  return sweep.plan(DEFINITION, experiment, [0, 1])
+
+
+def train(runs, folder, program=None):
+  return sweep.train(
+    runs,
+    EXPERIMENT,
+    list(COLUMNS),
+    str(folder),
+    program=program or tiny.program('official_ext/grw/train.py'),
+  )
+
+
+def logs(runs, folder):
+  return {
+    run.label: (run.folder(folder) / 'train.log').read_text()
+    for run in runs
+    if (run.folder(folder) / 'train.log').exists()
+  }
+
+
+@pytest.fixture(name='folder', scope='module')
+def folder_fixture(runs, tmp_path_factory):
+  """A finished sweep; all of it was killed when its first run had ended."""
+  folder = tmp_path_factory.mktemp('sweep')
+
+  def in_its_own_group():
+    os.setsid()
+    train(runs, folder)
+
+  first = multiprocessing.get_context('fork').Process(target=in_its_own_group)
+  first.start()
+  end = time.monotonic() + 600
+  while len(logs(runs, folder)) < 2:
+    assert time.monotonic() < end and first.is_alive()
+    time.sleep(0.2)
+  assert first.pid is not None
+  os.killpg(first.pid, signal.SIGKILL)
+  first.join()
+  finished = [run for run in runs if run.measures(folder)]
+  before = logs(finished, folder)
+  assert [run.label for run in finished] == ['grw seed0']
+
+  assert train(runs, folder) == []
+  # What was finished has not been run again.
+  assert logs(finished, folder) == before
+  return folder
+
+
+def test_every_run_is_trained_to_its_end(runs, folder):
+  assert [run.label for run in runs] == [
+    'grw seed0',
+    'stock seed0',
+    'grw seed1',
+    'stock seed1',
+  ]
+  for run in runs:
+    measures = run.measures(folder)
+    assert measures['step'] == 2 and 0 <= measures['top_1_accuracy'] <= 1
+    assert ('order_loss' in measures) == (run.row == 'grw')
+    assert (run.folder(folder) / 'ckpt-2.index').exists()
+  # The seed is all that differs between seeds, and it matters.
+  assert runs[0].config['task']['train_data']['seed'] == 0
+  assert runs[2].config['task']['train_data']['seed'] == 1
+  losses = [run.measures(folder)['validation_loss'] for run in runs]
+  assert len(set(losses)) == 4
+
+
+def test_tables_have_means_and_deviations_over_seeds(runs, folder):
+  def values(row, name):
+    return [run.measures(folder)[name] for run in runs if run.row == row]
+
+  rows = list(csv.DictReader(io.StringIO((folder / 'table.csv').read_text())))
+  assert [
+    (row['row'], row['T'], row['head'], row['seeds']) for row in rows
+  ] == [('grw', '3', 'temporal', '2'), ('stock', '3', 'movinet', '2')]
+  for row in rows:
+    top_1 = values(row['row'], 'top_1_accuracy')
+    assert float(row['top_1_accuracy_mean']) == pytest.approx(
+      statistics.mean(top_1)
+    )
+    assert float(row['top_1_accuracy_std']) == pytest.approx(
+      statistics.stdev(top_1)
+    )
+  assert rows[1]['order_loss_mean'] == ''
+
+  lines = (folder / 'table.md').read_text().splitlines()
+  assert lines[0] == (
+    '|  | T | head | seeds | top-1 | order loss | acceleration / speed |'
+  )
+  order = values('grw', 'order_loss')
+  assert (
+    f'| {statistics.mean(order):.2f} ± {statistics.stdev(order):.2f} |'
+    in lines[2]
+  )
+  assert lines[3].startswith('| stock | 3 | movinet | 2 | ')
+
+
+def test_the_picture_has_a_mean_for_each_row(folder):
+  picture = cv2.imread(str(folder / 'top_1.png'))
+  assert picture is not None
+  blue = abs(picture.astype(int) - (180, 119, 31)).sum(-1) < 30
+  # Two lines, with nothing in between.
+  rows = blue.any(axis=1)
+  assert (rows[1:] & ~rows[:-1]).sum() == 2
+
+
+def test_finished_it_only_reads(runs, folder):
+  before = logs(runs, folder)
+  (folder / 'table.md').unlink()
+  assert train(runs, folder, FAILING) == []
+  assert logs(runs, folder) == before
+  assert (folder / 'table.md').exists()
+
+
+def test_a_lost_result_is_made_again_from_the_checkpoint(runs, folder):
+  run = runs[1]
+  before, log = run.measures(folder), logs(runs, folder)[run.label]
+  (run.folder(folder) / 'evaluation' / 'measures.json').unlink()
+  assert train(runs, folder) == []
+  after = run.measures(folder)
+  assert after['validation_loss'] == pytest.approx(before['validation_loss'])
+  # Nothing was trained for it.
+  appended = logs(runs, folder)[run.label][len(log) :]
+  trained = r'train \| step: +\d+ \| steps/sec'
+  assert re.search(trained, log) and not re.search(trained, appended)
+  assert 'restored' in appended
+
+
+def test_a_failed_run_stops_no_other_and_is_shown(experiment, folder, capfd):
+  added = sweep.plan(
+    sweep.Definition(
+      COLUMNS, {**ROWS, 'alpha=1': 'task.model.smoothing.alpha=1.0'}
+    ),
+    experiment,
+    [0, 1],
+  )
+  failed = train(added, folder, FAILING)
+  assert [run.label for run in failed] == ['alpha=1 seed0', 'alpha=1 seed1']
+  assert (
+    'alpha=1 seed0 failed:\nerror: there is no disk' in capfd.readouterr().err
+  )
+  # The others keep their place in the table.
+  lines = (folder / 'table.md').read_text().splitlines()
+  assert [line.split('|')[1].strip() for line in lines[2:]] == [
+    'grw',
+    'stock',
+    'alpha=1',
+  ]
+  assert lines[4] == '| alpha=1 | 3 | temporal | 0 |  |  |  |'
+
+
+def test_a_row_that_has_changed_is_refused(experiment, folder):
+  changed = sweep.plan(
+    sweep.Definition({}, {**ROWS, 'grw': 'task.model.smoothing.window=4'}),
+    experiment,
+    [0],
+  )
+  with pytest.raises(
+    sweep.SweepError,
+    match=(
+      'grw.seed0 is a run with task.model.smoothing.window=3, and row grw now '
+      r'has 4 \(1 fields differ\).*rename the row'
+    ),
+  ):
+    train(changed, folder, FAILING)
+
+
+@pytest.mark.parametrize(
+  'rows, seeds, message',
+  [
+    ({'a': 'task.model.smoothing.windows=3'}, [0], '^row a: .*windows'),
+    (
+      {'a': None, 'b': 'task.model.smoothing.window=2'},
+      [0],
+      r'^row b: task.model.smoothing.window=2: expected at least 3',
+    ),
+    ({'a': 'configs/none.yaml'}, [0], '^row a: .*none.yaml'),
+    ({'a': {'task': {'model': {'head': 3}}}}, [0], '^row a: '),
+    ({'a': None}, [], 'seeds=.*at least one'),
+    ({'a': None}, [1, 1], 'seeds=.*different'),
+    (
+      {
+        'a': 'task.train_data.is_multilabel=true,'
+        'task.validation_data.is_multilabel=true'
+      },
+      [0],
+      '^row a: .*one label a clip',
+    ),
+  ],
+)
+def test_rows_that_do_not_fit_are_refused_before_anything_runs(
+  experiment, rows, seeds, message
+):
+  with pytest.raises(sweep.SweepError, match=message):
+    sweep.plan(sweep.Definition({}, rows), experiment, seeds)
+
+
+def test_a_column_of_no_field_is_refused(experiment):
+  with pytest.raises(sweep.SweepError, match='task.window of columns'):
+    sweep.plan(
+      sweep.Definition({'T': 'task.window'}, {'a': None}), experiment, [0]
+    )
+
+
+def test_a_dataset_that_is_not_there_is_refused(experiment, tmp_path):
+  runs = sweep.plan(
+    sweep.Definition(
+      {},
+      {
+        'a': {
+          'task': {
+            name: {'tfds_name': 'no_such_clips'}
+            for name in ('train_data', 'validation_data')
+          }
+        }
+      },
+    ),
+    experiment,
+    [0],
+  )
+  with pytest.raises(sweep.SweepError, match="tfds_name='no_such_clips'"):
+    train(runs, tmp_path / 'new', FAILING)
+  assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    ('rows: {a: , b: }\nrow: 3', 'unknown field "row"'),
+    ('columns: {T: a.b}', 'expected "rows"'),
+    ('- a\n- b', 'expected "rows"'),
+    ('rows: [a, b]', 'rows=.*expected names'),
+    ('rows: {a/b: x=1}', "row 'a/b': expected a name that a folder can have"),
+    ('rows: {..: x=1}', "row '..': expected a name"),
+    ('rows: {3: x=1}', 'row 3: expected a name'),
+    ('rows: {a: 3}', 'row a: 3: expected what --params_override takes'),
+    ('rows:\n  a: x=1\n  a: x=2', '"a" is there twice'),
+    ('rows: {a: }\ncolumns: {T: 3}', "column 'T': 3: expected"),
+    ('rows: {a: ', 'expected'),
+  ],
+)
+def test_a_wrong_definition_is_one_error_that_names_the_file(
+  tmp_path, text, message
+):
+  path = tmp_path / 'wrong.yaml'
+  path.write_text(text)
+  with pytest.raises(sweep.SweepError, match=message) as caught:
+    sweep.read_definition(path)
+  assert str(caught.value).startswith(f'{path}: ')
+  assert '\n' not in str(caught.value)
+  with pytest.raises(sweep.SweepError, match='none.yaml'):
+    sweep.read_definition(tmp_path / 'none.yaml')
+
+
+@pytest.mark.parametrize(
+  'path', sorted((CONFIGS / 'sweeps').iterdir()), ids=lambda path: path.stem
+)
+def test_the_papers_sweeps_fit_airplanes_and_kinetics(path):
+  definition = sweep.read_definition(path)
+  kinetics = hyperparams.override_params_dict(
+    exp_factory.get_exp_config('movinet_grw_kinetics600'),
+    str(CONFIGS / 'movinet_a0_stream_grw_k600.yaml'),
+    is_strict=True,
+  )
+  for params in (exp_factory.get_exp_config(EXPERIMENT), kinetics):
+    runs = sweep.plan(definition, params, [0])
+    # No two rows are the same.
+    models = [str(run.config['task']['model']) for run in runs]
+    assert len(set(models)) == len(models)

@@ -1,0 +1,178 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Times the GRW loss against the form that gathers permuted embeddings.
+
+  python3 tools/benchmarks/loss.py
+
+Prints, for each size, median milliseconds forward and backward of both forms
+and their ratio; then the peak memory of both at T = 7, each in a process of
+its own.  Needs about 20 GB of memory for the other form.
+"""
+
+import itertools
+import pathlib
+import subprocess
+import sys
+
+from absl import app
+from absl import flags
+import numpy as np
+import tensorflow as tf
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
+
+from official_ext.grw.losses import grw_smoothing  # noqa: E402
+from official_ext.grw.reports import benchmark  # noqa: E402
+
+# T, windows, D, orderings of the gathered form (0: all), least ratio.
+SIZES = (
+  (5, 320, 480, 0, 30),
+  (6, 640, 744, 0, 150),
+  (7, 320, 480, 0, 500),
+  (10, 160, 480, 1000, 100),
+)
+MEMORY_SIZE = SIZES[2]
+MEMORY_RATIO = 50
+
+_REPEATS = flags.DEFINE_integer(
+  'repeats', 5, 'Timed calls of each form.', lower_bound=1
+)
+_PEAK = flags.DEFINE_enum(
+  'peak',
+  None,
+  ['ours', 'gathered', 'neither'],
+  'Only print the peak memory, in MiB, of one form at T = 7.',
+)
+
+
+def gathered_loss(
+  windows: tf.Tensor, orders: np.ndarray, alpha: float = 0.5
+) -> tf.Tensor:
+  """The loss on permuted copies [windows, P, T, D] of the embeddings."""
+  permuted = tf.gather(windows, tf.constant(orders), axis=1)
+  velocity = permuted[:, :, 1:] - permuted[:, :, :-1]
+  acceleration = velocity[:, :, 1:] - velocity[:, :, :-1]
+  energy = 0.5 * tf.reduce_sum(acceleration**2, axis=[2, 3])
+  order = energy[:, 0] + tf.reduce_logsumexp(-energy, axis=1)
+  speed = 0.5 * tf.reduce_sum(velocity[:, 0] ** 2, axis=[1, 2])
+  return tf.reduce_mean(order + alpha * speed)
+
+
+def our_loss(windows: tf.Tensor) -> tf.Tensor:
+  return grw_smoothing.smoothing_terms(windows).smoothing_loss
+
+
+def orders_of(window: int, count: int) -> np.ndarray:
+  """All orderings that keep frame 0, or `count` of them."""
+  if not count:
+    return np.array(
+      [(0,) + rest for rest in itertools.permutations(range(1, window))]
+    )
+  rng = np.random.default_rng(0)
+  drawn = [np.arange(window)]
+  drawn += [
+    np.append(0, 1 + rng.permutation(window - 1)) for _ in range(count - 1)
+  ]
+  return np.array(drawn)
+
+
+def forward_and_backward(loss, windows: tf.Tensor):
+  """A function that computes loss and gradient, and waits for them."""
+
+  @tf.function(autograph=False)
+  def step(windows):
+    with tf.GradientTape() as tape:
+      tape.watch(windows)
+      value = loss(windows)
+    return value, tape.gradient(value, windows)
+
+  return lambda: step(windows)[1][0, 0, 0].numpy()
+
+
+def forms(window, count, dim, orderings):
+  """Both forms, ready to time, on the same random windows."""
+  windows = tf.constant(
+    0.1 * np.random.default_rng(0).standard_normal([count, window, dim]),
+    tf.float32,
+  )
+  orders = orders_of(window, orderings)
+  return (
+    forward_and_backward(our_loss, windows),
+    forward_and_backward(lambda x: gathered_loss(x, orders), windows),
+  )
+
+
+def peak_memory(form: str) -> float:
+  """Peak MiB of a process that runs one form once."""
+  output = subprocess.run(
+    [sys.executable, __file__, f'--peak={form}'],
+    check=True,
+    capture_output=True,
+    text=True,
+  ).stdout
+  return float(output.splitlines()[-1])
+
+
+def main(_):
+  if _PEAK.value:
+    ours, gathered = forms(*MEMORY_SIZE[:4])
+    {'ours': ours, 'gathered': gathered, 'neither': lambda: None}[_PEAK.value]()
+    print(benchmark.peak_memory_mib())
+    return
+
+  print(
+    f'{benchmark.machine()}; TensorFlow {tf.__version__}; medians of '
+    f'{_REPEATS.value}, forward and backward\n'
+  )
+  # First, while this process holds nothing.
+  baseline = peak_memory('neither')
+  ours, gathered = (
+    peak_memory(form) - baseline for form in ('ours', 'gathered')
+  )
+  failed = gathered < MEMORY_RATIO * ours
+  memory = (
+    f'\nPeak memory at T = 7 above a process that runs neither: ours '
+    f'{ours:.0f} MiB, gathered {gathered:.0f} MiB, ratio '
+    f'{gathered / ours:.0f}× (asked for: {MEMORY_RATIO}×)'
+  )
+  rows = []
+  for window, count, dim, orderings, least in SIZES:
+    ours, gathered = benchmark.medians(
+      forms(window, count, dim, orderings), _REPEATS.value, warm_up=1
+    )
+    failed |= gathered / ours < least
+    rows.append(
+      (
+        f'T = {window}, {count} windows, D = {dim}',
+        f'{1e3 * ours:.2f}',
+        f'{1e3 * gathered:.0f}' + (' (1,000 sampled)' if orderings else ''),
+        f'{gathered / ours:.0f}×',
+        f'{least}×',
+      )
+    )
+    print(rows[-1], file=sys.stderr)
+  print(
+    benchmark.markdown_table(
+      ('', 'ours (exact), ms', 'gathered, ms', 'ratio', 'asked for'), rows
+    )
+  )
+
+  print(memory)
+  if failed:
+    sys.exit('A ratio is below what was asked for.')
+
+
+if __name__ == '__main__':
+  app.run(main)
