@@ -61,6 +61,7 @@ import yaml
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.datasets import record_check
+from official_ext.grw.training import checkpoints
 from official_ext.grw.training import runner
 
 # pylint: enable=g-import-not-at-top
@@ -81,7 +82,7 @@ _CONFIG_ERRORS = (
 )
 _RUN_ERRORS = (
   record_check.InputDataError,
-  runner.CheckpointError,
+  checkpoints.CheckpointError,
   FloatingPointError,
 )
 

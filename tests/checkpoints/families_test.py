@@ -37,7 +37,7 @@ from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import torch_names
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 from tests.backbones.videofocalnet import model_test as videofocalnet_test
 from tests.checkpoints import torch_names_test
@@ -161,7 +161,7 @@ def small(request, tmp_path_factory):
 def built(
   family: str, head: str, placement: str, **backbone
 ) -> grw_model.GrwClassifier:
-  config = grw_cfg.GrwModel()
+  config = schema.GrwModel()
   config.override(
     {
       'backbone': {'type': family, family: {**SMALL, **backbone}},

@@ -36,7 +36,8 @@ import tf_keras
 
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import source
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import experiments
+from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 
 CLASSES = 7
@@ -71,7 +72,9 @@ def layouts_spec():
 
 
 def backbone_config(conv_type: str, **kwargs) -> movinet_cfg.Movinet:
-  config = grw_cfg.movinet_backbone('layouts', stream=conv_type != '3d').movinet
+  config = experiments.movinet_backbone(
+    'layouts', stream=conv_type != '3d'
+  ).movinet
   return dataclasses.replace(config, conv_type=conv_type, **kwargs)
 
 
@@ -105,7 +108,7 @@ def randomise(model, seed=0):
 def our_classifier(
   conv_type: str, num_classes: int = CLASSES, head: str = 'movinet', **kwargs
 ) -> grw_model.GrwClassifier:
-  config = grw_cfg.GrwModel()
+  config = schema.GrwModel()
   config.backbone.movinet = backbone_config(conv_type, **kwargs)
   config.head.type = head
   if head == 'movinet':

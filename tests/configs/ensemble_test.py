@@ -21,7 +21,7 @@ from official.modeling import hyperparams
 import pytest
 
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 SHAPE = (25, 172, 172, 3)
@@ -72,7 +72,7 @@ def test_a6_is_a4_and_a5_whose_members_train_as_ordinary_models():
 def trained(folder, **data):
   """The folder of a member's run, of which only the parameters are read."""
   config = exp_factory.get_exp_config('movinet_grw_kinetics600')
-  assert isinstance(config, grw_cfg.GrwExperimentConfig)
+  assert isinstance(config, schema.GrwExperimentConfig)
   half = {'feature_shape': SHAPE, 'frames_per_second': 2.5, **data}
   config.override({'task': {'train_data': half}})
   folder.mkdir()

@@ -20,7 +20,8 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import experiments
+from official_ext.grw.configs import schema
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 EXPERIMENTS = ('kinetics600', 'kinetics400', 'ucf101', 'airplanes')
@@ -59,7 +60,7 @@ def test_every_published_row_has_the_papers_settings(file):
   variant = file.split('_')[1]
   assert (
     movinet
-    == grw_cfg.movinet_backbone(variant, stream='stream' in file).movinet
+    == experiments.movinet_backbone(variant, stream='stream' in file).movinet
   )
   frames, rate, window, size, side = {
     'a0': (50, 5, 5, 172, 200),
@@ -239,4 +240,4 @@ def test_saved_parameters_are_the_experiment_again(tmp_path):
     exp_factory.get_exp_config('movinet_grw_kinetics600'), path, is_strict=True
   )
   assert again.as_dict() == config.as_dict()
-  assert isinstance(again, grw_cfg.GrwExperimentConfig)
+  assert isinstance(again, schema.GrwExperimentConfig)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.configs import grw
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
 
@@ -53,7 +53,7 @@ def config(path, **overrides):
     global_batch_size=2,
     is_training=True,
   )
-  return grw.DataConfig(**{**values, **overrides})
+  return schema.DataConfig(**{**values, **overrides})
 
 
 def find(params):

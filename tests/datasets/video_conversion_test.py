@@ -26,7 +26,7 @@ from official.vision.dataloaders import video_input as stock_input
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.configs import grw
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import video_conversion
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_input
@@ -139,7 +139,7 @@ def test_the_stock_decoder_reads_the_frames_of_the_videos(videos, converted):
 
 
 def test_our_reader_reads_the_frames_of_the_videos(videos, converted):
-  params = grw.DataConfig(
+  params = schema.DataConfig(
     input_path=str(converted / 'train-*.tfrecord'),
     num_classes=2,
     feature_shape=(6, 48, 48, 3),

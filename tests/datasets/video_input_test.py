@@ -23,10 +23,13 @@ from official.vision.dataloaders import video_input as stock
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.configs import grw
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import record_check
+from official_ext.grw.datasets import video_decoders
 from official_ext.grw.datasets import video_input
+from official_ext.grw.datasets import video_parser
 
 FRAMES, SIZE = 4, 16
 CLASSES = 3
@@ -81,7 +84,7 @@ def config(path, **overrides):
     drop_remainder=False,
     cycle_length=2,
   )
-  return grw.DataConfig(**{**values, **overrides})
+  return schema.DataConfig(**{**values, **overrides})
 
 
 def read(params, context=None):
@@ -91,8 +94,8 @@ def read(params, context=None):
   for features, label in dataset:
     images.extend(features['image'].numpy())
     labels.extend(label.numpy())
-    if video_input.BAD_RECORDS in features:
-      bad += int(tf.reduce_sum(features[video_input.BAD_RECORDS]))
+    if feature_names.BAD_RECORDS in features:
+      bad += int(tf.reduce_sum(features[feature_names.BAD_RECORDS]))
   return np.array(images), np.array(labels), bad
 
 
@@ -141,7 +144,7 @@ def test_shapes_are_static(folder):
   )
   features, labels = dataset.element_spec
   assert features['image'].shape == (2, FRAMES, SIZE, SIZE, 3)
-  assert features[video_input.BAD_RECORDS].shape == (2,)
+  assert features[feature_names.BAD_RECORDS].shape == (2,)
   assert labels.shape == (2, CLASSES)
 
 
@@ -173,7 +176,7 @@ def test_clips_say_how_many_of_their_frames_are_not_repeated(
       global_batch_size=1,
     )
     features, _ = next(iter(video_input.build_video_dataset(params)))
-    assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
+    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [unique]
     whole = read(config(tmp_path / 'a', feature_shape=(frames, SIZE, SIZE, 3)))[
       0
     ][0]
@@ -191,7 +194,7 @@ def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
   for augment in (False, True):
     params = config(tmp_path / 'a', is_training=True, augment=augment)
     for features, _ in video_input.build_video_dataset(params).take(10):
-      assert features[grw.NUM_FRAMES].numpy().tolist() == [3, 3]
+      assert features[feature_names.NUM_FRAMES].numpy().tolist() == [3, 3]
 
 
 @pytest.mark.parametrize('clip_start, first', [('middle', 2), ('start', 0)])
@@ -217,7 +220,7 @@ def test_several_views_are_those_of_stock(folder, stride):
   for (features, _), (expected, _) in zip(ours, stock_dataset(params)):
     np.testing.assert_array_equal(features['image'], expected['image'])
     assert features['image'].shape[0] == 18
-    assert features[grw.NUM_FRAMES].numpy().tolist() == [FRAMES] * 18
+    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [FRAMES] * 18
 
 
 @pytest.mark.parametrize('side', [SIZE, 20])
@@ -274,7 +277,7 @@ def test_records_name_their_source(tmp_path):
   ((features, _),) = video_input.build_video_dataset(config(tmp_path / 'a'))
   sources = [
     bytes(row).rstrip(b'\0').decode()
-    for row in features[video_input.SOURCE_ID].numpy()
+    for row in features[feature_names.SOURCE_ID].numpy()
   ]
   assert sources == [name, '']
 
@@ -296,8 +299,8 @@ def test_training_without_augmentation_is_the_evaluation_clip(folder):
 def parse_training(record, draws=40, **overrides):
   """Parses one record many times, as training does."""
   params = config('unused', is_training=True, **overrides)
-  decode = video_input.RecordDecoder(params).decode
-  parse = video_input.VideoParser(params).parse_fn(True)
+  decode = video_decoders.RecordDecoder(params).decode
+  parse = video_parser.VideoParser(params).parse_fn(True)
   raw = {'file': 'f', 'record': tf.constant(0, tf.int64), 'serialized': record}
   dataset = tf.data.Dataset.from_tensors(raw).repeat(draws)
   return np.array(
@@ -351,7 +354,7 @@ def test_evaluation_takes_the_middle_of_each_segment(
     )
     features, _ = next(iter(video_input.build_video_dataset(params)))
     assert frame_numbers(features['image'][0].numpy()).tolist() == expected
-    assert features[grw.NUM_FRAMES].numpy().tolist() == [unique]
+    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [unique]
 
 
 def test_training_takes_any_frame_of_each_segment():
@@ -429,14 +432,14 @@ def test_seeded_crop_has_the_stock_distribution():
 
 def test_augmentation_off_refuses_augmenters():
   with pytest.raises(ValueError, match='augment=False and aug_random_rotation'):
-    video_input.VideoParser(
+    video_parser.VideoParser(
       config('unused', augment=False, aug_random_rotation=True)
     )
 
 
 def test_number_of_classes_is_required():
   with pytest.raises(ValueError, match='num_classes=-1'):
-    video_input.VideoParser(config('unused', num_classes=-1))
+    video_parser.VideoParser(config('unused', num_classes=-1))
 
 
 def test_unknown_policy_is_refused(folder):
@@ -538,7 +541,7 @@ def test_damaged_file_is_skipped_and_counted(tmp_path, training, names):
     assert (len(images), count) == (5 if names == '?' else 2, 1)
     return
   counts = [
-    features[video_input.BAD_RECORDS].numpy().sum()
+    features[feature_names.BAD_RECORDS].numpy().sum()
     for features, _ in video_input.build_video_dataset(params).take(60)
   ]
   # Of 3 (or 6) records in each round one is bad: 120 good ones bring with them
@@ -600,7 +603,7 @@ def test_cached_training_counts_once(tmp_path):
     shuffle_buffer_size=1,
   )
   for features, _ in video_input.build_video_dataset(params).take(2):
-    assert features[video_input.BAD_RECORDS].numpy().sum() == 1
+    assert features[feature_names.BAD_RECORDS].numpy().sum() == 1
 
 
 def test_mixup_mixes_and_keeps_the_count(folder):
@@ -613,7 +616,7 @@ def test_mixup_mixes_and_keeps_the_count(folder):
     mixup_and_cutmix=common.MixupAndCutmix(),
   )
   features, labels = next(iter(video_input.build_video_dataset(params)))
-  assert features[video_input.BAD_RECORDS].shape == (4,)
+  assert features[feature_names.BAD_RECORDS].shape == (4,)
   np.testing.assert_allclose(tf.reduce_sum(labels, -1), 1, rtol=1e-5)
 
 

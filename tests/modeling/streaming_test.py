@@ -25,7 +25,8 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import experiments
+from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
@@ -267,11 +268,13 @@ def test_wrong_states_are_named(change, message):
   'config, message',
   [
     (
-      grw_cfg.GrwModel(backbone=grw_cfg.movinet_backbone('a0', stream=False)),
+      schema.GrwModel(
+        backbone=experiments.movinet_backbone('a0', stream=False)
+      ),
       'MoViNet-A0 Base.*not causal',
     ),
     (
-      grw_cfg.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
+      schema.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
       'resnet_3d.*not causal',
     ),
   ],
@@ -303,8 +306,8 @@ def test_a_stream_does_not_train():
 
 def test_a_real_backbone_streams():
   """A0 with the positional encodings of A3, each with its own frame count."""
-  config = grw_cfg.GrwModel(
-    backbone=grw_cfg.movinet_backbone('a0', stream=True)
+  config = schema.GrwModel(
+    backbone=experiments.movinet_backbone('a0', stream=True)
   )
   config.backbone.movinet.use_positional_encoding = True
   model = grw_model.GrwClassifier(

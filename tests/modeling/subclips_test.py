@@ -31,7 +31,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from official_ext.grw.modeling import subclips
@@ -120,7 +120,7 @@ def step(model, num_frames=None, graph=False):
 
 def with_states(model):
   """A second backbone, that streams, with initial weights."""
-  config = grw_cfg.GrwModel()
+  config = schema.GrwModel()
   config.override(model.get_config()['model_config'])
   config.backbone = backbones.with_states(config.backbone)
   return grw_model.build_backbone(
@@ -276,7 +276,7 @@ def test_stochastic_depth_drops_whole_clips_and_the_same_in_both_runs():
 
 def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
   # Subclips of whole windows of base frames share none.
-  config = grw_cfg.GrwModel()
+  config = schema.GrwModel()
   config.override(
     {
       'backbone': {

@@ -23,8 +23,9 @@ import tensorflow as tf
 import tensorflow_hub as hub
 import tf_keras
 
-from official_ext.grw.configs import grw as grw_cfg
-from official_ext.grw.datasets import video_input
+from official_ext.grw.configs import schema
+from official_ext.grw.datasets import feature_names
+from official_ext.grw.datasets import video_parser
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import saved_model
 from tests import tiny
@@ -32,8 +33,8 @@ from tests import tiny
 N, SIZE = tiny.FRAMES, tiny.SIZE
 
 
-def data_config(**overrides) -> grw_cfg.DataConfig:
-  return grw_cfg.DataConfig(
+def data_config(**overrides) -> schema.DataConfig:
+  return schema.DataConfig(
     **{
       'is_training': False,
       'feature_shape': (N, SIZE, SIZE, 3),
@@ -167,12 +168,12 @@ def test_stream_is_a_hub_layer_as_movinet_is(model, stream):
 def test_whole_frames_are_prepared_as_in_evaluation(resize):
   frames = videos()[0]
   data = data_config(resize=resize, clip_start='start')
-  clip, _ = video_input.VideoParser(data).parse_fn(False)(
+  clip, _ = video_parser.VideoParser(data).parse_fn(False)(
     {
       'image/encoded': tf.stack([tf.io.encode_png(frame) for frame in frames]),
       'clip/label/index': tf.constant([0], tf.int64),
-      video_input.SOURCE_ID_KEY: tf.constant('a video'),
-      video_input.LOCATION: tf.constant('a test'),
+      feature_names.SOURCE_ID_KEY: tf.constant('a video'),
+      feature_names.LOCATION: tf.constant('a test'),
     }
   )
   np.testing.assert_allclose(

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import streaming
 from official_ext.grw.reports import benchmark
@@ -30,7 +30,7 @@ from official_ext.grw.serving import tflite
 from tests import tiny
 
 N, SIZE = tiny.FRAMES, tiny.SIZE
-DATA = grw_cfg.DataConfig(
+DATA = schema.DataConfig(
   is_training=False,
   feature_shape=(N, SIZE, SIZE, 3),
   min_image_size=SIZE,
@@ -201,7 +201,7 @@ def test_a_stream_that_left_the_clip_model_is_an_error(
   ],
 )
 def test_a_costly_head_runs_once_a_window_by_default(config, every):
-  model = grw_cfg.GrwModel()
+  model = schema.GrwModel()
   model.override({'smoothing': {'window': 3}, **config})
   assert tflite.default_classify_every(model) == every
 

@@ -22,6 +22,7 @@ import tensorflow as tf
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw import train
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.training import checkpoints
 from official_ext.grw.training import runner
 from tests import tiny
 
@@ -77,7 +78,7 @@ def test_an_ensemble_does_not_train(params, tmp_path):
 
 def test_members_without_weights_are_not_evaluated(params, tmp_path):
   without = params.replace(task={'model': {'second': {'checkpoint': ''}}})
-  with pytest.raises(runner.CheckpointError, match='second.checkpoint'):
+  with pytest.raises(checkpoints.CheckpointError, match='second.checkpoint'):
     train.build_runner(without, 'eval', str(tmp_path))
   with pytest.raises(ValueError, match='second.checkpoint is not set'):
     initialization.initialize_members(

@@ -27,7 +27,8 @@ import tensorflow as tf
 from official_ext.grw import train
 from official_ext.grw.datasets import record_check
 from official_ext.grw.losses import loss_term
-from official_ext.grw.training import runner
+from official_ext.grw.training import checkpoints
+from official_ext.grw.training import finite_guard
 from tests import tiny
 
 
@@ -38,7 +39,7 @@ class Counter:
     self.step = tf.Variable(0, dtype=tf.int64)
     self.weight = tf.Variable(0.0)
     self.initialised = False
-    self.manager = runner.CheckpointManager(
+    self.manager = checkpoints.CheckpointManager(
       tf.train.Checkpoint(step=self.step, weight=self.weight),
       directory=str(folder),
       model_dir=str(model_dir or folder),
@@ -140,27 +141,29 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(three_checkpoints):
 def test_when_no_checkpoint_can_be_read_all_are_named(three_checkpoints):
   for step in (1, 2, 3):
     truncate(three_checkpoints / f'ckpt-{step}.data-00000-of-00001')
-  with pytest.raises(runner.CheckpointError, match='ckpt-3.*ckpt-2.*ckpt-1'):
+  with pytest.raises(
+    checkpoints.CheckpointError, match='ckpt-3.*ckpt-2.*ckpt-1'
+  ):
     restored_step(three_checkpoints)
 
 
 def test_an_index_without_checkpoints_is_an_error(three_checkpoints):
   for path in three_checkpoints.glob('ckpt-*'):
     path.unlink()
-  with pytest.raises(runner.CheckpointError, match='names .*ckpt-3'):
+  with pytest.raises(checkpoints.CheckpointError, match='names .*ckpt-3'):
     restored_step(three_checkpoints)
 
 
 def test_a_checkpoint_of_another_model_is_an_error(three_checkpoints):
   other = tf.Variable([1.0, 2.0])
-  manager = runner.CheckpointManager(
+  manager = checkpoints.CheckpointManager(
     tf.train.Checkpoint(other=other),
     directory=str(three_checkpoints),
     model_dir=str(three_checkpoints),
     required={'other': other},
     max_to_keep=1,
   )
-  with pytest.raises(runner.CheckpointError, match='another model'):
+  with pytest.raises(checkpoints.CheckpointError, match='another model'):
     manager.restore_or_initialize()
 
 
@@ -217,7 +220,9 @@ def experiment_config(folder, **trainer):
 
 
 def test_eval_without_a_checkpoint_is_an_error(tmp_path):
-  with pytest.raises(runner.CheckpointError, match='no checkpoint in .*empty'):
+  with pytest.raises(
+    checkpoints.CheckpointError, match='no checkpoint in .*empty'
+  ):
     train.build_runner(
       experiment_config(tmp_path), 'eval', str(tmp_path / 'empty')
     )
@@ -264,7 +269,7 @@ def saved_steps(folder):
 def action(experiment, max_trials):
   """The action as it is at the start of a run."""
   experiment.params.trainer.override({'recovery_max_trials': max_trials})
-  return runner.StopUnlessFinite(
+  return finite_guard.StopUnlessFinite(
     experiment.trainer, experiment.params.trainer, experiment.checkpoint_manager
   )
 

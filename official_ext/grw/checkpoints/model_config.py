@@ -22,8 +22,9 @@ from official.core import exp_factory
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
+from official_ext.grw.configs import experiments
 from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.configs import trained_params
 
 # Frames, frames a second, crop and size before the crop that a model was
@@ -54,7 +55,7 @@ _BACKBONE_FIELDS = (
 
 def model_config(
   weights: source.PublishedWeights, gating_activation: str = ''
-) -> grw_cfg.GrwModel:
+) -> schema.GrwModel:
   """The config of the model whose weights these are.
 
   A stock classifier becomes a model without smoothing and with the stock head,
@@ -106,15 +107,15 @@ def model_config(
   return model
 
 
-def _movinet(weights: source.PublishedWeights) -> grw_cfg.GrwModel:
+def _movinet(weights: source.PublishedWeights) -> schema.GrwModel:
   found = weights.architecture
   if not found.model_id:
     raise ValueError(
       f'{weights.path} holds a MoViNet whose widths are those of no model id '
       'in movinet.BLOCK_SPECS: register its specification first.'
     )
-  model = grw_cfg.GrwModel(
-    backbone=grw_cfg.movinet_backbone(found.model_id, found.stream)
+  model = schema.GrwModel(
+    backbone=experiments.movinet_backbone(found.model_id, found.stream)
   )
   model.backbone.movinet.use_positional_encoding = found.positional_encoding
   model.backbone.movinet.conv_type = '2plus1d' if found.factorised else '3d'
@@ -122,7 +123,7 @@ def _movinet(weights: source.PublishedWeights) -> grw_cfg.GrwModel:
   return model
 
 
-def _of_family(found: architecture.Architecture) -> grw_cfg.GrwModel:
+def _of_family(found: architecture.Architecture) -> schema.GrwModel:
   """As the family's own experiment, with the published input and head."""
   model = exp_factory.get_exp_config(f'{found.family}_kinetics400').task.model
   implied = families.FAMILIES[found.family].variants.get(found.model_id, {})
@@ -135,7 +136,7 @@ def _of_family(found: architecture.Architecture) -> grw_cfg.GrwModel:
   return model
 
 
-def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
+def _override_from_trainer(model: schema.GrwModel, prefix: str):
   """Takes what weights do not tell from a Trainer's `params.yaml`."""
   trained = trained_params.read(prefix).get('task', {}).get('model', {})
   backbone = trained.get('backbone', {}).get(model.backbone.type, {})
@@ -155,7 +156,7 @@ def _override_from_trainer(model: grw_cfg.GrwModel, prefix: str):
 
 
 def experiment_overrides(
-  model: grw_cfg.GrwModel, num_classes: int, checkpoint: str, modules: str
+  model: schema.GrwModel, num_classes: int, checkpoint: str, modules: str
 ) -> Mapping[str, Any]:
   """What a `--config_file` must say for an experiment to rebuild the model.
 
@@ -204,7 +205,7 @@ def experiment_overrides(
   }
 
 
-def experiment(model: grw_cfg.GrwModel, num_classes: int) -> str:
+def experiment(model: schema.GrwModel, num_classes: int) -> str:
   """The experiment that `experiment_overrides` are for."""
   if model.backbone.type != 'movinet':
     return (

@@ -27,7 +27,10 @@ from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.modeling import hyperparams
 
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import checks
+from official_ext.grw.configs import completion
+from official_ext.grw.configs import experiments
+from official_ext.grw.configs import schema
 from official_ext.grw.configs import trained_params
 
 MEMBERS = ('first', 'second')
@@ -52,11 +55,11 @@ class Member(hyperparams.Config):
     frames_per_second: of these clips, half the ensemble's.
   """
 
-  model: grw_cfg.GrwModel = dataclasses.field(
-    default_factory=lambda: grw_cfg.GrwModel(dropout_rate=0.0)
+  model: schema.GrwModel = dataclasses.field(
+    default_factory=lambda: schema.GrwModel(dropout_rate=0.0)
   )
   checkpoint: str = ''
-  num_classes: int = grw_cfg.UNSET
+  num_classes: int = completion.UNSET
   feature_shape: tuple[int, ...] = ()
   frames_per_second: float | None = None
 
@@ -82,7 +85,7 @@ class GrwEnsemble(hyperparams.Config):
 
 
 @dataclasses.dataclass
-class GrwEnsembleTask(grw_cfg.GrwTask):
+class GrwEnsembleTask(schema.GrwTask):
   """Evaluation of an ensemble; its members have been trained by `GrwTask`.
 
   Attributes:
@@ -102,15 +105,15 @@ class GrwEnsembleTask(grw_cfg.GrwTask):
 
 
 @dataclasses.dataclass
-class GrwEnsembleExperimentConfig(grw_cfg.GrwExperimentConfig):
+class GrwEnsembleExperimentConfig(schema.GrwExperimentConfig):
   """An experiment that evaluates an ensemble."""
 
   task: GrwEnsembleTask = dataclasses.field(default_factory=GrwEnsembleTask)
 
 
 def classifiers(
-  model: grw_cfg.GrwModel | GrwEnsemble,
-) -> Sequence[grw_cfg.GrwModel]:
+  model: schema.GrwModel | GrwEnsemble,
+) -> Sequence[schema.GrwModel]:
   """The classifiers that a model consists of: its members, or itself."""
   if isinstance(model, GrwEnsemble):
     return [member.model for member in model.members]
@@ -122,7 +125,7 @@ def _half(shape: Sequence[int]) -> tuple[int, ...]:
   return (shape[0] // 2, *shape[1:])
 
 
-def _wanted(data: grw_cfg.DataConfig) -> dict[str, Any]:
+def _wanted(data: schema.DataConfig) -> dict[str, Any]:
   """What an ensemble's data need of its members, by field."""
   rate = data.frames_per_second
   return {
@@ -143,7 +146,7 @@ def set_members(task: GrwEnsembleTask):
     unset = [
       field
       for field in _SHARED
-      if getattr(member, field) in (grw_cfg.UNSET, (), [], None)
+      if getattr(member, field) in (completion.UNSET, (), [], None)
     ]
     if not unset:
       continue
@@ -228,8 +231,8 @@ def validate_task(task: GrwEnsembleTask):
       )
   for name in MEMBERS:
     try:
-      grw_cfg.validate_task(
-        grw_cfg.GrwTask(
+      checks.validate_task(
+        schema.GrwTask(
           model=getattr(task.model, name).model,
           train_data=_member_data(task.train_data),
           validation_data=_member_data(task.validation_data),
@@ -241,7 +244,7 @@ def validate_task(task: GrwEnsembleTask):
       ) from error
 
 
-def _member_data(data: grw_cfg.DataConfig) -> grw_cfg.DataConfig:
+def _member_data(data: schema.DataConfig) -> schema.DataConfig:
   return data.replace(feature_shape=_half(data.feature_shape))
 
 
@@ -251,7 +254,7 @@ def movinet_grw_ensemble_kinetics600() -> GrwEnsembleExperimentConfig:
 
   The members are trained with `movinet_grw_kinetics600`.
   """
-  single = grw_cfg.movinet_grw_kinetics600()
+  single = experiments.movinet_grw_kinetics600()
   return GrwEnsembleExperimentConfig(
     runtime=cfg.RuntimeConfig(),
     task=GrwEnsembleTask(

@@ -29,7 +29,8 @@ from official.vision.configs import video_classification
 from official_ext.grw.backbones import config as backbones
 from official_ext.grw.backbones.posmlp_video import config as posmlp_video
 from official_ext.grw.backbones.videofocalnet import config as videofocalnet
-from official_ext.grw.configs import grw
+from official_ext.grw.configs import completion
+from official_ext.grw.configs import schema
 from official_ext.grw.optimization import config as optimization
 
 # Of both families.
@@ -45,10 +46,10 @@ _AUGMENTATION = {
 }
 
 
-def _data(split: str, **values: Any) -> grw.DataConfig:
+def _data(split: str, **values: Any) -> schema.DataConfig:
   """Clips of Kinetics-400 for crops of 224 x 224."""
   is_training = split == 'train'
-  return grw.DataConfig(
+  return schema.DataConfig(
     name='kinetics400',
     split=split,
     num_classes=400,
@@ -72,7 +73,7 @@ def _experiment(
   train_epochs: int,
   warmup_epochs: int,
   optimizer_config: dict[str, Any],
-) -> grw.GrwExperimentConfig:
+) -> schema.GrwExperimentConfig:
   """A backbone on Kinetics-400, smoothed or as published.
 
   Args:
@@ -87,13 +88,13 @@ def _experiment(
     warmup_epochs: how many of them the learning rate rises in.
     optimizer_config: optimizer, schedule and warm-up.
   """
-  model = grw.GrwModel(backbone=backbone, dropout_rate=dropout_rate)
+  model = schema.GrwModel(backbone=backbone, dropout_rate=dropout_rate)
   if not with_grw:
     model.smoothing.placement = 'none'
     model.head.type = 'linear'
-  return grw.GrwExperimentConfig(
+  return schema.GrwExperimentConfig(
     runtime=cfg.RuntimeConfig(),
-    task=grw.GrwTask(
+    task=schema.GrwTask(
       model=model,
       losses=video_classification.Losses(l2_weight_decay=l2_weight_decay),
       # Published image weights have another head, or none.
@@ -104,12 +105,12 @@ def _experiment(
     trainer=optimization.TrainerConfig(
       train_epochs=train_epochs,
       warmup_epochs=warmup_epochs,
-      train_steps=grw.UNSET,
-      steps_per_loop=grw.UNSET,
-      summary_interval=grw.UNSET,
-      checkpoint_interval=grw.UNSET,
-      validation_interval=grw.UNSET,
-      validation_steps=grw.UNSET,
+      train_steps=completion.UNSET,
+      steps_per_loop=completion.UNSET,
+      summary_interval=completion.UNSET,
+      checkpoint_interval=completion.UNSET,
+      validation_interval=completion.UNSET,
+      validation_steps=completion.UNSET,
       optimizer_config=optimization.OptimizationConfig(optimizer_config),
     ),
   )
@@ -128,12 +129,15 @@ def _schedule(peak: float, lowest: float) -> dict[str, Any]:
     },
     'warmup': {
       'type': 'linear',
-      'linear': {'warmup_learning_rate': lowest, 'warmup_steps': grw.UNSET},
+      'linear': {
+        'warmup_learning_rate': lowest,
+        'warmup_steps': completion.UNSET,
+      },
     },
   }
 
 
-def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
+def _videofocalnet(with_grw: bool) -> schema.GrwExperimentConfig:
   # A learning rate of 0.01 is published for 512 clips, to be scaled.
   scale = _BATCH_SIZE / 512
   return _experiment(
@@ -161,7 +165,7 @@ def _videofocalnet(with_grw: bool) -> grw.GrwExperimentConfig:
   )
 
 
-def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
+def _posmlp_video(with_grw: bool) -> schema.GrwExperimentConfig:
   params = _experiment(
     backbones.Backbone3D(
       type='posmlp_video',
@@ -202,24 +206,24 @@ def _posmlp_video(with_grw: bool) -> grw.GrwExperimentConfig:
 
 
 @exp_factory.register_config_factory('videofocalnet_grw_kinetics400')
-def videofocalnet_grw_kinetics400() -> grw.GrwExperimentConfig:
+def videofocalnet_grw_kinetics400() -> schema.GrwExperimentConfig:
   """Video-FocalNet-T with GRW on Kinetics-400."""
   return _videofocalnet(with_grw=True)
 
 
 @exp_factory.register_config_factory('videofocalnet_kinetics400')
-def videofocalnet_kinetics400() -> grw.GrwExperimentConfig:
+def videofocalnet_kinetics400() -> schema.GrwExperimentConfig:
   """Video-FocalNet-T as published (arXiv 2307.06947), on Kinetics-400."""
   return _videofocalnet(with_grw=False)
 
 
 @exp_factory.register_config_factory('posmlp_video_grw_kinetics400')
-def posmlp_video_grw_kinetics400() -> grw.GrwExperimentConfig:
+def posmlp_video_grw_kinetics400() -> schema.GrwExperimentConfig:
   """PosMLP-Video-S on 16 frames with GRW on Kinetics-400."""
   return _posmlp_video(with_grw=True)
 
 
 @exp_factory.register_config_factory('posmlp_video_kinetics400')
-def posmlp_video_kinetics400() -> grw.GrwExperimentConfig:
+def posmlp_video_kinetics400() -> schema.GrwExperimentConfig:
   """PosMLP-Video-S on 16 frames as published (2407.02934), Kinetics-400."""
   return _posmlp_video(with_grw=False)

@@ -17,7 +17,7 @@
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from official_ext.grw.configs import grw as grw_config
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes  # pylint: disable=unused-import  # Registers. # noqa: F401
 
 
@@ -53,7 +53,7 @@ def _one_a_class(texts: list[str], num_classes: int, source: str) -> list[str]:
   return texts
 
 
-def label_texts(task: grw_config.GrwTask) -> list[str]:
+def label_texts(task: schema.GrwTask) -> list[str]:
   """Returns the text of each label, in the order of the labels.
 
   Args:

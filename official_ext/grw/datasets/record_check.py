@@ -33,7 +33,7 @@ from google.protobuf import message
 from official.core import input_reader
 import tensorflow as tf
 
-from official_ext.grw.configs import grw as grw_config
+from official_ext.grw.configs import schema
 
 # What the reader yields: 'serialized' and 'file' (strings), 'record' (int64).
 RawRecord = dict[str, tf.Tensor]
@@ -146,7 +146,7 @@ def _file_fault(path: str) -> str | None:
   return None
 
 
-def list_files(params: grw_config.DataConfig) -> list[str]:
+def list_files(params: schema.DataConfig) -> list[str]:
   """Matches `params.input_path` and checks that every file can hold records.
 
   An empty shard must go before training: a reader that repeats two of them
@@ -247,7 +247,7 @@ def read_records(files, compression: str = '') -> tf.data.Dataset:
   )
 
 
-def compression_type(params: grw_config.DataConfig) -> str:
+def compression_type(params: schema.DataConfig) -> str:
   """Returns how the TFRecords of a config are compressed."""
   return 'GZIP' if params.compressed_input else ''
 
@@ -302,9 +302,7 @@ def num_labels(num_classes: int) -> int:
   return max(num_classes, 2)
 
 
-def describe_record(
-  serialized: bytes, params: grw_config.DataConfig
-) -> str | None:
+def describe_record(serialized: bytes, params: schema.DataConfig) -> str | None:
   """Says in plain words what is wrong with a record, or None if nothing is.
 
   Args:
@@ -351,7 +349,7 @@ def describe_record(
 
 
 def _examine(
-  file: str, record: int, params: grw_config.DataConfig
+  file: str, record: int, params: schema.DataConfig
 ) -> BadRecord | None:
   """Returns what is wrong with one record, if anything is."""
   compression = compression_type(params)
@@ -365,7 +363,7 @@ def _examine(
 def find_bad_record(
   files: Sequence[str],
   parse_fn: ParseFn,
-  params: grw_config.DataConfig,
+  params: schema.DataConfig,
   records_per_file: int = -1,
 ) -> BadRecord | None:
   """Parses records until one fails, logging the progress.
@@ -412,7 +410,7 @@ def find_bad_record(
 
 
 def check_first_records(
-  files: Sequence[str], parse_fn: ParseFn, params: grw_config.DataConfig
+  files: Sequence[str], parse_fn: ParseFn, params: schema.DataConfig
 ):
   """Fails at once on data that would fail later, or never give a batch.
 
@@ -449,7 +447,7 @@ def check_first_records(
 
 
 def explain_input_error(
-  error: tf.errors.OpError, params: grw_config.DataConfig, parse_fn: ParseFn
+  error: tf.errors.OpError, params: schema.DataConfig, parse_fn: ParseFn
 ) -> InputDataError | None:
   """Says what an error of the input pipeline means, naming file and record.
 

@@ -26,7 +26,7 @@ from matplotlib import figure
 import numpy as np
 import tensorflow as tf
 
-from official_ext.grw.configs import grw as grw_config
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
 from official_ext.grw.datasets import video_records
@@ -144,7 +144,7 @@ def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
   Returns:
     What was found.
   """
-  params = grw_config.DataConfig(
+  params = schema.DataConfig(
     num_classes=split.num_classes,
     feature_shape=(1, 32, 32, 3),
     min_image_size=32,
@@ -169,9 +169,7 @@ def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
   return contents
 
 
-def _count(
-  contents: Contents, serialized: bytes, params: grw_config.DataConfig
-):
+def _count(contents: Contents, serialized: bytes, params: schema.DataConfig):
   """Adds a record to what was found."""
   contents.num_clips += 1
   try:
@@ -202,7 +200,7 @@ def contact_sheet(
   Raises:
     OSError: the file cannot be written.
   """
-  params = grw_config.DataConfig()
+  params = schema.DataConfig()
   sheet = figure.Figure(
     (
       frames_per_clip * _INCHES_PER_FRAME,

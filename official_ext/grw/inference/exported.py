@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
@@ -98,7 +98,7 @@ class ExportedModel:
     self,
     card: model_card.ModelCard,
     labels: list[str],
-    data: grw_cfg.DataConfig,
+    data: schema.DataConfig,
     runner: tflite_stream.TfliteStream | _SavedModelStream | _Clips,
   ):
     self.card = card
@@ -176,10 +176,10 @@ class ExportedModel:
 
 def _evaluation_data(
   card: model_card.ModelCard, folder: str
-) -> grw_cfg.DataConfig:
+) -> schema.DataConfig:
   """How frames were prepared in evaluation."""
   try:
-    return grw_cfg.DataConfig(
+    return schema.DataConfig(
       resize=card.resize['mode'],
       min_image_size=card.resize['size'],
       feature_shape=(card.num_frames, *card.size, 3),

@@ -28,7 +28,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 
@@ -124,14 +124,16 @@ class TemporalEnsemble(tf_keras.Model):
         0,
         'A temporal ensemble takes clips of an even number of frames.',
       )
-    if grw_cfg.NUM_FRAMES not in inputs:
+    if feature_names.NUM_FRAMES not in inputs:
       return super().call({'image': image}, training=training, mask=mask)
-    num_frames = inputs[grw_cfg.NUM_FRAMES]
+    num_frames = inputs[feature_names.NUM_FRAMES]
     first, second = (
       member(
         {
           'image': image[:, offset::2],
-          grw_cfg.NUM_FRAMES: tf.maximum((num_frames + 1 - offset) // 2, 1),
+          feature_names.NUM_FRAMES: tf.maximum(
+            (num_frames + 1 - offset) // 2, 1
+          ),
         },
         training=training,
       )

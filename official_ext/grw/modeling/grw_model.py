@@ -33,7 +33,8 @@ from official_ext.grw.backbones import activations  # pylint: disable=unused-imp
 from official_ext.grw.backbones import config as backbones_cfg
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.compat import frame_operations
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import subclips
@@ -41,7 +42,7 @@ from official_ext.grw.modeling import subclips
 
 def build_backbone(
   input_specs: tf_keras.layers.InputSpec,
-  model_config: grw_cfg.GrwModel,
+  model_config: schema.GrwModel,
   l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> tf_keras.Model:
   """The stock backbone, with its batch norms synchronised as configured.
@@ -176,7 +177,7 @@ class _AfterBackbone:
 
   def __init__(
     self,
-    model_config: grw_cfg.GrwModel,
+    model_config: schema.GrwModel,
     num_classes: int,
     endpoints: Mapping[Any, tf.Tensor],
     num_frames: int | None,
@@ -329,7 +330,7 @@ class GrwClassifier(tf_keras.Model):
 
   def __init__(
     self,
-    model_config: grw_cfg.GrwModel,
+    model_config: schema.GrwModel,
     num_classes: int,
     input_specs: tf_keras.layers.InputSpec,
     l2_weight_decay: float = 0.0,
@@ -390,7 +391,7 @@ class GrwClassifier(tf_keras.Model):
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
     in_subclips = self._subclips if training else None
-    if grw_cfg.NUM_FRAMES not in inputs and in_subclips is None:
+    if feature_names.NUM_FRAMES not in inputs and in_subclips is None:
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
     # Layers know from the context of this call whether they train.
@@ -400,7 +401,7 @@ class GrwClassifier(tf_keras.Model):
       else in_subclips(image)
     )
     return self._after_backbone(
-      endpoints, inputs.get(grw_cfg.NUM_FRAMES), tf.shape(image)[1]
+      endpoints, inputs.get(feature_names.NUM_FRAMES), tf.shape(image)[1]
     )
 
   def train_in_subclips(self, num_subclips: int):
@@ -414,7 +415,7 @@ class GrwClassifier(tf_keras.Model):
     Raises:
       ValueError: the backbone cannot stream, or see `SubclipBackbone`.
     """
-    config = grw_cfg.GrwModel()
+    config = schema.GrwModel()
     config.override(self._config['model_config'])
     config.backbone = backbones_cfg.with_states(config.backbone)
     with_states = build_backbone(
@@ -445,7 +446,7 @@ class GrwClassifier(tf_keras.Model):
   @classmethod
   def from_config(cls, config, custom_objects=None):
     config = dict(config)
-    model_config = grw_cfg.GrwModel()
+    model_config = schema.GrwModel()
     model_config.override(config.pop('model_config'))
     return cls(
       model_config=model_config,
@@ -459,7 +460,7 @@ class GrwClassifier(tf_keras.Model):
 @factory_3d.register_model_builder('grw')
 def build_grw_model(
   input_specs: tf_keras.layers.InputSpec,
-  model_config: grw_cfg.GrwModel,
+  model_config: schema.GrwModel,
   num_classes: int,
   l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> GrwClassifier:

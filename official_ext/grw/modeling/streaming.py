@@ -28,7 +28,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
 
@@ -81,7 +81,7 @@ class StreamingClassifier(tf_keras.Model):
       ValueError: the classifier cannot stream, or a number is out of range.
     """
     super().__init__(**kwargs)
-    config = grw_cfg.GrwModel()
+    config = schema.GrwModel()
     config.override(classifier.get_config()['model_config'])
     config.backbone = backbones.with_states(config.backbone)
     self._causal_head = config.head.type == 'temporal' and config.head.causal

@@ -21,7 +21,7 @@ from official.core import task_factory
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import grw
+from official_ext.grw.datasets import feature_names
 
 
 def build(
@@ -46,7 +46,7 @@ def build(
   clips = tf.random.stateless_uniform([batch_size, *data.feature_shape], [0, 1])
   features = {
     'image': clips,
-    grw.NUM_FRAMES: tf.fill([batch_size], data.feature_shape[0]),
+    feature_names.NUM_FRAMES: tf.fill([batch_size], data.feature_shape[0]),
   }
   labels = tf.one_hot(tf.range(batch_size) % data.num_classes, data.num_classes)
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.serving import export_folder
@@ -91,7 +91,7 @@ def _require_streaming(params: cfg.ExperimentConfig):
     backbones.with_states(classifier.backbone)
 
 
-def _input(data: grw_cfg.DataConfig, shape, dtype: str) -> dict:
+def _input(data: schema.DataConfig, shape, dtype: str) -> dict:
   least = -1.0 if data.zero_centering_image else 0.0
   return {
     'shape': [int(size) if size else None for size in shape],

@@ -23,7 +23,7 @@ from typing import Any
 from official.core import config_definitions as cfg
 
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import labels
 
 CARD_FILE = 'model_card.json'
@@ -80,7 +80,7 @@ class ModelCard:
     return self.resize['crop'][0], self.resize['crop'][1]
 
 
-def _name(classifier: grw_cfg.GrwModel) -> str:
+def _name(classifier: schema.GrwModel) -> str:
   backbone = classifier.backbone.get()
   return '_'.join(
     [

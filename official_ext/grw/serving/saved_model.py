@@ -29,7 +29,7 @@ from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
@@ -136,7 +136,7 @@ def save(
   )
 
 
-def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
+def prepared(image: tf.Tensor, data: schema.DataConfig) -> tf.Tensor:
   """What the model takes of an image input: [0, 1] at the model's size.
 
   Args:
@@ -162,7 +162,7 @@ def prepared(image: tf.Tensor, data: grw_cfg.DataConfig) -> tf.Tensor:
 def export_clip_model(
   model: Model,
   folder: str,
-  data: grw_cfg.DataConfig,
+  data: schema.DataConfig,
   example: np.ndarray,
   input_type: str = 'float32',
 ) -> Written:
@@ -223,7 +223,7 @@ def export_clip_model(
 def export_stream_model(
   model: Model,
   folder: str,
-  data: grw_cfg.DataConfig,
+  data: schema.DataConfig,
   example: np.ndarray,
   input_type: str = 'float32',
 ) -> Written:

@@ -29,7 +29,8 @@ import tensorflow as tf
 from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import streaming
@@ -43,7 +44,7 @@ MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2, 'dynamic_int8': 1e-1}
 
 
 def default_classify_every(
-  config: grw_cfg.GrwModel | ensemble_cfg.GrwEnsemble,
+  config: schema.GrwModel | ensemble_cfg.GrwEnsemble,
 ) -> int:
   """How often the head runs if nobody says: each window, if it is costly.
 
@@ -112,7 +113,7 @@ def convert(
 def export_stream(
   model: saved_model.Model,
   folder: str,
-  data: grw_cfg.DataConfig,
+  data: schema.DataConfig,
   example: np.ndarray,
   quantization: str = 'float32',
   classify_every: int = 1,
@@ -229,7 +230,7 @@ def export_stream(
 def export_clip(
   model: saved_model.Model,
   folder: str,
-  data: grw_cfg.DataConfig,
+  data: schema.DataConfig,
   example: np.ndarray,
   quantization: str = 'float32',
 ) -> saved_model.Written:
@@ -290,7 +291,10 @@ def _require_clip_model(
   last = max(len(frames) // classify_every * classify_every, 1)
   # Not cut off: less than a window cannot be smoothed.
   expected = model(
-    {'image': frames[np.newaxis], grw_cfg.NUM_FRAMES: tf.constant([last])},
+    {
+      'image': frames[np.newaxis],
+      feature_names.NUM_FRAMES: tf.constant([last]),
+    },
     training=False,
   )
   saved_model.require_agreement(

@@ -23,7 +23,8 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import video_input
 from official_ext.grw.losses import loss_term
 
@@ -38,11 +39,11 @@ _METRIC_CLASSES = {
   'speed_loss': loss_term.LossTerm,
   'order_accuracy': tf_keras.metrics.Mean,
   'acceleration_over_speed': tf_keras.metrics.Mean,
-  video_input.BAD_RECORDS: tf_keras.metrics.Sum,
+  feature_names.BAD_RECORDS: tf_keras.metrics.Sum,
 }
 
 
-@task_factory.register_task_cls(grw_cfg.GrwTask)
+@task_factory.register_task_cls(schema.GrwTask)
 class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   """The stock task, with these differences.
 
@@ -55,7 +56,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
 
-  def __init__(self, params: grw_cfg.GrwTask, **kwargs):
+  def __init__(self, params: schema.GrwTask, **kwargs):
     params.validate()
     super().__init__(params, **kwargs)
 
@@ -93,7 +94,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
   def build_inputs(
     self,
-    params: grw_cfg.DataConfig,
+    params: schema.DataConfig,
     input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
     """Batches of (features, labels); see `video_input.build_video_dataset`."""
@@ -125,7 +126,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       else self.task_config.validation_data
     )
     if data.on_bad_record == 'skip':
-      names.append(video_input.BAD_RECORDS)
+      names.append(feature_names.BAD_RECORDS)
     return metrics + [_METRIC_CLASSES[name](name) for name in names]
 
   def process_metrics(
@@ -187,7 +188,7 @@ def _split_features(inputs):
   features, labels = inputs
   return {
     name: features[name]
-    for name in ('image', grw_cfg.NUM_FRAMES)
+    for name in ('image', feature_names.NUM_FRAMES)
     if name in features
   }, labels
 
@@ -201,9 +202,9 @@ def _measure(metrics, model, inputs, logs):
   # Not under its name in `logs`, which the stock step overwrites with results
   # of metrics.
   metrics['cross_entropy'].update_state(logs['class_loss'], sample_weight=clips)
-  if video_input.BAD_RECORDS in metrics:
-    metrics[video_input.BAD_RECORDS].update_state(
-      inputs[0][video_input.BAD_RECORDS]
+  if feature_names.BAD_RECORDS in metrics:
+    metrics[feature_names.BAD_RECORDS].update_state(
+      inputs[0][feature_names.BAD_RECORDS]
     )
   if model.smoothing is not None:
     terms = model.smoothing.terms

@@ -30,7 +30,7 @@ from typing import Any, IO
 import tqdm
 
 from official_ext.grw.files import whole_file
-from official_ext.grw.training import runner
+from official_ext.grw.training import checkpoints
 
 TRAIN_PROGRAM = (sys.executable, '-m', 'official_ext.grw.train')
 # Of a run's folder.
@@ -104,9 +104,9 @@ class TrainingProcess:
 
   @property
   def step(self) -> int:
-    """Of the last checkpoint; 0 where there is none."""
-    checkpoints = runner.list_checkpoints(str(self.folder))
-    return int(checkpoints[0].rsplit('-', 1)[1]) if checkpoints else 0
+    """The step of the last checkpoint; 0 where there is none."""
+    found = checkpoints.list_checkpoints(str(self.folder))
+    return int(found[0].rsplit('-', 1)[1]) if found else 0
 
   def run(self, position: int = 0) -> bool:
     """Trains to the end.

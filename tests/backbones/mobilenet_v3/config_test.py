@@ -21,7 +21,7 @@ from official.modeling import hyperparams
 import pytest
 
 from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import grw  # noqa: F401  # Registers.
+from official_ext.grw.configs import experiments  # noqa: F401  # Registers.
 
 CONFIGS = pathlib.Path(__file__).parents[3] / 'configs'
 FIELD = 'task.model.backbone.mobilenet_v3'

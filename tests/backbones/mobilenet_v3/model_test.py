@@ -32,7 +32,7 @@ import tf_keras
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.backbones import config as backbones
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
-from official_ext.grw.configs import grw as grw_cfg
+from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
@@ -69,7 +69,7 @@ def classifier(temporal):
   trained gives almost the same features whatever it is shown.
   """
   tf_keras.utils.set_random_seed(1)
-  config = grw_cfg.GrwModel(backbone=backbones.Backbone3D(type='mobilenet_v3'))
+  config = schema.GrwModel(backbone=backbones.Backbone3D(type='mobilenet_v3'))
   config.override(MODEL)
   config.backbone.mobilenet_v3.temporal = temporal
   model = grw_model.GrwClassifier(
@@ -272,7 +272,7 @@ def test_a_few_steps_lower_the_loss_of_both_groups(temporal):
 
 @pytest.mark.parametrize('temporal', ['base_frame', 'shift'])
 def test_tflite_streams_as_the_clip_model(temporal, tmp_path):
-  data = grw_cfg.DataConfig(
+  data = schema.DataConfig(
     is_training=False,
     feature_shape=(N, HEIGHT, WIDTH, 3),
     min_image_size=HEIGHT,

@@ -1,0 +1,157 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Fills in what an experiment leaves to its dataset and to its epochs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from official_ext.grw.configs import dataset_info
+from official_ext.grw.configs import fields
+
+if TYPE_CHECKING:
+  from official_ext.grw.configs import schema
+
+# A number that is left to the dataset, or to the number of epochs.
+UNSET = -1
+
+# Records at 25 frames a second, every second of them, serve for 12 a second.
+_RATE_TOLERANCE = 0.05
+
+
+def set_from_dataset(task: schema.GrwTask):
+  """Takes what is unset of a task's data from its dataset.json.
+
+  Raises:
+    ValueError: the file cannot be read or lacks the split; or its records, at
+      the configured stride, have another frame rate than configured.
+  """
+  if not task.dataset_info:
+    return
+  splits = ('train_data', 'validation_data')
+
+  def is_unset(data):
+    return UNSET in (data.num_classes, data.num_examples) or not (
+      data.input_path or data.tfds_name
+    )
+
+  if task.labels and not any(
+    is_unset(getattr(task, split)) for split in splits
+  ):
+    return
+  info = dataset_info.read(task.dataset_info)
+  task.labels = task.labels or info.labels
+  for split in splits:
+    data, field = getattr(task, split), f'task.{split}'
+    if not is_unset(data):
+      continue
+    found = info.split(data.split, f'{field}.split')
+    if data.num_classes == UNSET:
+      data.num_classes = info.num_classes
+    if data.num_examples == UNSET:
+      data.num_examples = found.num_examples
+    if not data.input_path:
+      data.input_path = found.files
+    for name, limit in (
+      ('num_classes', info.num_classes),
+      ('num_examples', found.num_examples),
+    ):
+      value = getattr(data, name)
+      fields.require(
+        value <= limit,
+        f'{field}.{name}',
+        value,
+        f'at most the {limit} of {info.path}, or {UNSET} to take it from '
+        'there, as --experiment=movinet_grw_own_data does',
+      )
+    if data.sampling == 'segments':
+      continue
+    rate = info.frames_per_second / data.temporal_stride
+    if data.frames_per_second is None:
+      data.frames_per_second = rate
+    stride = max(1, round(info.frames_per_second / data.frames_per_second))
+    fields.require(
+      abs(rate / data.frames_per_second - 1) <= _RATE_TOLERANCE,
+      f'{field}.frames_per_second',
+      data.frames_per_second,
+      f'{rate:g}, the {info.frames_per_second:g} of {info.path} at '
+      f'temporal_stride={data.temporal_stride}; set temporal_stride={stride} '
+      f'or frames_per_second={rate:g}, or make the records anew',
+    )
+
+
+def set_steps(config: schema.GrwExperimentConfig):
+  """Sets what is unset of the trainer's steps and intervals.
+
+  `train_steps` becomes `train_epochs` passes over the training data, the steps
+  of a warm-up `warmup_epochs`, a loop one pass, and there is a summary, a
+  checkpoint and a validation a loop.
+
+  Raises:
+    ValueError: the numbers to set them from are missing.
+  """
+  trainer, data = config.trainer, config.task.train_data
+  intervals = ('summary_interval', 'checkpoint_interval', 'validation_interval')
+  warmup = trainer.optimizer_config.warmup.get()
+  if UNSET in (
+    trainer.train_steps,
+    trainer.steps_per_loop,
+    getattr(warmup, 'warmup_steps', None),
+  ):
+    fields.require(
+      data.global_batch_size >= 1,
+      'task.train_data.global_batch_size',
+      data.global_batch_size,
+      'at least 1',
+    )
+    fields.require(
+      data.num_examples >= data.global_batch_size,
+      'task.train_data.num_examples',
+      data.num_examples,
+      'at least one batch of clips (task.train_data.global_batch_size='
+      f'{data.global_batch_size}), because trainer.train_steps or '
+      'steps_per_loop, or the warm-up, is left to it; set '
+      'task.dataset_info, or these',
+    )
+    epoch = data.num_examples // data.global_batch_size
+    if trainer.train_steps == UNSET:
+      fields.require(
+        trainer.train_epochs >= 1,
+        'trainer.train_epochs',
+        trainer.train_epochs,
+        'at least 1, because trainer.train_steps is unset',
+      )
+      trainer.train_steps = trainer.train_epochs * epoch
+    if trainer.steps_per_loop == UNSET:
+      trainer.steps_per_loop = min(epoch, trainer.train_steps)
+    if warmup is not None and warmup.warmup_steps == UNSET:
+      fields.require(
+        trainer.warmup_epochs >= 1,
+        'trainer.warmup_epochs',
+        trainer.warmup_epochs,
+        'at least 1, because the steps of the warm-up are unset',
+      )
+      warmup.warmup_steps = trainer.warmup_epochs * epoch
+  for name in intervals:
+    if getattr(trainer, name) == UNSET:
+      setattr(trainer, name, trainer.steps_per_loop)
+  validation = config.task.validation_data
+  if trainer.validation_steps == UNSET and validation.num_examples >= 1:
+    trainer.validation_steps = -(
+      -validation.num_examples // validation.global_batch_size
+    )
+  schedule = trainer.optimizer_config.learning_rate
+  if schedule.type == 'cosine' and schedule.cosine.decay_steps is None:
+    schedule.cosine.decay_steps = trainer.train_steps

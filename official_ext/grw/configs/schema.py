@@ -1,0 +1,233 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The fields of an experiment with GRW-smoothed video classification.
+
+Defaults are those of Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 4,
+unless a comment says otherwise.  Everything can be overridden by YAML and
+`--params_override`; `GrwExperimentConfig.validate` fills in what was left to
+the dataset (`completion`) and rejects what cannot work before anything is built
+(`checks`).
+"""
+
+import dataclasses
+
+from official.core import config_definitions as cfg
+from official.modeling import hyperparams
+from official.vision.configs import common
+from official.vision.configs import video_classification
+
+from official_ext.grw.backbones import config as backbones
+from official_ext.grw.configs import checks
+from official_ext.grw.configs import completion
+from official_ext.grw.configs import experiments
+from official_ext.grw.configs import fields
+from official_ext.grw.optimization import config as optimization
+
+
+@dataclasses.dataclass
+class Smoothing(hyperparams.Config):
+  """GRW-smoothing of frame embeddings.
+
+  Attributes:
+    placement: 'final' smooths a linear map of the backbone's last features,
+      which the head then reads; 'intermediate' smooths the features of
+      `endpoint`, normalised, beside the head's own path;
+      'none' has no smoothing: with head type 'movinet' that is the stock
+      MoViNet.
+    endpoint: for 'intermediate', the backbone endpoint by name, for example
+      'block3_layer0' of a MoViNet or '4' of a ResNet-3D.
+    window: T, frames in a window, or feature vectors where a backbone keeps one
+      for several frames; at least 3.
+    alpha: α, the weight of the speed term against the order term.
+    weight: λ, the weight of the loss; 0 measures without smoothing.
+    sampled: sum over sampled orderings although all could be summed exactly
+      (T ≤ 12).  Longer windows are always sampled.
+    num_orderings: orderings in the sample, the true one among them.
+    seed: of the sample.
+  """
+
+  placement: str = 'final'
+  endpoint: str = ''
+  window: int = 5
+  alpha: float = 0.5
+  weight: float = 0.1
+  sampled: bool = False
+  num_orderings: int = 1000
+  seed: int = 0
+
+
+@dataclasses.dataclass
+class Head(hyperparams.Config):
+  """What turns frame embeddings into logits.
+
+  Attributes:
+    type: 'temporal', the published GRW head: a small transformer over frames;
+      'movinet', the stock classifier head on the mean over frames; or 'linear',
+      a dense layer on that mean, as most other video models have.
+    embedding_dim: D, the width of the embeddings; 0 takes the backbone's.
+    num_layers: transformer blocks.
+    num_heads: attention heads; must divide D.
+    mlp_ratio: width of a block's MLP as a multiple of D.
+    causal: a frame attends only to those before it, and the class is read
+      from the mean of the frames so far.
+    stochastic_depth_drop_rate: chance to skip a residual branch of a clip.
+    movinet_activation: activation inside the 'movinet' head.
+  """
+
+  type: str = 'temporal'
+  embedding_dim: int = 0
+  num_layers: int = 2
+  num_heads: int = 8
+  mlp_ratio: int = 4
+  causal: bool = False
+  stochastic_depth_drop_rate: float = 0.0
+  movinet_activation: str = 'swish'
+
+
+@dataclasses.dataclass
+class GrwModel(video_classification.VideoClassificationModel):
+  """A video backbone, GRW-smoothing and a head.
+
+  Attributes:
+    backbone: any registered 3D backbone that keeps one feature map a frame.
+    smoothing: where and how embeddings are smoothed.
+    head: what classifies them.
+    dropout_rate: before the last dense layer.
+    norm_activation: batch norm of the backbone.
+  """
+
+  model_type: str = 'grw'
+  backbone: backbones.Backbone3D = dataclasses.field(
+    default_factory=lambda: experiments.movinet_backbone('a0', stream=True)
+  )
+  norm_activation: common.NormActivation = dataclasses.field(
+    default_factory=lambda: common.NormActivation(  # pylint: disable=g-long-lambda
+      activation=None, norm_momentum=0.99, norm_epsilon=1e-3, use_sync_bn=True
+    )
+  )
+  smoothing: Smoothing = dataclasses.field(default_factory=Smoothing)
+  head: Head = dataclasses.field(default_factory=Head)
+
+
+@dataclasses.dataclass
+class DataConfig(video_classification.DataConfig):
+  """The Model Garden's video data, with the switches it lacks.
+
+  Attributes:
+    augment: False trains on clips prepared as in evaluation: shorter side to
+      `min_image_size`, centre crop, no flip.
+    random_flip: mirror half of the clips, when `augment`.
+    random_offset: training clips start at a random frame; otherwise where
+      `clip_start` says, as in evaluation.
+    sampling: which frames of a video make a clip of N: 'dense', those that
+      follow one another, `temporal_stride` apart; or 'segments' (temporal
+      segment networks, TSN), one of each of N equal segments of the whole
+      video: a random one in training, if `random_offset`, else the middle one.
+      Such clips have no frame rate.
+    resize: how frames that are not augmented come to `min_image_size` before
+      their centre is cropped: 'keep_aspect' resizes the shorter side to it, as
+      stock; 'square' both sides, whatever the aspect ratio, which is how the
+      published GRW models were evaluated.  Both bilinear, without antialiasing.
+    clip_start: where a clip of a longer video is taken in evaluation, if
+      `num_test_clips` is 1: from the 'middle', as stock, or from its 'start',
+      as the published GRW models were evaluated.
+    frames_per_second: of the clips the model sees, after `temporal_stride`; for
+      whoever feeds an exported model.  Checked against the records if
+      `task.dataset_info` is read; null does not say.
+    on_bad_record: 'error' stops with the file and the record; 'skip' drops
+      and counts.
+  """
+
+  augment: bool = True
+  random_flip: bool = True
+  random_offset: bool = True
+  resize: str = 'keep_aspect'
+  clip_start: str = 'middle'
+  sampling: str = 'dense'
+  frames_per_second: float | None = None
+  on_bad_record: str = 'error'
+
+
+@dataclasses.dataclass
+class GrwTask(video_classification.VideoClassificationTask):
+  """Video classification with GRW-smoothing.
+
+  Attributes:
+    model: see `GrwModel`.
+    train_data: see `DataConfig`.
+    validation_data: see `DataConfig`.
+    dataset_info: path of a dataset.json, as tools/videos_to_tfrecords.py writes
+      it.  Of both data, what is unset is taken from there: `num_classes` and
+      `num_examples` (unset is −1), `input_path` (''), for the split named by
+      `split`; and `labels`.
+    labels: path of a text file with the texts of the labels, one a line.
+    seed: of weight initialisation, dropout and stochastic depth; null draws
+      another each time.  The order of the data has `train_data.seed`.
+    num_subclips: n parts of equal length in which a training clip goes through
+      the backbone, with stream states but no gradient from one to the next, so
+      that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds
+      whole windows of the smoothing.
+  """
+
+  dataset_info: str = ''
+  labels: str = ''
+  seed: int | None = None
+  num_subclips: int = 1
+  model: GrwModel = dataclasses.field(default_factory=GrwModel)
+  train_data: DataConfig = dataclasses.field(
+    default_factory=lambda: DataConfig(is_training=True, drop_remainder=True)
+  )
+  validation_data: DataConfig = dataclasses.field(
+    default_factory=lambda: DataConfig(  # pylint: disable=g-long-lambda
+      is_training=False, drop_remainder=False, split='validation'
+    )
+  )
+
+  def validate(self):
+    """Raises ValueError for a task that cannot be built or cannot train."""
+    checks.validate_task(self)
+
+
+@dataclasses.dataclass
+class GrwExperimentConfig(cfg.ExperimentConfig):
+  """An experiment whose values are completed and checked before it is built."""
+
+  task: GrwTask = dataclasses.field(default_factory=GrwTask)
+  trainer: optimization.TrainerConfig = dataclasses.field(
+    default_factory=optimization.TrainerConfig
+  )
+
+  def validate(self):
+    """Sets what is unset, and checks all that needs neither model nor data.
+
+    What was set stays.  Then nothing is unset, and the same again changes
+    nothing and reads no dataset.json.
+
+    Raises:
+      ValueError: names the field, its value, what was expected and what to do.
+    """
+    completion.set_from_dataset(self.task)
+    completion.set_steps(self)
+    super().validate()
+    self.task.validate()
+    checks.validate_trainer(self.trainer)
+    precision = self.runtime.mixed_precision_dtype
+    fields.require(
+      self.task.num_subclips == 1 or precision in (None, '', 'float32'),
+      'runtime.mixed_precision_dtype',
+      precision,
+      "'float32', as the states of a stream are, because "
+      f'task.num_subclips={self.task.num_subclips}',
+    )

@@ -1,0 +1,156 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The stock trainer, which explains bad input and notes where terms fail."""
+
+from typing import Any
+
+import numpy as np
+from official.core import base_trainer
+import orbit
+import tensorflow as tf
+
+from official_ext.grw.datasets import feature_names
+from official_ext.grw.datasets import record_check
+from official_ext.grw.datasets import video_input
+from official_ext.grw.evaluation import report as evaluation
+from official_ext.grw.losses import loss_term
+from official_ext.grw.tasks import grw_video_classification
+from official_ext.grw.training import finite_guard
+
+
+class Trainer(base_trainer.Trainer):
+  """The stock trainer, which explains bad input and notes where terms fail.
+
+  Attributes:
+    keeps_predictions: an evaluation keeps the likeliest classes of each clip,
+      for `predictions`; to be set before the first.
+    first_step: of the current loop.
+    failed_terms: the step at which each term of the loss failed, if it did.
+  """
+
+  keeps_predictions: bool = False
+  first_step: int = 0
+  failed_terms: dict[str, int]
+  _batches: list[dict[str, np.ndarray]]
+
+  def train(self, num_steps: tf.Tensor) -> orbit.runner.Output | None:
+    """Trains for some steps; input errors name the file and the record."""
+    self.first_step = int(self.global_step.numpy()) + 1
+    with video_input.explained_errors(self.config.task.train_data):
+      return super().train(num_steps)
+
+  def train_loop_end(self) -> dict[str, Any]:
+    """Returns the logs; `failed_terms` has the step at which terms failed."""
+    self.failed_terms = {}
+    steps = int(self.global_step.numpy()) + 1 - self.first_step
+    replicas = self.strategy.num_replicas_in_sync
+    for metric in self.train_metrics:
+      if isinstance(metric, loss_term.LossTerm):
+        finite = int(metric.finite_updates.numpy()) // replicas
+        if finite < steps:
+          self.failed_terms[metric.name] = self.first_step + finite
+    return super().train_loop_end()
+
+  def evaluate(self, num_steps: tf.Tensor) -> orbit.runner.Output | None:
+    """Evaluates; input errors name the file and the record."""
+    with video_input.explained_errors(self.config.task.validation_data):
+      return super().evaluate(num_steps)
+
+  def eval_step(self, iterator: Any) -> dict[str, tf.Tensor] | None:
+    """Evaluates a batch; its loss counts by its clips, as its measures do.
+
+    Returns:
+      With `keeps_predictions`, a batch of `evaluation.Predictions`.
+    """
+
+    def step(inputs):
+      logs = self.task.validation_step(
+        inputs, model=self.model, metrics=self.validation_metrics
+      )
+      features, labels = inputs
+      self.validation_loss.update_state(
+        logs[self.task.loss], sample_weight=tf.shape(labels)[0]
+      )
+      if not self.keeps_predictions:
+        return None
+      probabilities = logs[grw_video_classification.PROBABILITIES]
+      top = tf.math.top_k(
+        probabilities, min(evaluation.TOP_K, probabilities.shape[-1])
+      )
+      if self.config.task.validation_data.one_hot:
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+      return {
+        'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
+        'classes': top.indices,
+        'probabilities': top.values,
+        # Bytes cannot be gathered.
+        'sources': tf.cast(features[feature_names.SOURCE_ID], tf.int32),
+      }
+
+    outputs = self.strategy.run(step, args=(next(iterator),))
+    if not self.keeps_predictions:
+      return None
+    return {
+      name: self.strategy.gather(value, axis=0)
+      for name, value in outputs.items()
+    }
+
+  def eval_begin(self):
+    """Resets what is measured and kept."""
+    super().eval_begin()
+    self._batches = []
+
+  def eval_reduce(self, state: Any = None, step_outputs: Any = None):
+    """Keeps the predictions of a batch, if there are to be any."""
+    if step_outputs is not None:
+      self._batches.append(
+        {name: value.numpy() for name, value in step_outputs.items()}
+      )
+
+  @property
+  def predictions(self) -> evaluation.Predictions:
+    """What the last evaluation kept, with `keeps_predictions`."""
+    return evaluation.Predictions.from_batches(self._batches)
+
+  def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
+    """Returns the logs of an evaluation.
+
+    Raises:
+      InputDataError: there was no batch to evaluate.
+      FloatingPointError: a measure is not finite.
+    """
+    data = self.config.task.validation_data
+    if not self.validation_loss.count:
+      raise record_check.InputDataError(
+        'The validation data gave no batch: expected at least one record '
+        f'(drop_remainder={data.drop_remainder} with global_batch_size='
+        f'{data.global_batch_size}) in input_path={data.input_path!r}, '
+        f'tfds_name={data.tfds_name!r}, tfds_split={data.tfds_split!r}.'
+      )
+    # Before the logs can make this the best checkpoint.
+    bad = finite_guard.not_finite(
+      {
+        metric.name: metric.result()
+        for metric in [*self.validation_metrics, self.validation_loss]
+      }
+    )
+    if bad:
+      raise FloatingPointError(
+        f'Validation at step {int(self.global_step.numpy())} is not finite: '
+        f'{finite_guard.listed(bad)}. Lower the learning rate, or with small '
+        'batches raise the batch size: batch norm statistics that are off give '
+        'such values in evaluation alone.'
+      )
+    return super().eval_end(aggregated_logs)
