@@ -33,8 +33,8 @@ from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import experiments
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import ensemble as ensemble_model
 from official_ext.grw.modeling import grw_model
@@ -212,9 +212,7 @@ def classifier(
     **overrides: of its `GrwModel`.
   """
   tf_keras.utils.set_random_seed(seed)
-  config = schema.GrwModel(
-    backbone=experiments.movinet_backbone('tiny', stream)
-  )
+  config = schema.GrwModel(backbone=movinet_config.published('tiny', stream))
   config.override(
     {
       'smoothing': {'window': 3, 'endpoint': 'block0_layer0'},
@@ -252,7 +250,7 @@ def ensemble(
   tf_keras.utils.set_random_seed(seed)
   config = ensemble_cfg.GrwEnsemble()
   for member, stream in zip(config.members, streams):
-    member.model.backbone = experiments.movinet_backbone('tiny', stream)
+    member.model.backbone = movinet_config.published('tiny', stream)
     member.model.override(
       {'smoothing': {'window': 3}, 'head': {'num_heads': 4}}
     )

@@ -34,9 +34,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import source
-from official_ext.grw.configs import experiments
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 
@@ -72,9 +72,7 @@ def layouts_spec():
 
 
 def backbone_config(conv_type: str, **kwargs) -> movinet_cfg.Movinet:
-  config = experiments.movinet_backbone(
-    'layouts', stream=conv_type != '3d'
-  ).movinet
+  config = movinet_config.published('layouts', stream=conv_type != '3d').movinet
   return dataclasses.replace(config, conv_type=conv_type, **kwargs)
 
 

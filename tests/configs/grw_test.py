@@ -20,7 +20,7 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
-from official_ext.grw.configs import experiments
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import schema
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
@@ -60,7 +60,7 @@ def test_every_published_row_has_the_papers_settings(file):
   variant = file.split('_')[1]
   assert (
     movinet
-    == experiments.movinet_backbone(variant, stream='stream' in file).movinet
+    == movinet_config.published(variant, stream='stream' in file).movinet
   )
   frames, rate, window, size, side = {
     'a0': (50, 5, 5, 172, 200),

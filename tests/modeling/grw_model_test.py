@@ -24,7 +24,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import experiments
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
@@ -56,7 +56,7 @@ resnet_3d.RESNET_SPECS.setdefault(
 
 def model_config(stream=True, **overrides) -> schema.GrwModel:
   config = schema.GrwModel()
-  config.backbone = experiments.movinet_backbone('grw_test_tiny', stream=stream)
+  config.backbone = movinet_config.published('grw_test_tiny', stream=stream)
   config.backbone.movinet.conv_type = '2plus1d'
   config.backbone.movinet.stochastic_depth_drop_rate = 0.0
   config.dropout_rate = 0.0

@@ -25,7 +25,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import experiments
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
@@ -268,9 +268,7 @@ def test_wrong_states_are_named(change, message):
   'config, message',
   [
     (
-      schema.GrwModel(
-        backbone=experiments.movinet_backbone('a0', stream=False)
-      ),
+      schema.GrwModel(backbone=movinet_config.published('a0', stream=False)),
       'MoViNet-A0 Base.*not causal',
     ),
     (
@@ -306,9 +304,7 @@ def test_a_stream_does_not_train():
 
 def test_a_real_backbone_streams():
   """A0 with the positional encodings of A3, each with its own frame count."""
-  config = schema.GrwModel(
-    backbone=experiments.movinet_backbone('a0', stream=True)
-  )
+  config = schema.GrwModel(backbone=movinet_config.published('a0', stream=True))
   config.backbone.movinet.use_positional_encoding = True
   model = grw_model.GrwClassifier(
     config, 5, tf_keras.layers.InputSpec(shape=[None] * 4 + [3])

@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.configs import experiments
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.losses import grw_smoothing
 from tests import tiny
 
@@ -32,7 +32,7 @@ SIZE, FRAMES, CLASSES, BATCH = 32, 10, 3, 4
 
 def make_task(**model_overrides):
   config = exp_factory.get_exp_config('movinet_grw_airplanes').task
-  config.model.backbone = experiments.movinet_backbone('tiny', stream=True)
+  config.model.backbone = movinet_config.published('tiny', stream=True)
   config.model.backbone.movinet.stochastic_depth_drop_rate = 0.0
   config.model.override(model_overrides)
   for data in (config.train_data, config.validation_data):

@@ -19,10 +19,10 @@ from typing import Any
 
 from official.core import exp_factory
 
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
-from official_ext.grw.configs import experiments
 from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.configs import schema
 from official_ext.grw.configs import trained_params
@@ -115,7 +115,7 @@ def _movinet(weights: source.PublishedWeights) -> schema.GrwModel:
       'in movinet.BLOCK_SPECS: register its specification first.'
     )
   model = schema.GrwModel(
-    backbone=experiments.movinet_backbone(found.model_id, found.stream)
+    backbone=movinet_config.published(found.model_id, found.stream)
   )
   model.backbone.movinet.use_positional_encoding = found.positional_encoding
   model.backbone.movinet.conv_type = '2plus1d' if found.factorised else '3d'

@@ -14,10 +14,15 @@
 
 """3D convolutions and pooling, computed by operations on single frames.
 
-TensorFlow computes depthwise 3D convolutions on CPUs through XLA, tens of times
-more slowly than as many 2D ones; TFLite has neither them nor 3D pooling, and
-slow kernels for the 3D convolutions it has.  MoViNet's own 3D layers are all of
-a kind that a few 2D operations compute exactly.
+Patches: TensorFlow computes depthwise 3D convolutions on CPUs through XLA, tens
+of times more slowly than as many 2D ones; TFLite has neither them nor 3D
+pooling, and slow kernels for the 3D convolutions it has.  MoViNet's own 3D
+layers are all of a kind that a few 2D operations compute exactly, so that the
+`call` of these layers is replaced.
+
+Upstream: tensorflow/tensorflow#53251 and google-ai-edge/LiteRT#127.
+Unnecessary once TensorFlow's CPU kernels and LiteRT have depthwise 3D
+convolutions of their own.
 """
 
 from collections.abc import Callable

@@ -29,9 +29,9 @@ from official.vision.configs import common
 from official.vision.configs import video_classification
 
 from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
-from official_ext.grw.configs import experiments
 from official_ext.grw.configs import fields
 from official_ext.grw.optimization import config as optimization
 
@@ -110,7 +110,7 @@ class GrwModel(video_classification.VideoClassificationModel):
 
   model_type: str = 'grw'
   backbone: backbones.Backbone3D = dataclasses.field(
-    default_factory=lambda: experiments.movinet_backbone('a0', stream=True)
+    default_factory=lambda: movinet_config.published('a0', stream=True)
   )
   norm_activation: common.NormActivation = dataclasses.field(
     default_factory=lambda: common.NormActivation(  # pylint: disable=g-long-lambda

@@ -24,7 +24,7 @@ grow with their number.  Whatever has a report is finished; the rest is what a
 next run does.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 import contextlib
 import csv
 import glob
@@ -33,9 +33,7 @@ import json
 import logging
 import math
 import os
-import pathlib
 import re
-import signal
 import sys
 import threading
 import time
@@ -44,8 +42,8 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
-from apache_beam.transforms import environments
 
+from official_ext.grw.compat import beam_workers
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
 
@@ -55,8 +53,6 @@ FAILURES = 'failures.csv'
 # What was asked for, beside the reports, from the start.
 _SETTINGS = 'reports/settings.json'
 _PROGRESS = '.progress'
-# The name of an environment variable.
-_PYTHON = 'PYTHON_OF_BEAM_WORKERS'
 # About 100 MB of 10 s at 5 frames/s, and a few minutes of one core.
 _CLIPS_PER_SHARD = 128
 # Fewer would leave cores without work.
@@ -198,46 +194,6 @@ def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
   return options
 
 
-def _process_runner() -> fn_runner.FnApiRunner:
-  """Runs a process a worker on this machine; to be used in `_processes`.
-
-  Beam's own names for it will not do.  DirectRunner downloads a program before
-  it falls back to this.  direct_running_mode=multi_processing breaks on a
-  Python in a folder with spaces, its workers log to standard error how they
-  are (their errors come another way), and it waits for ever for a worker that
-  was killed.
-  """
-  return fn_runner.FnApiRunner(
-    environments.SubprocessSDKEnvironment.from_command_string(
-      f'"${_PYTHON}" -m apache_beam.runners.worker.sdk_worker_main '
-      '2>/dev/null || [ $? -le 128 ] || kill -USR1 $PPID'
-    )
-  )
-
-
-@contextlib.contextmanager
-def _processes(on_death: Callable[[], None]) -> Iterator[None]:
-  """Lets workers start as this process did, and tells if one is killed."""
-  root = str(pathlib.Path(__file__).absolute().parents[3])
-  variables = {
-    _PYTHON: sys.executable,
-    'PYTHONPATH': os.pathsep.join(
-      filter(None, (root, os.environ.get('PYTHONPATH')))
-    ),
-  }
-  before = {name: os.environ.get(name) for name in variables}
-  os.environ.update(variables)
-  handler = signal.signal(signal.SIGUSR1, lambda *_: on_death())
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGUSR1, handler)
-    for name, value in before.items():
-      del os.environ[name]
-      if value is not None:
-        os.environ[name] = value
-
-
 def _run(
   shards: Sequence[video_records.Shard],
   write_shard: _WriteShard,
@@ -284,8 +240,8 @@ def _run(
       if direct.direct_num_workers == 1:
         runner = fn_runner.FnApiRunner()
       else:
-        runner = _process_runner()
-        stack.enter_context(_processes(on_death))
+        runner = beam_workers.process_runner()
+        stack.enter_context(beam_workers.worker_environment(on_death))
     # Not in this thread, which could not be interrupted: Beam waits for its
     # workers to end whatever happens, and for a killed one for ever.
     threading.Thread(target=run, daemon=True).start()

@@ -25,6 +25,8 @@ from official.vision.modeling.layers import nn_layers
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import cached_attention
+
 _NORM_EPSILON = 1e-5
 
 
@@ -69,41 +71,6 @@ def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
-class CachedAttention(tf_keras.layers.MultiHeadAttention):
-  """Self-attention that can go on from keys and values of earlier tokens."""
-
-  def step(
-    self, inputs: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, mask: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Attends from k new tokens to themselves and to earlier ones.
-
-    Args:
-      inputs: [batch, k, D].
-      keys: [batch, heads, M, D / heads], of M earlier tokens.
-      values: the same of their values.
-      mask: [k, M + k] bool, which tokens each of the new ones attends to.
-
-    Returns:
-      [batch, k, D], and the keys and values of the last M tokens.
-    """
-    # Heads before tokens: a product with all keys then takes no transposition
-    # of the cache, which would cost more than the product.
-    query, key, value = (
-      tf.transpose(projection(inputs), [0, 2, 1, 3])
-      for projection in (self._query_dense, self._key_dense, self._value_dense)
-    )
-    past = keys.shape[2]
-    keys = tf.concat([keys, key], axis=2)
-    values = tf.concat([values, value], axis=2)
-    scores = tf.matmul(query * query.shape[-1] ** -0.5, keys, transpose_b=True)
-    weights = self._softmax(scores, mask[tf.newaxis, tf.newaxis])
-    outputs = self._output_dense(
-      tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])
-    )
-    return outputs, keys[:, :, -past:], values[:, :, -past:]
-
-
-@tf_keras.utils.register_keras_serializable(package='grw')
 class TransformerBlock(tf_keras.layers.Layer):
   """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
 
@@ -144,7 +111,7 @@ class TransformerBlock(tf_keras.layers.Layer):
     self.norm1 = tf_keras.layers.LayerNormalization(
       epsilon=_NORM_EPSILON, name='norm1'
     )
-    self.attention = CachedAttention(
+    self.attention = cached_attention.CachedAttention(
       self.num_heads, dim // self.num_heads, name='attention'
     )
     self.norm2 = tf_keras.layers.LayerNormalization(

@@ -32,6 +32,7 @@ import tf_keras
 from official_ext.grw.backbones import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.backbones import config as backbones_cfg
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.compat import batch_norm
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
@@ -46,10 +47,6 @@ def build_backbone(
   l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> tf_keras.Model:
   """The stock backbone, with its batch norms synchronised as configured.
-
-  MoViNet's `use_sync_bn` leaves out the batch norms of skip projections, which
-  then normalise by their own replica and make two replicas train differently
-  from one.  They are synchronised here too.
 
   On a machine without accelerators its 3D layers are computed by 2D operations,
   see `frame_operations`.
@@ -66,10 +63,7 @@ def build_backbone(
     l2_regularizer=l2_regularizer,
   )
   if model_config.norm_activation.use_sync_bn:
-    for layer in backbone.submodules:
-      if isinstance(layer, tf_keras.layers.BatchNormalization):
-        layer.synchronized = True
-        layer.fused = False
+    batch_norm.synchronize(backbone)
   frame_operations.use_on_cpu(backbone)
   return backbone
 

@@ -34,38 +34,10 @@ from official.vision.modeling.layers import nn_layers
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import batch_norm
+from official_ext.grw.compat import stochastic_depth
+
 States = dict[str, tf.Tensor]
-
-
-class SeededStochasticDepth(nn_layers.StochasticDepth):
-  """Stochastic depth that drops the same clips wherever the seed is the same.
-
-  Without a seed it is the stock layer.
-  """
-
-  def draw_from(self, seeds: threading.local, number: int):
-    """Lets `seeds.seed`, [2] int32 or None, say what is dropped.
-
-    Args:
-      seeds: of the thread that calls, as replicas are traced in threads.
-      number: tells this layer from others that have the same seed.
-    """
-    self._seeds = seeds
-    self._number = number
-
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
-    seed = getattr(self._seeds, 'seed', None)
-    if not training or seed is None:
-      return super().call(inputs, training=training)
-    keep = 1.0 - self.get_config()['stochastic_depth_drop_rate']
-    shape = [tf.shape(inputs)[0]] + [1] * (inputs.shape.rank - 1)
-    kept = tf.floor(
-      keep
-      + tf.random.stateless_uniform(
-        shape, seed + [0, self._number], dtype=inputs.dtype
-      )
-    )
-    return inputs / keep * kept
 
 
 class SubclipBackbone:
@@ -130,9 +102,7 @@ class SubclipBackbone:
     depths = 0
     for layer in self._backbone.submodules:
       if isinstance(layer, nn_layers.StochasticDepth):
-        # The block that owns the layer offers no way to give it another.
-        layer.__class__ = SeededStochasticDepth
-        layer.draw_from(self._seeds, depths)
+        stochastic_depth.make_repeatable(layer, self._seeds, depths)
         depths += 1
       elif isinstance(layer, tf_keras.layers.Dropout) and layer.rate:
         raise ValueError(
@@ -148,8 +118,8 @@ class SubclipBackbone:
             f'{replicas} replicas, which cannot meet inside the loop over '
             'subclips.'
           )
-        # The same statistics; not even one replica can ask inside a loop.
-        layer.synchronized = False
+        # Not even one replica can ask others inside a loop.
+        batch_norm.use_own_statistics(layer)
 
   def __call__(self, image: tf.Tensor) -> dict[Any, tf.Tensor]:
     """The endpoints of clips, each averaged over height and width.

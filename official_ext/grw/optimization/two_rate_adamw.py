@@ -29,6 +29,8 @@ from official.modeling.optimization import optimizer_factory
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import scaled_adamw
+
 
 def _plain_name(variable: tf.Variable) -> str:
   """Returns the variable's name without its output number (`:0`)."""
@@ -109,7 +111,7 @@ def validate_groups(
       ) from e
 
 
-class _SlotOrder(tf.train.experimental.PythonState):
+class _SlotOrder(scaled_adamw.CheckpointedNames):
   """The trained variables, in the order in which their slots are stored.
 
   Keras stores an optimizer's slots by position. Were a checkpoint restored
@@ -140,11 +142,6 @@ class _SlotOrder(tf.train.experimental.PythonState):
     self._restored = json.loads(string_value) or None
     self._compare()
 
-  def _copy_trackable_to_cpu(self, object_map) -> None:
-    # Asynchronous checkpoints ask this of everything they save, and else warn
-    # of skipping it. Names are on the host already: no copy is needed.
-    object_map[self] = self
-
   def _compare(self) -> None:
     if self._trained is None or self._restored is None:
       return
@@ -163,7 +160,7 @@ class _SlotOrder(tf.train.experimental.PythonState):
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
-class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
+class TwoRateAdamW(scaled_adamw.ScaledAdamW):
   """AdamW whose backbone variables take a fraction of the learning rate.
 
   The learning rate, number or schedule, is that of every variable whose name
@@ -216,8 +213,6 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
       ValueError: if the scale or a pattern cannot be used.
     """
     validate_groups(backbone_lr_scale, head_pattern, exclude_from_weight_decay)
-    # The learning rate is read through our property from here on.
-    self._learning_rate_scale = 1.0
     super().__init__(
       learning_rate=learning_rate,
       weight_decay=weight_decay,
@@ -230,18 +225,6 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
     self._head_keys: frozenset[str] = frozenset()
     self._slot_order = _SlotOrder()
 
-  @property
-  def learning_rate(self):
-    """The head's learning rate; inside an update, the variable's own."""
-    learning_rate = super().learning_rate
-    if self._learning_rate_scale == 1.0:
-      return learning_rate
-    return learning_rate * self._learning_rate_scale
-
-  @learning_rate.setter
-  def learning_rate(self, learning_rate):
-    super(TwoRateAdamW, type(self)).learning_rate.fset(self, learning_rate)
-
   def build(self, var_list: Sequence[tf.Variable]) -> None:
     """Sorts the variables into the two groups and creates the slots.
 
@@ -252,7 +235,7 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
       ValueError: if no variable belongs to the head, an exclusion from weight
         decay matches nothing, or a checkpoint of other variables was restored.
     """
-    if not getattr(self, '_built', False):
+    if not self.is_built:
       self._build_groups(var_list)
     super().build(var_list)
 
@@ -276,7 +259,7 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
     self._slot_order.set_trained(var_list)
     # Keys, and not names, because the copies of a variable on other replicas
     # have other names.
-    self._head_keys = frozenset(self._var_key(v) for v in head)
+    self._head_keys = frozenset(self.key_of(v) for v in head)
 
     lines = [f'{self.name}: {len(var_list)} trained variables in two groups']
     for group, scale, variables in (
@@ -294,33 +277,10 @@ class TwoRateAdamW(tf_keras.optimizers.experimental.AdamW):
       lines.append('  The backbone is frozen: only the head trains.')
     logging.info('%s', '\n'.join(lines))
 
-  def _is_head(self, variable: tf.Variable) -> bool:
-    return self._var_key(variable) in self._head_keys
-
-  def update_step(self, gradient, variable):
-    """Updates one variable at the learning rate of its group."""
-    if not self._is_head(variable):
-      self._learning_rate_scale = self._backbone_lr_scale
-    try:
-      super().update_step(gradient, variable)
-    finally:
-      self._learning_rate_scale = 1.0
-
-  def _apply_weight_decay(self, variables):
-    # The base class reads one learning rate per variable, but across replicas
-    # it does so on another thread; hence a call per group.
-    head = [v for v in variables if self._is_head(v)]
-    backbone = [v for v in variables if not self._is_head(v)]
-    super()._apply_weight_decay(head)
-    self._learning_rate_scale = self._backbone_lr_scale
-    try:
-      super()._apply_weight_decay(backbone)
-    finally:
-      self._learning_rate_scale = 1.0
-
-  def _get_hyper(self, name: str) -> Any:
-    """Returns a hyperparameter; what the exponential moving average calls."""
-    return getattr(self, name)
+  def scale_of(self, variable: tf.Variable) -> float:
+    """The factor of the learning rate of a variable's group."""
+    is_head = self.key_of(variable) in self._head_keys
+    return 1.0 if is_head else self._backbone_lr_scale
 
   def get_config(self) -> dict[str, Any]:
     config = super().get_config()
