@@ -23,7 +23,6 @@ multipliers per variable, as Keras 3 does not either, and the moving average
 reads public attributes.
 """
 
-from collections.abc import Hashable
 from typing import Any
 
 import tensorflow as tf
@@ -61,7 +60,7 @@ class ScaledAdamW(tf_keras.optimizers.experimental.AdamW):
     del variable
     return 1.0
 
-  def key_of(self, variable: tf.Variable) -> Hashable:
+  def key_of(self, variable: tf.Variable) -> str:
     """Tells a variable from others, on whatever replica its copy is."""
     return self._var_key(variable)
 
