@@ -91,18 +91,7 @@ def _stop_at_interrupt() -> threading.Event:
 def main(_):
   try:
     model = exported.open_model(_MODEL.value, _NUM_THREADS.value)
-    fps = _FPS.value or model.card.frames_per_second
-    if fps is None:
-      raise ValueError(
-        f'The card of {_MODEL.value} does not say frames_per_second: give '
-        '--fps, the rate of the clips that the model was trained with'
-        + (
-          "; its sampling is 'segments': "
-          f"{model.card.num_frames} divided by the video's seconds."
-          if model.card.sampling == 'segments'
-          else '.'
-        )
-      )
+    fps = model.frame_rate(_FPS.value, '--fps')
     frames = (
       camera.read_frames(_CAMERA.value, fps)
       if _VIDEO.value is None
@@ -116,6 +105,7 @@ def main(_):
       _OUTPUT_DIR.value,
       _SECONDS.value,
       _stop_at_interrupt().is_set,
+      show_progress=True,
     )
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')

@@ -28,6 +28,7 @@ from scipy import special
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.inference import exported
 from official_ext.grw.inference import prediction
+from official_ext.grw.inference import prediction_files
 from tests import video_files
 from tests.serving import color_model
 
@@ -61,9 +62,9 @@ def written_fixture(model, tmp_path_factory):
     model, frames(*COLORS), FPS, top=2, output_dir=str(folder)
   )
   assert sorted(path.name for path in folder.iterdir()) == [
-    prediction.VIDEO_FILE,
-    prediction.TABLE_FILE,
-    prediction.CHART_FILE,
+    prediction_files.VIDEO_FILE,
+    prediction_files.TABLE_FILE,
+    prediction_files.CHART_FILE,
   ]
   return folder, last
 
@@ -89,7 +90,7 @@ def test_the_prediction_is_the_answer_after_the_last_frame(model, written):
 
 
 def test_the_table_has_the_answer_after_each_frame(written):
-  with open(written[0] / prediction.TABLE_FILE, encoding='utf-8') as file:
+  with open(written[0] / prediction_files.TABLE_FILE, encoding='utf-8') as file:
     rows = list(csv.DictReader(file))
   expected = expected_probabilities()
   assert len(rows) == len(COLORS)
@@ -104,7 +105,7 @@ def test_the_table_has_the_answer_after_each_frame(written):
 
 
 def test_the_video_has_all_frames_and_a_panel(written):
-  with av.open(str(written[0] / prediction.VIDEO_FILE)) as container:
+  with av.open(str(written[0] / prediction_files.VIDEO_FILE)) as container:
     stream = container.streams.video[0]
     images = [
       (frame.time, frame.to_ndarray(format='rgb24'))
@@ -122,7 +123,8 @@ def test_the_video_has_all_frames_and_a_panel(written):
 
 def test_the_chart_has_the_curves_of_the_highest_peaks(written):
   chart = (
-    255 * matplotlib.image.imread(written[0] / prediction.CHART_FILE)[..., :3]
+    255
+    * matplotlib.image.imread(written[0] / prediction_files.CHART_FILE)[..., :3]
   )
   assert chart.shape[0] > 500 and chart.shape[1] > 1000
 
@@ -141,13 +143,15 @@ def test_labels_may_hold_anything(model, tmp_path):
   last = prediction.predict(
     other, frames(RED, BLUE), FPS, output_dir=str(tmp_path / 'a')
   )
-  with open(tmp_path / 'a' / prediction.TABLE_FILE, encoding='utf-8') as file:
+  with open(
+    tmp_path / 'a' / prediction_files.TABLE_FILE, encoding='utf-8'
+  ) as file:
     row = next(csv.DictReader(file))
   assert {row[f'label_{place}'] for place in (1, 2, 3)} == set(other.labels)
   assert all(
     label in prediction.table(last, other.labels, 3) for label in other.labels
   )
-  assert (tmp_path / 'a' / prediction.CHART_FILE).exists()
+  assert (tmp_path / 'a' / prediction_files.CHART_FILE).exists()
 
 
 def test_each_video_starts_anew(model):
@@ -172,9 +176,9 @@ def test_stopped_early_everything_is_written(
     model, frames(*COLORS), FPS, output_dir=str(tmp_path / 'a'), **arguments
   )
   assert last.num_frames == num_frames
-  with av.open(str(tmp_path / 'a' / prediction.VIDEO_FILE)) as container:
+  with av.open(str(tmp_path / 'a' / prediction_files.VIDEO_FILE)) as container:
     assert len(list(container.decode(video=0))) == num_frames
-  table = (tmp_path / 'a' / prediction.TABLE_FILE).read_text('utf-8')
+  table = (tmp_path / 'a' / prediction_files.TABLE_FILE).read_text('utf-8')
   assert len(table.splitlines()) == 1 + num_frames
 
 

@@ -23,12 +23,16 @@ import time
 
 import pytest
 
-from official_ext.grw.inference import prediction
+from official_ext.grw.inference import prediction_files
 from tests import video_files
 from tests.serving import color_model
 
 TOOL = pathlib.Path(__file__).parents[2] / 'tools' / 'predict_video.py'
-FILES = [prediction.VIDEO_FILE, prediction.TABLE_FILE, prediction.CHART_FILE]
+FILES = [
+  prediction_files.VIDEO_FILE,
+  prediction_files.TABLE_FILE,
+  prediction_files.CHART_FILE,
+]
 
 
 @pytest.fixture(name='model', scope='module')

@@ -14,11 +14,12 @@
 
 """The texts of a task's labels."""
 
-import tensorflow as tf
-import tensorflow_datasets as tfds
+from typing import TYPE_CHECKING
 
-from official_ext.grw.configs import schema
-from official_ext.grw.datasets import airplanes  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.files import text_file
+
+if TYPE_CHECKING:
+  from official_ext.grw.configs import schema
 
 
 def read(path: str, num_classes: int, name: str = 'labels') -> list[str]:
@@ -33,9 +34,8 @@ def read(path: str, num_classes: int, name: str = 'labels') -> list[str]:
     ValueError: the file cannot be read, or has another number of lines.
   """
   try:
-    with tf.io.gfile.GFile(path) as file:
-      texts = file.read().splitlines()
-  except (tf.errors.OpError, UnicodeDecodeError) as error:
+    texts = text_file.read(path).splitlines()
+  except (OSError, UnicodeDecodeError) as error:
     raise ValueError(
       f'{name}={path!r} cannot be read '
       f'({str(error).partition(chr(10))[0]}): expected a text file with '
@@ -53,7 +53,7 @@ def _one_a_class(texts: list[str], num_classes: int, source: str) -> list[str]:
   return texts
 
 
-def label_texts(task: schema.GrwTask) -> list[str]:
+def label_texts(task: 'schema.GrwTask') -> list[str]:
   """Returns the text of each label, in the order of the labels.
 
   Args:
@@ -67,6 +67,12 @@ def label_texts(task: schema.GrwTask) -> list[str]:
   if task.labels:
     return read(task.labels, data.num_classes, 'task.labels')
   if data.tfds_name:
+    # Whoever reads the labels of an exported model has no TensorFlow to import.
+    # pylint: disable=g-import-not-at-top
+    import tensorflow_datasets as tfds
+
+    from official_ext.grw.datasets import airplanes  # Registers. # noqa: F401
+
     info = tfds.builder(
       data.tfds_name, data_dir=data.tfds_data_dir or None
     ).info

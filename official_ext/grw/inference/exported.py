@@ -15,40 +15,27 @@
 """Exported models of all kinds, fed one video frame after the other."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import os
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 
-from official_ext.grw.configs import schema
+from official_ext.grw.datasets import video_decoding
+from official_ext.grw.inference import frame_preparation
+from official_ext.grw.inference import prediction
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import model_card
-from official_ext.grw.serving import saved_model
 
 
-class _SavedModelStream:
-  """A streaming SavedModel; the same interface as `TfliteStream`."""
+class _Runner(Protocol):
+  """What answers prepared frames, one after the other."""
 
-  def __init__(self, loaded: Any, size: tuple[int, int]):
-    self._loaded = loaded
-    self._call = loaded.signatures['call']
-    self._input_shape = tf.constant([1, 1, *size, 3])
-    self.reset()
+  def reset(self) -> None:
+    """Begins another video."""
 
-  def reset(self):
-    self._states = self._loaded.signatures['init_states'](
-      input_shape=self._input_shape
-    )
-
-  def step(self, image: np.ndarray) -> np.ndarray:
-    outputs = self._call(
-      image=tf.constant(image[np.newaxis, np.newaxis]), **self._states
-    )
-    logits = outputs.pop('logits')
-    self._states = outputs
-    return logits[0].numpy()
+  def step(self, image: np.ndarray) -> np.ndarray | None:
+    """Takes a frame; returns logits [classes], if there are any yet."""
 
 
 class _Clips:
@@ -85,7 +72,7 @@ class _Clips:
 
 
 class ExportedModel:
-  """A model as a client sees it: frames of any size in, logits out.
+  """A model as a client sees it: frames of any size in, answers out.
 
   Made by `open_model`.
 
@@ -98,19 +85,75 @@ class ExportedModel:
     self,
     card: model_card.ModelCard,
     labels: list[str],
-    data: schema.DataConfig,
-    runner: tflite_stream.TfliteStream | _SavedModelStream | _Clips,
+    preparation: frame_preparation.Preparation,
+    runner: _Runner,
   ):
     self.card = card
     self.labels = labels
+    self._preparation = preparation
     self._runner = runner
 
-    # Any size, so that a video of another size is not another trace.
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
-    def prepare(frame):
-      return saved_model.prepared(frame[tf.newaxis, tf.newaxis], data)[0, 0]
+  def frame_rate(
+    self, given: float | None = None, option: str = 'frames_per_second'
+  ) -> float:
+    """Frames a second to feed: the given number, or what the card says.
 
-    self._prepare = prepare
+    Args:
+      given: takes precedence; None leaves it to the card.
+      option: what an error calls `given`.
+
+    Raises:
+      ValueError: neither says.
+    """
+    rate = given or self.card.frames_per_second
+    if rate is None:
+      raise ValueError(
+        f'The card of {self.card.name} does not say frames_per_second: give '
+        f'{option}, the rate of the clips that the model was trained with'
+        + (
+          "; its sampling is 'segments': "
+          f"{self.card.num_frames} divided by the video's seconds."
+          if self.card.sampling == 'segments'
+          else '.'
+        )
+      )
+    return rate
+
+  def predict(
+    self,
+    video: str | os.PathLike[str] | Iterable[np.ndarray],
+    frames_per_second: float | None = None,
+  ) -> list[tuple[str, float]]:
+    """What the model says of a whole video.
+
+    Args:
+      video: a file; or frames [height, width, 3] uint8 RGB, at the rate that
+        the model wants.
+      frames_per_second: at which to take frames of a file; by default the rate
+        that the card says.
+
+    Returns:
+      Labels and their probabilities after the last frame, the most probable
+      first.
+
+    Raises:
+      ValueError: the video cannot be read to its end or has no frames, or a
+        frame has another shape or type.
+    """
+    if isinstance(video, (str, os.PathLike)):
+      frames = video_decoding.read_frames(
+        os.fspath(video), self.frame_rate(frames_per_second)
+      )
+    else:
+      frames = (
+        video_decoding.TimedFrame(float(number), image)
+        for number, image in enumerate(video)
+      )
+    probabilities = prediction.predict(self, frames).probabilities
+    return [
+      (self.labels[number], float(probabilities[number]))
+      for number in prediction.top_classes(probabilities, len(self.labels))
+    ]
 
   def prepared(self, frame: np.ndarray) -> np.ndarray:
     """What the model is fed of a frame.
@@ -131,7 +174,7 @@ class ExportedModel:
       )
     if self.card.input['dtype'] == 'uint8':
       return frame
-    return self._prepare(frame).numpy()
+    return self._preparation(frame)
 
   def reset(self):
     """Begins another video."""
@@ -174,27 +217,38 @@ class ExportedModel:
     return logits
 
 
-def _evaluation_data(
-  card: model_card.ModelCard, folder: str
-) -> schema.DataConfig:
-  """How frames were prepared in evaluation."""
-  try:
-    return schema.DataConfig(
-      resize=card.resize['mode'],
-      min_image_size=card.resize['size'],
-      feature_shape=(card.num_frames, *card.size, 3),
-      zero_centering_image=min(card.input['range']) < 0,
-    )
-  except (IndexError, KeyError, TypeError) as error:
+def _tflite_runner(
+  file: str, card: model_card.ModelCard, num_threads: int
+) -> _Runner:
+  if card.kind == 'stream':
+    stream = tflite_stream.TfliteStream(file, num_threads)
+    shape = stream.image_shape
+  else:
+    clip = tflite_stream.TfliteClip(file, num_threads)
+    shape = clip.image_shape
+  if shape[2:4] != card.size:
     raise ValueError(
-      f'{os.path.join(folder, model_card.CARD_FILE)} has resize='
-      f'{card.resize} and input={card.input}: expected mode, size and crop '
-      '[height, width], and range [least, greatest].'
-    ) from error
+      f'{file} takes frames of {shape[2:4]}, and its card says {card.size}: '
+      'export it again.'
+    )
+  return stream if card.kind == 'stream' else _Clips(clip, shape[1])
 
 
-def open_model(path: str, num_threads: int = 1) -> ExportedModel:
+def _saved_model_runner(folder: str, card: model_card.ModelCard) -> _Runner:
+  # TFLite files are run where there is no TensorFlow to import.
+  from official_ext.grw.inference import saved_model_runner  # pylint: disable=g-import-not-at-top
+
+  if card.kind == 'stream':
+    return saved_model_runner.SavedModelStream(folder, card.size)
+  return _Clips(saved_model_runner.SavedModelClip(folder), card.num_frames)
+
+
+def open_model(
+  path: str | os.PathLike[str], num_threads: int = 1
+) -> ExportedModel:
   """Opens an exported model of any format and kind.
+
+  TensorFlow is imported only for SavedModels.
 
   Args:
     path: the folder that an export tool wrote, or a TFLite file in it.
@@ -203,50 +257,23 @@ def open_model(path: str, num_threads: int = 1) -> ExportedModel:
   Raises:
     ValueError: there is no model, or it is not as its card says.
   """
-  folder = path
-  file = os.path.join(path, tflite_stream.MODEL_FILE)
+  path = os.fspath(path)
+  folder, file = path, os.path.join(path, tflite_stream.MODEL_FILE)
   if os.path.isfile(path):
     folder, file = os.path.dirname(path), path
   card, labels = model_card.read(folder)
-  data = _evaluation_data(card, folder)
-  if card.kind not in saved_model.KINDS or (
+  card_file = os.path.join(folder, model_card.CARD_FILE)
+  preparation = frame_preparation.Preparation.of_card(card, card_file)
+  if card.kind not in ('stream', 'clip') or (
     card.format not in ('tflite', 'saved_model')
   ):
     raise ValueError(
-      f'{os.path.join(folder, model_card.CARD_FILE)} has format '
-      f'{card.format!r} and kind {card.kind!r}: expected tflite or '
-      'saved_model, and stream or clip.'
+      f'{card_file} has format {card.format!r} and kind {card.kind!r}: '
+      'expected tflite or saved_model, and stream or clip.'
     )
-  runner: Any
-  if card.format == 'tflite':
-    runner = (
-      tflite_stream.TfliteStream
-      if card.kind == 'stream'
-      else tflite_stream.TfliteClip
-    )(file, num_threads)
-    if runner.image_shape[2:4] != card.size:
-      raise ValueError(
-        f'{file} takes frames of {runner.image_shape[2:4]}, and its card '
-        f'says {card.size}: export it again.'
-      )
-    if card.kind == 'clip':
-      runner = _Clips(runner, runner.image_shape[1])
-    return ExportedModel(card, labels, data, runner)
-  try:
-    loaded = tf.saved_model.load(folder)
-  except (OSError, ValueError, tf.errors.OpError) as error:
-    reason = str(error).splitlines()[0]
-    raise ValueError(
-      f'{folder} is no SavedModel ({reason}): expected the folder that '
-      'tools/export_saved_model.py wrote.'
-    ) from error
-  if card.kind == 'stream':
-    runner = _SavedModelStream(loaded, card.size)
-  else:
-    runner = _Clips(
-      lambda clip: loaded.signatures['serving_default'](
-        image=tf.constant(clip[np.newaxis])
-      )['logits'][0].numpy(),
-      card.num_frames,
-    )
-  return ExportedModel(card, labels, data, runner)
+  runner = (
+    _tflite_runner(file, card, num_threads)
+    if card.format == 'tflite'
+    else _saved_model_runner(folder, card)
+  )
+  return ExportedModel(card, labels, preparation, runner)

@@ -12,40 +12,34 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What an exported model says of a video, printed, drawn and written."""
+"""What an exported model says of a video.
+
+Only what predicting takes is imported here, so that it runs on small machines;
+`prediction_files` draws and writes.
+"""
 
 from collections.abc import Callable, Iterable
 import contextlib
-import csv
-import fractions
-import itertools
-import os
-import tempfile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import av
-import cv2
-from matplotlib.backends import backend_agg
-import matplotlib.colors
-import matplotlib.figure
-import matplotlib.image
-import matplotlib.ticker
 import numpy as np
-from scipy import special
-import tqdm
 
 from official_ext.grw.datasets import video_decoding
-from official_ext.grw.inference import exported
-from official_ext.grw.inference import overlay
-from official_ext.grw.serving import export_folder
 
-CHART_FILE = 'probabilities.png'
-VIDEO_FILE = 'annotated.mp4'
-TABLE_FILE = 'predictions.csv'
 
-# Curves with fewer points show them.
-_MARKED_POINTS = 40
-_LEGEND_LINE = 30  # Pixels.
+class Model(Protocol):
+  """What answers frames: an `ExportedModel`."""
+
+  labels: list[str]
+
+  def reset(self) -> None:
+    """Begins another video."""
+
+  def step(self, frame: np.ndarray) -> np.ndarray | None:
+    """Takes the next frame; returns logits [classes] or None."""
+
+  def finish(self) -> np.ndarray | None:
+    """Ends a video; returns logits [classes] or None."""
 
 
 class Prediction(NamedTuple):
@@ -67,6 +61,12 @@ def top_classes(values: np.ndarray, count: int) -> list[int]:
   return np.argsort(-values, kind='stable')[:count].tolist()
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+  """Probabilities of logits [classes]."""
+  powers = np.exp(logits - np.max(logits))
+  return powers / np.sum(powers)
+
+
 def table(prediction: Prediction, labels: list[str], top: int) -> str:
   """The most probable classes, a line each."""
   lines = [
@@ -81,215 +81,28 @@ def table(prediction: Prediction, labels: list[str], top: int) -> str:
   return '\n'.join(lines)
 
 
-class _AnnotatedVideo:
-  """An H.264 file of frames with panels, of the first frame's size."""
-
-  def __init__(self, path: str, frames_per_second: float):
-    self._container = av.open('file:' + path, 'w')
-    self._rate = fractions.Fraction(frames_per_second).limit_denominator(1001)
-    self._stream: av.VideoStream | None = None
-    self._shape: tuple[int, ...] = ()
-
-  def add(
-    self,
-    frame: video_decoding.TimedFrame,
-    heading: str,
-    rows: list[tuple[str, float]],
-  ):
-    """Draws a frame and writes it; its time is rounded to the frame rate."""
-    if self._stream is None:
-      self._shape = frame.image.shape
-      self._stream = self._container.add_stream(
-        'libx264', rate=self._rate, options={'crf': '20'}
-      )
-      # Players want colors for each 2 x 2 pixels.
-      self._stream.height = self._shape[0] + self._shape[0] % 2
-      self._stream.width = self._shape[1] + self._shape[1] % 2
-      self._stream.pix_fmt = 'yuv420p'
-    if frame.image.shape != self._shape:
-      raise ValueError(
-        f'The frame at {frame.seconds:.2f} s has shape {frame.image.shape}, '
-        f'after frames of shape {self._shape}: {VIDEO_FILE} has frames of '
-        'one size; predict without --output_dir.'
-      )
-    image = np.pad(
-      frame.image,
-      [(0, size % 2) for size in self._shape[:2]] + [(0, 0)],
-      mode='edge',
-    )
-    overlay.draw_panel(image, heading, rows)
-    picture = av.VideoFrame.from_ndarray(image, 'rgb24')
-    picture.pts = round(frame.seconds * self._rate)
-    picture.time_base = 1 / self._rate
-    self._container.mux(self._stream.encode(picture))
-
-  def finish(self):
-    """Writes what the encoder still holds."""
-    if self._stream is not None:
-      self._container.mux(self._stream.encode())
-
-  def close(self):
-    self._container.close()
-
-
-class _PredictionFiles:
-  """The files about a video, written as it goes; memory does not grow."""
-
-  def __init__(
-    self,
-    folder: str,
-    labels: list[str],
-    top: int,
-    frames_per_second: float,
-    closing: contextlib.ExitStack,
-  ):
-    self._folder = folder
-    self._labels = labels
-    self._top = min(top, len(labels))
-    self._video = _AnnotatedVideo(
-      os.path.join(folder, VIDEO_FILE), frames_per_second
-    )
-    closing.callback(self._video.close)
-    file = closing.enter_context(
-      open(os.path.join(folder, TABLE_FILE), 'w', encoding='utf-8', newline='')
-    )
-    self._table = csv.writer(file)
-    self._table.writerow(
-      [
-        'seconds',
-        *itertools.chain.from_iterable(
-          (f'label_{place}', f'probability_{place}')
-          for place in range(1, self._top + 1)
-        ),
-      ]
-    )
-    # Which classes the chart shows is known only at the end.
-    self._history = closing.enter_context(tempfile.TemporaryFile(dir=folder))
-    self._peaks = np.zeros(len(labels), np.float32)
-    self._last: list[tuple[str, float]] = []
-
-  def add_frame(self, frame: video_decoding.TimedFrame):
-    """Writes a frame with the last answer."""
-    heading = f'{frame.seconds:.1f} s'
-    self._video.add(
-      frame, heading if self._last else f'{heading}: no answer yet', self._last
-    )
-
-  def add_answer(self, seconds: float, probabilities: np.ndarray):
-    """Writes an answer of the model."""
-    self._last = [
-      (self._labels[number], float(probabilities[number]))
-      for number in top_classes(probabilities, self._top)
-    ]
-    self._table.writerow(
-      [
-        f'{seconds:.3f}',
-        *itertools.chain.from_iterable(
-          (label, f'{probability:.6f}') for label, probability in self._last
-        ),
-      ]
-    )
-    self._peaks = np.maximum(self._peaks, probabilities)
-    self._history.write(np.float64(seconds).tobytes())
-    self._history.write(probabilities.astype(np.float32).tobytes())
-
-  def finish(self):
-    """Ends the video and draws the chart."""
-    self._video.finish()
-    self._history.flush()
-    history = np.memmap(
-      self._history,
-      mode='r',
-      dtype=[
-        ('seconds', np.float64),
-        ('probabilities', np.float32, len(self._labels)),
-      ],
-    )
-    classes = top_classes(self._peaks, self._top)
-    draw_chart(
-      os.path.join(self._folder, CHART_FILE),
-      history['seconds'],
-      history['probabilities'][:, classes],
-      [self._labels[number] for number in classes],
-    )
-
-
-def draw_chart(
-  path: str, seconds: np.ndarray, probabilities: np.ndarray, labels: list[str]
-):
-  """Draws class probabilities over time as a PNG file.
-
-  Args:
-    path: of the file.
-    seconds: [T], when the probabilities are of.
-    probabilities: [T, K].
-    labels: of the K classes.
-  """
-  figure = matplotlib.figure.Figure(
-    figsize=(10, 4.5), dpi=130, layout='constrained'
-  )
-  canvas = backend_agg.FigureCanvasAgg(figure)
-  axes = figure.subplots()
-  marker = 'o' if len(seconds) < _MARKED_POINTS else None
-  # An answer holds until the next.
-  lines = [
-    axes.step(seconds, values, where='post', marker=marker, markersize=4)[0]
-    for values in probabilities.T
-  ]
-  axes.set_xlabel('seconds')
-  axes.set_ylabel('probability')
-  axes.set_ylim(0, 1.02)
-  axes.margins(x=0.01)
-  axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
-  axes.grid(alpha=0.3)
-  axes.spines[['top', 'right']].set_visible(False)
-  canvas.draw()
-  chart = np.asarray(canvas.buffer_rgba())[..., :3]
-
-  # Matplotlib's legend lacks the letters of many languages, and reads dollars
-  # as formulas.
-  legend = np.full(
-    (_LEGEND_LINE * (len(labels) + 1), chart.shape[1], 3), 255, np.uint8
-  )
-  for number, (line, label) in enumerate(zip(lines, labels)):
-    y = _LEGEND_LINE // 2 + number * _LEGEND_LINE
-    color = [
-      round(255 * part) for part in matplotlib.colors.to_rgb(line.get_color())
-    ]
-    middle = y + _LEGEND_LINE // 2
-    cv2.line(legend, (100, middle), (140, middle), color, 5, cv2.LINE_AA)
-    overlay.draw_text(
-      legend,
-      label,
-      (156, y),
-      round(0.65 * _LEGEND_LINE),
-      chart.shape[1] - 200,
-      (30, 30, 30),
-    )
-  matplotlib.image.imsave(path, np.concatenate([chart, legend]), format='png')
-
-
 def predict(
-  model: exported.ExportedModel,
+  model: Model,
   frames: Iterable[video_decoding.TimedFrame],
-  frames_per_second: float,
+  frames_per_second: float = 0.0,
   top: int = 5,
   output_dir: str | None = None,
   seconds: float | None = None,
   stopped: Callable[[], bool] = lambda: False,
+  show_progress: bool = False,
 ) -> Prediction:
   """Feeds a video to a model, frame by frame, in memory that does not grow.
 
   Args:
     model: is reset before.
     frames: of the video, or of a camera without end.
-    frames_per_second: of `frames`.
+    frames_per_second: of `frames`; read only with `output_dir`.
     top: how many classes are written.
-    output_dir: folder to make for CHART_FILE, the probabilities over time of
-      the `top` classes by their peaks; VIDEO_FILE, the frames with the model's
-      last answer; and TABLE_FILE, its answers.  None writes nothing.
+    output_dir: folder to make for what `prediction_files` writes; None writes
+      nothing.
     seconds: where to stop; None is at the end.
     stopped: asked before each frame; true ends the video there.
+    show_progress: on terminals, until the end or an error.
 
   Returns:
     What the model says after the last frame.
@@ -302,37 +115,45 @@ def predict(
   end, count = 0.0, 0
   model.reset()
   with contextlib.ExitStack() as closing:
-    files: _PredictionFiles | None = None
+    files = bar = None
+    # pylint: disable=g-import-not-at-top
     if output_dir is not None:
-      folder = closing.enter_context(export_folder.whole_folder(output_dir))
-      files = _PredictionFiles(
-        folder, model.labels, top, frames_per_second, closing
+      from official_ext.grw.inference import prediction_files
+
+      files = closing.enter_context(
+        prediction_files.writing(
+          output_dir, model.labels, top, frames_per_second
+        )
       )
+    if show_progress:
+      import tqdm
+
+      bar = closing.enter_context(
+        tqdm.tqdm(frames, unit=' frames', leave=False, disable=None)
+      )
+    # pylint: enable=g-import-not-at-top
 
     def answer(logits: np.ndarray | None):
       nonlocal probabilities
       if logits is None:
         return
-      probabilities = special.softmax(logits)
+      probabilities = softmax(logits)
       if files is not None:
         files.add_answer(end, probabilities)
-      best = int(np.argmax(probabilities))
-      progress.set_postfix_str(
-        f'{probabilities[best]:.0%} {model.labels[best]}', refresh=False
-      )
+      if bar is not None:
+        best = int(np.argmax(probabilities))
+        bar.set_postfix_str(
+          f'{probabilities[best]:.0%} {model.labels[best]}', refresh=False
+        )
 
-    # Shown on terminals alone, and gone before an error is printed.
-    with tqdm.tqdm(
-      frames, unit=' frames', leave=False, disable=None
-    ) as progress:
-      for frame in progress:
-        if stopped() or (seconds is not None and frame.seconds >= seconds):
-          break
-        end, count = frame.seconds, count + 1
-        answer(model.step(frame.image))
-        if files is not None:
-          files.add_frame(frame)
-      answer(model.finish())
+    for frame in frames if bar is None else bar:
+      if stopped() or (seconds is not None and frame.seconds >= seconds):
+        break
+      end, count = frame.seconds, count + 1
+      answer(model.step(frame.image))
+      if files is not None:
+        files.add_frame(frame)
+    answer(model.finish())
     if probabilities is None:
       raise ValueError('No frame before the end: there is nothing to predict.')
     if files is not None:

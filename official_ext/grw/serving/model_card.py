@@ -18,13 +18,14 @@ from collections.abc import Sequence
 import dataclasses
 import json
 import os
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from official.core import config_definitions as cfg
-
-from official_ext.grw.configs import ensemble as ensemble_cfg
-from official_ext.grw.configs import schema
 from official_ext.grw.datasets import labels
+
+if TYPE_CHECKING:
+  from official.core import config_definitions as cfg
+
+  from official_ext.grw.configs import schema
 
 CARD_FILE = 'model_card.json'
 LABELS_FILE = 'labels.txt'
@@ -80,7 +81,7 @@ class ModelCard:
     return self.resize['crop'][0], self.resize['crop'][1]
 
 
-def _name(classifier: schema.GrwModel) -> str:
+def _name(classifier: 'schema.GrwModel') -> str:
   backbone = classifier.backbone.get()
   return '_'.join(
     [
@@ -93,7 +94,7 @@ def _name(classifier: schema.GrwModel) -> str:
 
 
 def describe(
-  params: cfg.ExperimentConfig, checkpoint: str, **fields: Any
+  params: 'cfg.ExperimentConfig', checkpoint: str, **fields: Any
 ) -> ModelCard:
   """The card of a model of an experiment.
 
@@ -102,9 +103,12 @@ def describe(
     checkpoint: the weights, as the user named them.
     **fields: those of `ModelCard` that the experiment does not tell.
   """
+  # Whoever reads cards has no TensorFlow to import.
+  from official_ext.grw.configs import ensemble  # pylint: disable=g-import-not-at-top
+
   model, data = params.task.model, params.task.validation_data
   return ModelCard(
-    name=' + '.join(map(_name, ensemble_cfg.classifiers(model))),
+    name=' + '.join(map(_name, ensemble.classifiers(model))),
     frames_per_second=data.frames_per_second,
     sampling=data.sampling,
     num_frames=data.feature_shape[0],

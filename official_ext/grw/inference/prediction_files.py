@@ -1,0 +1,256 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A prediction drawn and written: a chart, an annotated video and a table."""
+
+from collections.abc import Iterator
+import contextlib
+import csv
+import fractions
+import itertools
+import os
+import tempfile
+
+import av
+import cv2
+from matplotlib.backends import backend_agg
+import matplotlib.colors
+import matplotlib.figure
+import matplotlib.image
+import matplotlib.ticker
+import numpy as np
+
+from official_ext.grw.datasets import video_decoding
+from official_ext.grw.inference import overlay
+from official_ext.grw.inference import prediction
+from official_ext.grw.serving import export_folder
+
+# The probabilities over time of the classes with the highest peaks.
+CHART_FILE = 'probabilities.png'
+# The frames with the model's last answer.
+VIDEO_FILE = 'annotated.mp4'
+# The answers.
+TABLE_FILE = 'predictions.csv'
+
+# Curves with fewer points show them.
+_MARKED_POINTS = 40
+_LEGEND_LINE = 30  # Pixels.
+
+
+class _AnnotatedVideo:
+  """An H.264 file of frames with panels, of the first frame's size."""
+
+  def __init__(self, path: str, frames_per_second: float):
+    self._container = av.open('file:' + path, 'w')
+    self._rate = fractions.Fraction(frames_per_second).limit_denominator(1001)
+    self._stream: av.VideoStream | None = None
+    self._shape: tuple[int, ...] = ()
+
+  def add(
+    self,
+    frame: video_decoding.TimedFrame,
+    heading: str,
+    rows: list[tuple[str, float]],
+  ):
+    """Draws a frame and writes it; its time is rounded to the frame rate."""
+    if self._stream is None:
+      self._shape = frame.image.shape
+      self._stream = self._container.add_stream(
+        'libx264', rate=self._rate, options={'crf': '20'}
+      )
+      # Players want colors for each 2 x 2 pixels.
+      self._stream.height = self._shape[0] + self._shape[0] % 2
+      self._stream.width = self._shape[1] + self._shape[1] % 2
+      self._stream.pix_fmt = 'yuv420p'
+    if frame.image.shape != self._shape:
+      raise ValueError(
+        f'The frame at {frame.seconds:.2f} s has shape {frame.image.shape}, '
+        f'after frames of shape {self._shape}: {VIDEO_FILE} has frames of '
+        'one size; predict without --output_dir.'
+      )
+    image = np.pad(
+      frame.image,
+      [(0, size % 2) for size in self._shape[:2]] + [(0, 0)],
+      mode='edge',
+    )
+    overlay.draw_panel(image, heading, rows)
+    picture = av.VideoFrame.from_ndarray(image, 'rgb24')
+    picture.pts = round(frame.seconds * self._rate)
+    picture.time_base = 1 / self._rate
+    self._container.mux(self._stream.encode(picture))
+
+  def finish(self):
+    """Writes what the encoder still holds."""
+    if self._stream is not None:
+      self._container.mux(self._stream.encode())
+
+  def close(self):
+    self._container.close()
+
+
+class PredictionFiles:
+  """The files about a video, written as it goes; memory does not grow."""
+
+  def __init__(
+    self,
+    folder: str,
+    labels: list[str],
+    top: int,
+    frames_per_second: float,
+    closing: contextlib.ExitStack,
+  ):
+    self._folder = folder
+    self._labels = labels
+    self._top = min(top, len(labels))
+    self._video = _AnnotatedVideo(
+      os.path.join(folder, VIDEO_FILE), frames_per_second
+    )
+    closing.callback(self._video.close)
+    file = closing.enter_context(
+      open(os.path.join(folder, TABLE_FILE), 'w', encoding='utf-8', newline='')
+    )
+    self._table = csv.writer(file)
+    self._table.writerow(
+      [
+        'seconds',
+        *itertools.chain.from_iterable(
+          (f'label_{place}', f'probability_{place}')
+          for place in range(1, self._top + 1)
+        ),
+      ]
+    )
+    # Which classes the chart shows is known only at the end.
+    self._history = closing.enter_context(tempfile.TemporaryFile(dir=folder))
+    self._peaks = np.zeros(len(labels), np.float32)
+    self._last: list[tuple[str, float]] = []
+
+  def add_frame(self, frame: video_decoding.TimedFrame):
+    """Writes a frame with the last answer."""
+    heading = f'{frame.seconds:.1f} s'
+    self._video.add(
+      frame, heading if self._last else f'{heading}: no answer yet', self._last
+    )
+
+  def add_answer(self, seconds: float, probabilities: np.ndarray):
+    """Writes an answer of the model."""
+    self._last = [
+      (self._labels[number], float(probabilities[number]))
+      for number in prediction.top_classes(probabilities, self._top)
+    ]
+    self._table.writerow(
+      [
+        f'{seconds:.3f}',
+        *itertools.chain.from_iterable(
+          (label, f'{probability:.6f}') for label, probability in self._last
+        ),
+      ]
+    )
+    self._peaks = np.maximum(self._peaks, probabilities)
+    self._history.write(np.float64(seconds).tobytes())
+    self._history.write(probabilities.astype(np.float32).tobytes())
+
+  def finish(self):
+    """Ends the video and draws the chart."""
+    self._video.finish()
+    self._history.flush()
+    history = np.memmap(
+      self._history,
+      mode='r',
+      dtype=[
+        ('seconds', np.float64),
+        ('probabilities', np.float32, len(self._labels)),
+      ],
+    )
+    classes = prediction.top_classes(self._peaks, self._top)
+    draw_chart(
+      os.path.join(self._folder, CHART_FILE),
+      history['seconds'],
+      history['probabilities'][:, classes],
+      [self._labels[number] for number in classes],
+    )
+
+
+def draw_chart(
+  path: str, seconds: np.ndarray, probabilities: np.ndarray, labels: list[str]
+):
+  """Draws class probabilities over time as a PNG file.
+
+  Args:
+    path: of the file.
+    seconds: [T], when the probabilities are of.
+    probabilities: [T, K].
+    labels: of the K classes.
+  """
+  figure = matplotlib.figure.Figure(
+    figsize=(10, 4.5), dpi=130, layout='constrained'
+  )
+  canvas = backend_agg.FigureCanvasAgg(figure)
+  axes = figure.subplots()
+  marker = 'o' if len(seconds) < _MARKED_POINTS else None
+  # An answer holds until the next.
+  lines = [
+    axes.step(seconds, values, where='post', marker=marker, markersize=4)[0]
+    for values in probabilities.T
+  ]
+  axes.set_xlabel('seconds')
+  axes.set_ylabel('probability')
+  axes.set_ylim(0, 1.02)
+  axes.margins(x=0.01)
+  axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+  axes.grid(alpha=0.3)
+  axes.spines[['top', 'right']].set_visible(False)
+  canvas.draw()
+  chart = np.asarray(canvas.buffer_rgba())[..., :3]
+
+  # Matplotlib's legend lacks the letters of many languages, and reads dollars
+  # as formulas.
+  legend = np.full(
+    (_LEGEND_LINE * (len(labels) + 1), chart.shape[1], 3), 255, np.uint8
+  )
+  for number, (line, label) in enumerate(zip(lines, labels)):
+    y = _LEGEND_LINE // 2 + number * _LEGEND_LINE
+    color = [
+      round(255 * part) for part in matplotlib.colors.to_rgb(line.get_color())
+    ]
+    middle = y + _LEGEND_LINE // 2
+    cv2.line(legend, (100, middle), (140, middle), color, 5, cv2.LINE_AA)
+    overlay.draw_text(
+      legend,
+      label,
+      (156, y),
+      round(0.65 * _LEGEND_LINE),
+      chart.shape[1] - 200,
+      (30, 30, 30),
+    )
+  matplotlib.image.imsave(path, np.concatenate([chart, legend]), format='png')
+
+
+@contextlib.contextmanager
+def writing(
+  output_dir: str, labels: list[str], top: int, frames_per_second: float
+) -> Iterator[PredictionFiles]:
+  """Makes a folder of files that appears when the `with` block succeeds.
+
+  Args:
+    output_dir: the folder to make.
+    labels: of all classes.
+    top: how many classes are drawn and written.
+    frames_per_second: of the video.
+
+  Raises:
+    export_folder.ExportError: `output_dir` is there already.
+  """
+  with contextlib.ExitStack() as closing:
+    folder = closing.enter_context(export_folder.whole_folder(output_dir))
+    yield PredictionFiles(folder, labels, top, frames_per_second, closing)
