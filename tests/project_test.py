@@ -23,12 +23,13 @@ from packaging import requirements as packaging_requirements
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+README = ROOT / 'README.md'
 
 LICENCE_HEADER = (
   '\n'.join((ROOT / 'tests/project_test.py').read_text().splitlines()[:13])
   + '\n'
 )
-SOURCE_FOLDERS = ('.ci', 'configs', 'official_ext', 'tests', 'tools')
+SOURCE_FOLDERS = ('.ci', 'configs', 'docs', 'official_ext', 'tests', 'tools')
 
 # Strings of one machine, in two parts so that this file does not hold them.
 MACHINE_STRINGS = (
@@ -125,24 +126,24 @@ def test_no_file_names_a_machine():
   assert not found, '\n'.join(found)
 
 
-def readme_problems(text: str, root: pathlib.Path) -> list[str]:
-  """Returns what the README's commands and links name that does not exist.
+def page_problems(page: pathlib.Path, text: str) -> list[str]:
+  """Returns what a page's commands and links name that does not exist.
 
   Args:
-    text: the README. Commands are the lines of its fenced blocks, and inline
+    page: the path of the page, from which links are relative.
+    text: the page. Commands are the lines of its fenced blocks, and inline
       code that begins with `make`.
-    root: the folder of the project.
 
   Returns:
     One message for each file, module, make target or experiment that is not
     there.
   """
   make_targets = set(
-    re.findall(r'^([\w-]+):', (root / 'Makefile').read_text(), re.M)
+    re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.M)
   )
   experiments = {
     name
-    for path in (root / 'official_ext').rglob('*.py')
+    for path in (ROOT / 'official_ext').rglob('*.py')
     for name in re.findall(
       r"register_config_factory\(\s*'([^']+)'", path.read_text()
     )
@@ -154,7 +155,7 @@ def readme_problems(text: str, root: pathlib.Path) -> list[str]:
 
   def expect(exists: bool, what: str, command: str) -> None:
     if not exists:
-      problems.append(f'README.md: no {what}, in: {command.strip()}')
+      problems.append(f'{page.name}: no {what}, in: {command.strip()}')
 
   for command in commands:
     words = re.sub(r'\s#.*', '', command).split()
@@ -172,7 +173,7 @@ def readme_problems(text: str, root: pathlib.Path) -> list[str]:
       elif words[index - 1 : index] == ['-m'] and value.startswith(
         ('official_ext', 'tools')
       ):
-        module = root / value.replace('.', '/')
+        module = ROOT / value.replace('.', '/')
         expect(
           module.with_suffix('.py').is_file() or module.is_dir(),
           f'module {value!r}',
@@ -181,16 +182,30 @@ def readme_problems(text: str, root: pathlib.Path) -> list[str]:
       elif value.startswith(
         tuple(f'{folder}/' for folder in SOURCE_FOLDERS)
       ) and not re.search(r'[*<{…$]', value):
-        expect((root / value).exists(), f'file {value!r}', command)
+        expect((ROOT / value).exists(), f'file {value!r}', command)
   for link in re.findall(r'\]\(([^)#\s]+)[^)]*\)', text):
     if not re.match(r'\w+:', link):
-      expect((root / link).exists(), f'file {link!r}', f'link to {link}')
+      expect((page.parent / link).exists(), f'file {link!r}', f'link to {link}')
   return problems
 
 
-def test_the_readme_names_what_exists():
-  problems = readme_problems((ROOT / 'README.md').read_text(), ROOT)
+@pytest.mark.parametrize(
+  'page', [README, *sorted((ROOT / 'docs').glob('*.md'))], ids=lambda p: p.name
+)
+def test_a_page_names_what_exists(page):
+  problems = page_problems(page, page.read_text())
   assert not problems, '\n'.join(problems)
+
+
+def test_the_readme_is_short_and_links_every_page():
+  text = README.read_text()
+  assert len(text.splitlines()) <= 180
+  missing = [
+    page.name
+    for page in (ROOT / 'docs').glob('*.md')
+    if f'](docs/{page.name})' not in text
+  ]
+  assert not missing
 
 
 @pytest.mark.parametrize(
@@ -209,14 +224,14 @@ def test_the_readme_names_what_exists():
 )
 def test_a_readme_command_is_checked(command, problem):
   text = f'# Title\n\n```bash\n{command}\n```\n'
-  problems = readme_problems(text, ROOT)
+  problems = page_problems(README, text)
   assert len(problems) == (problem is not None)
   assert problem is None or problem in problems[0]
 
 
 def test_a_readme_link_is_checked():
   text = '[a](LICENSE) [b](https://arxiv.org/abs/2511.20928) [c](none.png)'
-  (problem,) = readme_problems(text, ROOT)
+  (problem,) = page_problems(README, text)
   assert "no file 'none.png'" in problem
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the README shows runs as it stands there."""
+"""What the documents show runs as it stands there."""
 
 import pathlib
 import re
@@ -27,7 +27,7 @@ from official_ext.grw.inference import exported
 from tests import video_files
 from tests.serving import color_model
 
-README = pathlib.Path(__file__).parents[1] / 'README.md'
+PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'export.md'
 
 
 def frame(middle, sides):
@@ -43,7 +43,7 @@ def frame(middle, sides):
 def test_the_camera_client_answers_as_the_prediction_tool(tmp_path, mode, most):
   blocks = re.findall(
     r'^```python\n(.*?)^```',
-    README.read_text('utf-8'),
+    PAGE.read_text('utf-8'),
     re.DOTALL | re.MULTILINE,
   )
   (client,) = [
