@@ -22,6 +22,7 @@ import tensorflow as tf
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
+from official_ext.grw.files import whole_file
 from tests import video_files
 
 SETTINGS = video_records.EncodingSettings(25.0, 32, 95)
@@ -171,7 +172,7 @@ def test_a_shard_that_was_changed_is_not_finished(tmp_path):
 
 def test_a_file_is_whole_or_not_there(tmp_path):
   with pytest.raises(KeyError):
-    with video_records.written_whole(str(tmp_path / 'a')) as f:
+    with whole_file.opened(str(tmp_path / 'a')) as f:
       f.write(b'x')
       raise KeyError
   assert not list(tmp_path.iterdir())

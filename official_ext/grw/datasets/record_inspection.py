@@ -29,7 +29,7 @@ import tensorflow as tf
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
-from official_ext.grw.datasets import video_records
+from official_ext.grw.files import figures
 
 _INCHES_PER_FRAME = 1.2
 _DPI = 100
@@ -237,5 +237,4 @@ def contact_sheet(
         )
       except (tf.errors.OpError, IndexError):
         continue
-  with video_records.written_whole(path) as file:
-    sheet.savefig(file, format='png')
+  figures.write(sheet, path)

@@ -46,6 +46,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from official_ext.grw.compat import beam_workers
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
+from official_ext.grw.files import whole_file
 
 DATASET = 'dataset.json'
 LABELS = 'labels.txt'
@@ -278,7 +279,7 @@ def _claim(output_dir: str, asked_for: dict[str, Any]):
       )
     if not found:
       os.makedirs(os.path.dirname(path), exist_ok=True)
-      with video_records.written_whole(path) as f:
+      with whole_file.opened(path) as f:
         f.write(video_records.json_bytes(asked_for))
       return
     with open(path, 'rb') as f:
@@ -315,9 +316,9 @@ def _remove_unfinished(output_dir: str):
   """Removes what an interrupted run left behind."""
   folder = glob.escape(output_dir)
   for pattern in (
-    f'*{video_records.UNFINISHED}*',
+    f'*{whole_file.UNFINISHED}*',
     f'reports/*{_PROGRESS}',
-    f'reports/*{video_records.UNFINISHED}*',
+    f'reports/*{whole_file.UNFINISHED}*',
   ):
     for path in glob.glob(os.path.join(folder, pattern)):
       with contextlib.suppress(FileNotFoundError):
@@ -369,7 +370,7 @@ def _write_summary(
     # The last: it says that all the others are there.
     (DATASET, video_records.json_bytes(dataset)),
   ):
-    with video_records.written_whole(os.path.join(output_dir, name)) as f:
+    with whole_file.opened(os.path.join(output_dir, name)) as f:
       f.write(content)
   return dataset
 

@@ -19,7 +19,7 @@ and 'clip/label/index'.  TensorFlow is not imported: it would cost each worker
 some seconds and 400 MB for a few bytes of framing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 import contextlib
 import hashlib
 import json
@@ -33,13 +33,13 @@ import numpy as np
 
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_sources
+from official_ext.grw.files import whole_file
 
 # A SequenceExample cannot be larger than a protocol buffer.
 _MAX_RECORD_BYTES = 2**31 - 2**20
 _CRC_MASK_DELTA = 0xA282EAD8
 _REPORTS = 'reports'
 # In the names of files that are being written.
-UNFINISHED = '.unfinished-'
 
 
 class EncodingSettings(NamedTuple):
@@ -232,31 +232,6 @@ def encode_clip(
   )
 
 
-@contextlib.contextmanager
-def written_whole(path: str) -> Iterator[BinaryIO]:
-  """A file for writing that appears when it is whole, or not at all.
-
-  Args:
-    path: of the file, which is replaced.
-
-  Yields:
-    The file, binary.
-
-  Raises:
-    OSError: it could not be written, and nothing is left of it.
-  """
-  unfinished = f'{path}{UNFINISHED}{os.getpid()}'
-  try:
-    with open(unfinished, 'wb') as file:
-      yield file
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(unfinished, path)
-  finally:
-    with contextlib.suppress(OSError):
-      os.remove(unfinished)
-
-
 def report_path(output_dir: str, shard_name: str) -> str:
   """Where the report of a shard is."""
   return os.path.join(output_dir, _REPORTS, f'{shard_name}.json')
@@ -324,12 +299,12 @@ def write_shard(
         on_clip(False)
         continue
       if file is None:
-        file = stack.enter_context(written_whole(path))
+        file = stack.enter_context(whole_file.opened(path))
       write_record(file, record)
       classes[clip.label] = classes.get(clip.label, 0) + 1
       on_clip(True)
     num_bytes = file.tell() if file else 0
-  with written_whole(report_path(output_dir, shard.name)) as file:
+  with whole_file.opened(report_path(output_dir, shard.name)) as file:
     file.write(
       json_bytes({'bytes': num_bytes, 'classes': classes, 'failures': failures})
     )

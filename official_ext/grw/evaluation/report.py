@@ -19,20 +19,20 @@ import csv
 import dataclasses
 import io
 import json
-import math
 import os
 
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
+from scipy import stats
 import tensorflow as tf
 
+from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 
 TOP_K = 5
 # Of a run's folder of reports.
 MEASURES = 'measures.json'
-_Z = 1.959964  # 95 % of a normal distribution lie within ±z.
 _SHOWN_PAIRS = 20
 _SHOWN_CHARACTERS = 36
 
@@ -86,17 +86,11 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
   Unlike the normal interval it is of use near 0 and 1 and for few trials.
 
   Args:
-    successes: of the trials.
-    trials: at least 1.
+    successes: the number of trials that succeeded.
+    trials: the number of trials, at least 1.
   """
-  share, z2 = successes / trials, _Z**2
-  centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-  half = (
-    _Z
-    / (1 + z2 / trials)
-    * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-  )
-  return max(0.0, centre - half), min(1.0, centre + half)
+  interval = stats.binomtest(successes, trials).proportion_ci(method='wilson')
+  return float(interval.low), float(interval.high)
 
 
 def summary(predictions: Predictions) -> str:
@@ -224,9 +218,7 @@ def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
       transform=axes.transAxes,
     )
     axes.set_yticks([])
-  content = io.BytesIO()
-  figure.savefig(content, dpi=110, format='png')
-  return content.getvalue()
+  return figures.png(figure)
 
 
 def write_measures(step: int, logs: Mapping[str, float], folder: str):

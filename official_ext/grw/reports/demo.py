@@ -20,7 +20,6 @@ the same model, data and seed with λ > 0 and with λ = 0.
 
 from collections.abc import Sequence
 import dataclasses
-import io
 import json
 import os
 import pathlib
@@ -36,6 +35,7 @@ import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 from official_ext.grw.training import training_process
@@ -324,9 +324,7 @@ def draw_embeddings(
     axes.set_xlabel(f'first of two components ({explained:.0%} of variance)')
     axes.set_ylabel('second component')
     axes.legend(title='turns in', loc='best')
-  content = io.BytesIO()
-  figure.savefig(content, dpi=130, format='png')
-  whole_file.write(path, content.getvalue())
+  figures.write(figure, path)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -40,6 +40,7 @@ import tf_keras
 import tqdm
 import yaml
 
+from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 from official_ext.grw.reports import model_cost
@@ -569,9 +570,7 @@ def draw(rows: Sequence[Row], path: str):
   axes.set_ylabel('published top-1 on Kinetics-600, %')
   axes.grid(alpha=0.3)
   axes.legend(loc='lower right')
-  content = io.BytesIO()
-  figure.savefig(content, dpi=130, format='png')
-  whole_file.write(path, content.getvalue())
+  figures.write(figure, path)
 
 
 def write(rows: Sequence[Row], failures: Mapping[str, str], output_dir: str):

@@ -36,6 +36,7 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
+from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.losses import orderings
@@ -264,9 +265,7 @@ def picture(minima: Sequence[Minimum]) -> bytes:
   right.set_title('two main components')
   for axes in (left, right):
     axes.spines[['top', 'right']].set_visible(False)
-  content = io.BytesIO()
-  figure.savefig(content, dpi=130, format='png')
-  return content.getvalue()
+  return figures.png(figure)
 
 
 def write_report(minima: Sequence[Minimum], output_dir: str | os.PathLike[str]):

@@ -51,6 +51,7 @@ import tqdm
 import yaml
 
 from official_ext.grw.evaluation import report as evaluation
+from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 from official_ext.grw.training import runner
@@ -513,9 +514,7 @@ def picture(found: Sequence[Result]) -> bytes:
   axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
   axes.set_xlabel('top-1: mean ± standard deviation over seeds, and each seed')
   axes.spines[['top', 'right']].set_visible(False)
-  content = io.BytesIO()
-  figure.savefig(content, dpi=130, format='png')
-  return content.getvalue()
+  return figures.png(figure)
 
 
 def write_results(
