@@ -38,6 +38,7 @@ LAYERS = (
   ('training',),
   ('registry_imports',),
   ('reports',),
+  ('commands',),
 )
 # Names of distributions that differ from those of their modules.
 DISTRIBUTIONS = {
@@ -84,7 +85,7 @@ def wrong_way(path: pathlib.Path, room: str) -> list[str]:
     where = f'{path.name}:{line} of {room or "the package"}: {name}'
     if parts[0] in ('tests', 'tools'):
       found.append(f'{where} is outside the package')
-    if parts[:2] != ['official_ext', 'grw']:
+    if parts[:2] != ['official_ext', 'grw'] or parts[2:] == ['__version__']:
       continue
     if any(re.match('_[^_]', part) for part in parts):
       found.append(f'{where} is private')

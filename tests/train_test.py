@@ -30,7 +30,8 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
-from official_ext.grw import train
+from official_ext.grw.commands import train
+from official_ext.grw.training import launch
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -280,7 +281,7 @@ def test_splits_never_share_a_job_of_the_data_service():
       params = exp_factory.get_exp_config('movinet_grw_airplanes')
       for split in ('train_data', 'validation_data'):
         getattr(params.task, split).tf_data_service_job_name = name
-      train.configure_data_service(params, address)
+      launch.configure_data_service(params, address)
       data = [params.task.train_data, params.task.validation_data]
       assert all(split.enable_tf_data_service for split in data)
       assert {split.tf_data_service_address for split in data} == {address}

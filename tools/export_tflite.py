@@ -11,98 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Writes a TFLite file: `grw export tflite`."""
 
-r"""Writes a trained model as a TFLite file.
-
-  python3 tools/export_tflite.py \
-    --experiment=movinet_grw_kinetics600 \
-    --config_file=/tmp/a0s_grw/config.yaml \
-    --checkpoint=/tmp/a0s_grw --output_dir=/tmp/a0s_grw_tflite
-
-The folder holds model.tflite, labels.txt and model_card.json.  The file has one
-signature, from `image` [1, 1, height, width, 3] float32 in [0, 1] and states,
-zero at the start, to `logits` and the states: it streams frame by frame.  With
---kind=clip, for backbones that see frames to come too, it takes the frames of a
-clip at once, [1, N, height, width, 3], and there are no states.  What was
-written is run against the model, and the largest difference printed.
-"""
-
-import os
 import pathlib
 import sys
 
-# Else TensorFlow imports Keras 3 too, which nothing here uses.
-os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
-
-# ruff: noqa: E402
-from absl import app
-from absl import flags
-from official.common import flags as tfm_flags
-from official.core import train_utils
-
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 
-from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.serving import export
-from official_ext.grw.serving import saved_model
-from official_ext.grw.serving import tflite
-
-_CHECKPOINT = flags.DEFINE_string(
-  'checkpoint', None, 'Whatever task.init_checkpoint takes.'
-)
-_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make.')
-_KIND = flags.DEFINE_enum(
-  'kind',
-  'stream',
-  saved_model.KINDS,
-  'Frame by frame with states, or clips of N frames at once.',
-)
-_QUANTIZATION = flags.DEFINE_string(
-  'quantization',
-  'float32',
-  'float32; float16, half the size; or dynamic_int8, a quarter and faster.',
-)
-_CLASSIFY_EVERY = flags.DEFINE_integer(
-  'classify_every',
-  None,
-  'Run the head at each k-th frame and repeat its logits between; by default '
-  'the window of the loss, or 1 for a head that costs little.',
-  lower_bound=1,
-)
-_SPLIT_HEAD = flags.DEFINE_bool(
-  'split_head',
-  False,
-  f'Also write {tflite.SPLIT_FILE}, with signatures encode and classify.',
-)
-_LABELS = flags.DEFINE_string(
-  'labels', None, 'Class names, one a line; by default task.labels.'
-)
-
-
-def main(_):
-  try:
-    params = train_utils.parse_configuration(
-      flags.FLAGS, lock_return=False, print_return=False
-    )
-    difference = export.export_tflite(
-      params,
-      _CHECKPOINT.value,
-      _OUTPUT_DIR.value,
-      _QUANTIZATION.value,
-      _CLASSIFY_EVERY.value,
-      _SPLIT_HEAD.value,
-      _LABELS.value,
-      _KIND.value,
-    )
-  except (ValueError, KeyError, OSError) as error:
-    sys.exit(f'error: {error}')
-  print(
-    f'written: {_OUTPUT_DIR.value}; largest difference to the model '
-    f'{difference:.1e} of the largest logit'
-  )
-
+from official_ext.grw.commands import run
 
 if __name__ == '__main__':
-  tfm_flags.define_flags()
-  flags.mark_flags_as_required(['experiment', 'checkpoint', 'output_dir'])
-  app.run(main)
+  run.run('export_tflite')

@@ -24,9 +24,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw import train
 from official_ext.grw.datasets import labels
 from official_ext.grw.evaluation import report as evaluation
+from official_ext.grw.training import launch
 from official_ext.grw.training import runner
 from tests import tiny
 
@@ -180,11 +180,11 @@ def params(folder):
 
 @pytest.fixture(scope='module')
 def trained(folder, params):
-  train.build_runner(params, 'train', str(folder / 'model')).run()
+  launch.build_runner(params, 'train', str(folder / 'model')).run()
 
 
 def test_eval_prints_and_writes_what_it_found(folder, params, trained, capsys):
-  _, logs = train.build_runner(params, 'eval', str(folder / 'model')).run()
+  _, logs = launch.build_runner(params, 'eval', str(folder / 'model')).run()
   printed = capsys.readouterr().out
   top_1 = 100 * float(logs['top_1_accuracy'])
   assert f'top-1 {top_1:.1f} % (95 % interval ' in printed
@@ -236,7 +236,7 @@ def test_several_views_are_one_prediction(folder, params, trained, capsys):
       }
     }
   )
-  train.build_runner(views, 'eval', str(folder / 'model')).run()
+  launch.build_runner(views, 'eval', str(folder / 'model')).run()
   assert 'of 5 clips' in capsys.readouterr().out
 
 
@@ -250,7 +250,7 @@ def test_labels_that_do_not_fit_are_refused_before_the_evaluation(
     (folder / 'none.txt', 'cannot be read'),
   ):
     with pytest.raises(ValueError, match=message):
-      train.build_runner(
+      launch.build_runner(
         params.replace(task=params.task.replace(labels=str(path))),
         'eval',
         str(folder / 'model'),
@@ -295,7 +295,7 @@ def test_ucf101_trains_and_evaluates_through_tfds(tmp_path, capsys):
     num_examples=6, policy=tfds.testing.MockPolicy.USE_CODE
   ):
     for mode in ('train', 'eval'):
-      _, logs = train.build_runner(params, mode, str(tmp_path)).run()
+      _, logs = launch.build_runner(params, mode, str(tmp_path)).run()
   assert np.isfinite(logs['validation_loss'])
   assert 'of 6 clips' in capsys.readouterr().out
   report = tmp_path / runner.REPORT_FOLDER / 'per_class.csv'

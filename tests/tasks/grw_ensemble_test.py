@@ -20,9 +20,9 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw import train
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.training import checkpoints
+from official_ext.grw.training import launch
 from official_ext.grw.training import runner
 from tests import tiny
 
@@ -43,7 +43,7 @@ def params_fixture(model, tmp_path_factory):
 
 
 def test_evaluation_is_of_the_mean_of_both_members(params, model, tmp_path):
-  evaluator = train.build_runner(params, 'eval', str(tmp_path))
+  evaluator = launch.build_runner(params, 'eval', str(tmp_path))
   _, logs = evaluator.run()
   clips = [
     features['image']
@@ -73,13 +73,13 @@ def test_an_ensemble_does_not_train(params, tmp_path):
   with pytest.raises(
     ValueError, match='train its members apart, each on clips of 3 frames'
   ):
-    train.build_runner(params, 'train', str(tmp_path))
+    launch.build_runner(params, 'train', str(tmp_path))
 
 
 def test_members_without_weights_are_not_evaluated(params, tmp_path):
   without = params.replace(task={'model': {'second': {'checkpoint': ''}}})
   with pytest.raises(checkpoints.CheckpointError, match='second.checkpoint'):
-    train.build_runner(without, 'eval', str(tmp_path))
+    launch.build_runner(without, 'eval', str(tmp_path))
   with pytest.raises(ValueError, match='second.checkpoint is not set'):
     initialization.initialize_members(
       tiny.ensemble().members, without.task.model

@@ -34,14 +34,14 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from official_ext.grw import train
 from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.modeling import import_checkpoint
+from official_ext.grw.training import launch
 from tests import tiny  # noqa: F401  # Registers the block specification.
 from tests.checkpoints import families_test
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
-from tools import import_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'import_checkpoint.py'
@@ -199,7 +199,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
   params.validate()
   params.lock()
   with caplog.at_level(logging.INFO, logger='absl'):
-    runner = train.build_runner(params, 'train', str(tmp_path / 'run'))
+    runner = launch.build_runner(params, 'train', str(tmp_path / 'run'))
   assert source.DESCRIPTIONS[kind] in caplog.text
   theirs = {v.name: v.numpy() for v in published.backbone.variables}
   for name in ('block0_layer0/scale:0', 'stem/stem/bn/gamma:0'):

@@ -24,11 +24,11 @@ from official.core import exp_factory
 import pytest
 import tensorflow as tf
 
-from official_ext.grw import train
 from official_ext.grw.datasets import record_check
 from official_ext.grw.losses import loss_term
 from official_ext.grw.training import checkpoints
 from official_ext.grw.training import finite_guard
+from official_ext.grw.training import launch
 from tests import tiny
 
 
@@ -223,7 +223,7 @@ def test_eval_without_a_checkpoint_is_an_error(tmp_path):
   with pytest.raises(
     checkpoints.CheckpointError, match='no checkpoint in .*empty'
   ):
-    train.build_runner(
+    launch.build_runner(
       experiment_config(tmp_path), 'eval', str(tmp_path / 'empty')
     )
 
@@ -237,7 +237,7 @@ def folder(tmp_path_factory):
 def trained(folder):
   """An experiment that has trained two steps and saved them."""
   params = experiment_config(folder, recovery_max_trials=1)
-  experiment = train.build_runner(
+  experiment = launch.build_runner(
     params, 'train_and_eval', str(folder / 'model')
   )
   experiment.controller.train(steps=2)

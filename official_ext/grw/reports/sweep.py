@@ -50,6 +50,7 @@ import tensorflow_datasets as tfds
 import tqdm
 import yaml
 
+from official_ext.grw.configs import published
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
@@ -253,6 +254,8 @@ def plan(
     for row, overrides in definition.rows.items():
       params = experiment.replace()
       try:
+        if isinstance(overrides, str) and overrides.endswith('.yaml'):
+          overrides = published.find(overrides)
         hyperparams.override_params_dict(params, overrides, is_strict=True)
         params.override({'task': {'seed': seed, 'train_data': {'seed': seed}}})
         params.validate()

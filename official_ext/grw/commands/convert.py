@@ -1,0 +1,136 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
+
+  grw convert \
+    --input_dir=videos --output_dir=records --fps=5 --short_side=256
+
+  grw convert --csv=train.csv --csv=validate.csv \
+    --input_dir=clips --output_dir=records
+
+`input_dir` holds <split>/<class>/<video> with splits train, validation (or
+val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  All
+cores of the machine work.  An interrupted run goes on when it is started again.
+The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
+DataflowRunner and theirs; both folders must then be mounted on all workers.
+"""
+
+import logging
+import sys
+
+from absl import flags
+
+
+def define_flags():
+  flags.DEFINE_string('input_dir', None, 'The folder of the videos.')
+  flags.DEFINE_multi_string(
+    'csv',
+    [],
+    'CSV file with columns label, youtube_id, time_start, time_end '
+    'and split; may be given several times.',
+  )
+  flags.DEFINE_string(
+    'output_dir', None, 'The folder to make for the dataset, or to go on with.'
+  )
+  flags.DEFINE_float(
+    'fps',
+    5.0,
+    'Frames a second of the clips; videos are resampled by presentation time.',
+    lower_bound=1e-3,
+  )
+  flags.DEFINE_integer(
+    'short_side',
+    256,
+    'The height or width in pixels, whichever is less.',
+    lower_bound=1,
+  )
+  flags.DEFINE_integer(
+    'jpeg_quality',
+    90,
+    'The quality of the frames.',
+    lower_bound=1,
+    upper_bound=100,
+  )
+  flags.DEFINE_integer(
+    'clips_per_shard',
+    None,
+    'The most clips in a file; by default 128, or fewer to have 16 files a '
+    'split.',
+    lower_bound=1,
+  )
+  flags.DEFINE_integer(
+    'num_shards',
+    None,
+    'The number of files of each split, in place of clips_per_shard.',
+    lower_bound=1,
+  )
+  flags.DEFINE_float(
+    'max_failure_rate',
+    0.01,
+    'The share of the clips that may be absent or bad.',
+    lower_bound=0.0,
+    upper_bound=1.0,
+  )
+  flags.mark_flags_as_required(['input_dir', 'output_dir'])
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+  """Parses the flags and leaves what is none of ours to Apache Beam."""
+  try:
+    return flags.FLAGS(argv, known_only=True)
+  except flags.Error as error:
+    sys.exit(f'error: {error}')
+
+
+def main(argv):
+  # Beam warns on import of clouds that are not installed.
+  logging.disable(logging.WARNING)
+  from official_ext.grw.datasets import video_conversion
+
+  logging.disable(logging.NOTSET)
+  from official_ext.grw.datasets import video_records
+  from official_ext.grw.datasets import video_sources
+
+  values = flags.FLAGS
+  settings = video_records.EncodingSettings(
+    values.fps, values.short_side, values.jpeg_quality
+  )
+  try:
+    sources = (
+      video_sources.csv_sources(values.csv, values.input_dir)
+      if values.csv
+      else video_sources.folder_sources(values.input_dir)
+    )
+    dataset = video_conversion.convert(
+      sources,
+      values.output_dir,
+      settings,
+      values.clips_per_shard,
+      values.num_shards,
+      values.max_failure_rate,
+      argv[1:],
+    )
+  except (video_sources.SourceError, video_conversion.ConversionError) as error:
+    sys.exit(f'error: {error}')
+  except KeyboardInterrupt:
+    sys.exit('error: interrupted; run the same command again to go on.')
+  counts = ', '.join(
+    f'{split["num_examples"]} {name}'
+    for name, split in dataset['splits'].items()
+  )
+  print(
+    f'written: {values.output_dir}: {counts} clips of '
+    f'{dataset["num_classes"]} classes, '
+    f'{dataset["failures"]["count"]} bad'
+  )

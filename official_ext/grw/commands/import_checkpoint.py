@@ -1,0 +1,89 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""Turns published weights into a checkpoint of this project.
+
+  grw import --source=a0s_grw.pt --output_dir=/tmp/a0s_grw
+
+Reads the Model Garden's tarballs (unpacked) and Trainer checkpoints, the
+SavedModels on Kaggle, state dicts of the PyTorch MoViNet port and the PyTorch
+checkpoints of the authors of GRW, Video-FocalNets, FocalNets (for images) and
+PosMLP-Video; which one it is shows in the file.  Prints what was found and
+matched, and writes a checkpoint and `config.yaml`, with which `grw train`
+rebuilds, evaluates and fine-tunes the model.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+
+def define_flags():
+  flags.DEFINE_string(
+    'source',
+    None,
+    'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
+    'or a file that torch.save wrote (.pt, .pth, .pyth).',
+  )
+  flags.DEFINE_string(
+    'output_dir',
+    None,
+    'The folder to make for the checkpoint and config.yaml.',
+  )
+  flags.DEFINE_enum(
+    'weights',
+    'auto',
+    ['auto', 'model', 'ema'],
+    'Which weights of a file with an exponential moving average: the average '
+    '(ema) or what was trained (model). auto: what its own code loads by '
+    "default, which is the average for a Trainer's checkpoints, the model for "
+    '.pt files.',
+  )
+  flags.DEFINE_integer(
+    'num_classes',
+    None,
+    'The number of classes of a new head, in place of the one in the file, '
+    'which is then not read.',
+    lower_bound=2,
+  )
+  flags.DEFINE_string(
+    'gating_activation',
+    '',
+    'The gate of the squeeze-excitations, in place of the published one; '
+    "'hard_sigmoid' for streaming weights trained with tf-models-official 2.8 "
+    'or later.',
+  )
+  flags.mark_flags_as_required(['source', 'output_dir'])
+
+
+def main(_):
+  from official_ext.grw import registry_imports  # noqa: F401
+  from official_ext.grw.modeling import import_checkpoint
+
+  values = flags.FLAGS
+  try:
+    report = import_checkpoint.import_checkpoint(
+      values.source,
+      values.output_dir,
+      values.weights,
+      values.num_classes,
+      values.gating_activation,
+    )
+  except (ValueError, OSError) as error:
+    sys.exit(f'error: {error}')
+  print(report)
+  print(
+    f'written:     {os.path.join(values.output_dir, import_checkpoint.NAME)}, '
+    f'{os.path.join(values.output_dir, "config.yaml")}'
+  )

@@ -1,0 +1,114 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Runs a command: its flags, its help, its errors.
+
+A command is a module of this package with
+
+  *   a docstring, which is its help;
+  *   `define_flags()`, which defines its flags, those that matter first;
+  *   `main(argv)`, which does the work.
+
+Modules of commands import neither TensorFlow nor what imports it, except inside
+`main`: help and wrong flags are answered at once.
+"""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+import importlib
+import sys
+import textwrap
+import types
+
+from absl import app
+from absl import flags
+
+from official_ext.grw.files import extras
+
+HELP = ('--help', '-help', '--helpshort', '-helpshort', '-h', '-?')
+
+
+def load(name: str) -> types.ModuleType:
+  """The module of a command."""
+  return importlib.import_module(f'{__package__}.{name}')
+
+
+def _help_of_flag(flag: flags.Flag) -> str:
+  boolean = '[no]' if flag.boolean else ''
+  default = '' if flag.default is None else f' (default: {flag.default})'
+  return '\n'.join(
+    [
+      f'  --{boolean}{flag.name}',
+      textwrap.fill(
+        ' '.join(f'{flag.help}{default}'.split()),
+        initial_indent=' ' * 6,
+        subsequent_indent=' ' * 6,
+        width=80,
+      ),
+    ]
+  )
+
+
+@contextlib.contextmanager
+def flags_of(command: types.ModuleType) -> Iterator[list[str]]:
+  """Defines the flags of a command while the context lasts.
+
+  Another command of the process may have flags of the same names.
+
+  Args:
+    command: the module.
+
+  Yields:
+    The names of the flags, as they are defined one after the other.
+  """
+  others = set(flags.FLAGS)
+  command.define_flags()
+  own = [flag for flag in flags.FLAGS if flag not in others]
+  try:
+    yield own
+  finally:
+    for flag in own:
+      delattr(flags.FLAGS, flag)
+
+
+def run(
+  name: str, arguments: Sequence[str] | None = None, program: str = ''
+) -> None:
+  """Runs a command and ends the process.
+
+  Args:
+    name: the name of the command's module.
+    arguments: the flags; by default those of the process.
+    program: how the command was called, for messages; by default the file that
+      Python runs.
+
+  Raises:
+    SystemExit: always; no code or 0 is success, a text the error that is
+      printed.
+  """
+  command = load(name)
+  arguments = sys.argv[1:] if arguments is None else list(arguments)
+  with flags_of(command) as own:
+    if any(argument in HELP for argument in arguments):
+      print(command.__doc__, 'flags:', sep='\n')
+      print('\n'.join(_help_of_flag(flags.FLAGS[flag]) for flag in own))
+      sys.exit()
+    try:
+      with extras.named_if_missing():
+        app.run(
+          command.main,
+          [program or sys.argv[0], *arguments],
+          getattr(command, 'parse_flags', app.parse_flags_with_usage),
+        )
+    except extras.MissingExtraError as error:
+      sys.exit(f'error: {error}')

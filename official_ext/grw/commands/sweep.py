@@ -1,0 +1,96 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""Runs an ablation: rows of changes to an experiment, each over seeds.
+
+  grw sweep --definition=sweeps/table4 \
+    --experiment=movinet_grw_airplanes --output_dir=/tmp/table4
+
+Any experiment will do, with --config_file and --params_override as `grw train`
+takes them.  The module official_ext.grw.reports.sweep says what a definition
+is.  Writes table.md, table.csv and top_1.png after every run.  Interrupted or
+killed, the same command continues; rows and seeds can be added.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+from absl import logging
+
+from official_ext.grw.commands import experiment_flags
+from official_ext.grw.configs import published
+
+
+def define_flags():
+  flags.DEFINE_string(
+    'definition', None, 'The YAML file of the rows; published ones by name.'
+  )
+  flags.DEFINE_string('output_dir', None, 'The folder of everything written.')
+  flags.DEFINE_list(
+    'seeds', ['0', '1', '2'], 'The seeds of the weights and of the data order.'
+  )
+  flags.DEFINE_integer(
+    'at_once',
+    1,
+    'The number of trainings side by side, which share the cores.',
+    lower_bound=1,
+  )
+  experiment_flags.define()
+  flags.mark_flags_as_required(['experiment', 'definition', 'output_dir'])
+
+
+def main(_):
+  import tensorflow as tf
+
+  from official_ext.grw.reports import sweep
+
+  values = flags.FLAGS
+  logging.set_verbosity(logging.ERROR)  # Leave the screen to the progress.
+  try:
+    if not all(seed.isdecimal() for seed in values.seeds):
+      raise ValueError(
+        f'--seeds={",".join(values.seeds)}: expected whole '
+        'numbers, as in --seeds=0,1,2.'
+      )
+    definition = sweep.read_definition(published.find(values.definition))
+    runs = sweep.plan(
+      definition,
+      experiment_flags.parse(validate=False),
+      [int(seed) for seed in values.seeds],
+    )
+    failed = sweep.train(
+      runs,
+      values.experiment,
+      list(definition.columns),
+      values.output_dir,
+      values.at_once,
+    )
+  except (
+    ValueError,
+    KeyError,
+    AttributeError,
+    OSError,
+    tf.errors.OpError,
+  ) as error:
+    sys.exit(f'error: {error}')
+  except KeyboardInterrupt:
+    sys.exit('\nerror: interrupted; the same command continues.')
+  print((pathlib.Path(values.output_dir) / 'table.md').read_text('utf-8'))
+  print(f'Picture: {values.output_dir}/top_1.png')
+  if failed:
+    sys.exit(
+      f'error: {len(failed)} of {len(runs)} runs failed: '
+      f'{", ".join(run.label for run in failed)}; the same command '
+      'tries them again.'
+    )
