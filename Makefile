@@ -5,14 +5,17 @@
 #   make lint    checks style and types alone
 #   make clean   removes what the others made
 #
-# PYTHON names the interpreter (3.10 to 3.12) that the virtual environment is made
-# with, VENV the environment's folder.
+# PYTHON names the interpreter (3.10 to 3.13) that the virtual environment is made
+# with, VENV the environment's folder.  Where uv is installed, it installs, which
+# is faster; pip does the same.
 
 .DELETE_ON_ERROR:
 .PHONY: test demo lint clean
 
 VENV ?= .venv
 PYTHON ?=
+PYTHONS := python3 python3.13 python3.12 python3.11 python3.10
+UV ?= $(shell command -v uv)
 DEMO_FLAGS ?=
 # Two processes; the tests of a file stay together, as they share built models,
 # and files come in the order of tests/conftest.py.
@@ -37,20 +40,21 @@ demo: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-$(INSTALLED): pyproject.toml requirements.txt
+$(INSTALLED): pyproject.toml requirements.txt setup.py
 	@set -e; found=; \
 	if [ -e $(INCOMPLETE) ]; then rm -rf $(VENV) $(INCOMPLETE); fi; \
 	if [ ! -e $(VENV) ]; then \
-	  for python in $(or $(PYTHON),python3 python3.12 python3.11 python3.10); do \
+	  for python in $(or $(PYTHON),$(PYTHONS)); do \
 	    if "$$python" -c 'import sys; \
-	      sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	      sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
 	      2>/dev/null; then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$$found" ]; then \
-	    echo "error: no Python 3.10, 3.11 or 3.12 in:" \
-	      "$(or $(PYTHON),python3 python3.12 python3.11 python3.10);" \
+	    echo "error: no Python 3.10 to 3.13 in:" \
+	      "$(or $(PYTHON),$(PYTHONS));" \
 	      "name one with 'make PYTHON=/path/to/python'" >&2; \
 	    exit 1; \
 	  fi; \
@@ -69,12 +73,15 @@ $(INSTALLED): pyproject.toml requirements.txt
 	  exit 1; \
 	fi; \
 	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
-	$(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
+	if [ -z "$(UV)" ] || \
+	  ! $(UV) pip install --python $(RUN) -e '.[test]'; then \
+	  $(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
+	fi; \
 	rm -f $(INCOMPLETE); \
 	touch $@
 
 clean:
 	rm -rf .venv .venv.incomplete .mypy_cache .pytest_cache .ruff_cache \
-	  .hypothesis build grw_smoothing.egg-info
+	  .hypothesis build dist grw_smoothing.egg-info
 	find official_ext tests tools -name __pycache__ -type d -prune \
 	  -exec rm -rf {} +

@@ -22,6 +22,9 @@ import subprocess
 from packaging import requirements as packaging_requirements
 import pytest
 
+from official_ext.grw.commands import main
+from official_ext.grw.files import extras
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / 'README.md'
 
@@ -29,7 +32,16 @@ LICENCE_HEADER = (
   '\n'.join((ROOT / 'tests/project_test.py').read_text().splitlines()[:13])
   + '\n'
 )
-SOURCE_FOLDERS = ('.ci', 'configs', 'docs', 'official_ext', 'tests', 'tools')
+COMMAND_EXTRAS = ('convert', 'export', 'predict')
+SOURCE_FOLDERS = (
+  '.ci',
+  '.github',
+  'configs',
+  'docs',
+  'official_ext',
+  'tests',
+  'tools',
+)
 
 # Strings of one machine, in two parts so that this file does not hold them.
 MACHINE_STRINGS = (
@@ -60,16 +72,63 @@ def text_files() -> list[pathlib.Path]:
   )
 
 
+def extra_lines(extra: str) -> list[str]:
+  """The requirements of an extra in pyproject.toml."""
+  [text] = re.findall(
+    rf'^{extra} = \[(.*?)\]$',
+    (ROOT / 'pyproject.toml').read_text(),
+    re.M | re.S,
+  )
+  return re.findall(r'"([^"]+)"', text)
+
+
 def requirement_lines() -> list[str]:
   lines = (ROOT / 'requirements.txt').read_text().splitlines()
-  return [line.split('  #')[0] for line in lines if line and line[0] != '#']
+  return [
+    *(line.split('  #')[0] for line in lines if line and line[0] != '#'),
+    *(line for extra in COMMAND_EXTRAS for line in extra_lines(extra)),
+  ]
 
 
 def test_pyproject_reads_its_dependencies_from_requirements():
   """There is one list, so the two files cannot disagree."""
   text = (ROOT / 'pyproject.toml').read_text()
-  assert 'dynamic = ["dependencies"]' in text
+  assert 'dynamic = ["dependencies", "version"]' in text
   assert 'dependencies = { file = ["requirements.txt"] }' in text
+
+
+def test_training_needs_no_library_of_an_extra():
+  core = (ROOT / 'requirements.txt').read_text()
+  distributions = {
+    packaging_requirements.Requirement(line).name
+    for extra in COMMAND_EXTRAS
+    for line in extra_lines(extra)
+  }
+  assert not [name for name in distributions if f'\n{name}>' in core]
+  # Whichever is missing, the message knows its extra.
+  assert {name.replace('-', '_') for name in distributions} == set(
+    extras.EXTRAS
+  )
+  for module, extra in extras.EXTRAS.items():
+    assert module.replace('_', '-') in ' '.join(extra_lines(extra))
+  assert extra_lines('all') == [f'grw-smoothing[{",".join(COMMAND_EXTRAS)}]']
+  assert 'grw-smoothing[all]' in extra_lines('test')
+
+
+def test_every_place_names_the_same_pythons():
+  pyproject = (ROOT / 'pyproject.toml').read_text()
+  pythons = re.findall(r'Python :: (3\.\d+)', pyproject)
+  first, last = (int(python[2:]) for python in (pythons[0], pythons[-1]))
+  assert [f'3.{minor}' for minor in range(first, last + 1)] == pythons
+  assert f'requires-python = ">=3.{first},<3.{last + 1}"' in pyproject
+  makefile = (ROOT / 'Makefile').read_text()
+  assert f'not (3, {first}) <= sys.version_info[:2] <= (3, {last})' in makefile
+  for python in pythons:
+    assert f' python{python}' in makefile
+  for file in ('README.md', 'Makefile', 'requirements.txt'):
+    assert f'3.{first} to 3.{last}' in (ROOT / file).read_text(), file
+  workflow = (ROOT / '.github/workflows/test.yml').read_text()
+  assert f'python: {pythons}' in workflow
 
 
 def test_the_installed_versions_are_within_the_ranges():
@@ -165,6 +224,11 @@ def page_problems(page: pathlib.Path, text: str) -> list[str]:
       for word in words[1:]:
         if '=' not in word and not word.startswith('-'):
           expect(word in make_targets, f'make target {word!r}', command)
+    if words[:1] == ['grw']:
+      names = (' '.join(words[1:end]) for end in (2, 3))
+      expect(
+        any(name in main.COMMANDS for name in names), 'such command', command
+      )
     for index, word in enumerate(words):
       flag, _, value = word.partition('=')
       value = (value if flag.startswith('-') else word).strip('"\'')
@@ -219,6 +283,8 @@ def test_the_readme_is_short_and_links_every_page():
     ('python3 -m official_ext.grw.none', "module 'official_ext.grw.none'"),
     ('python3 -m official_ext.grw', None),
     ('x --config_file=configs/none.yaml', "file 'configs/none.yaml'"),
+    ('grw export tflite --checkpoint=x', None),
+    ('grw exprt tflite --checkpoint=x', 'no such command'),
     ('x \\\n  --experiment=movinet_grw_none', 'experiment'),
   ],
 )
@@ -255,7 +321,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess:
 def test_make_without_a_python_that_fits_says_what_to_do(tmp_path):
   run = make('lint', f'VENV={tmp_path}/venv', 'PYTHON=false')
   assert run.returncode
-  assert 'error: no Python 3.10, 3.11 or 3.12 in: false' in run.stderr
+  assert 'error: no Python 3.10 to 3.13 in: false' in run.stderr
   assert 'make PYTHON=/path/to/python' in run.stderr
   assert not list(tmp_path.iterdir())
 

@@ -76,6 +76,7 @@ def main(_):
   import tensorflow as tf
   import yaml
 
+  from official_ext.grw import registry_imports  # noqa: F401
   from official_ext.grw.datasets import record_check
   from official_ext.grw.training import checkpoints
   from official_ext.grw.training import launch

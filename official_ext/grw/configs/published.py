@@ -21,7 +21,7 @@ import difflib
 import os
 import pathlib
 
-_INSTALLED = pathlib.Path(__file__).with_name('published')
+_INSTALLED = pathlib.Path(__file__).with_name('yaml_files')
 _CHECKOUT = pathlib.Path(__file__).absolute().parents[3] / 'configs'
 
 
