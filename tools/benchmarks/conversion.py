@@ -64,7 +64,7 @@ _CLIPS_OF_TWO = flags.DEFINE_integer(
   'Copies of it for one process against two.',
   lower_bound=2,
 )
-_REPEATS = flags.DEFINE_integer('repeats', 3, 'Of each time.', lower_bound=1)
+_REPEATS = flags.DEFINE_integer('repeats', 3, 'Runs for each time.', lower_bound=1)
 _MEMORY_CLIPS = flags.DEFINE_list(
   'memory_clips',
   ['200', '1000', '2000'],
@@ -189,7 +189,7 @@ def main(_):
     print(
       f'one core: {_CLIPS.value / bare:.2f} clips/s of the bare loop, '
       f'{_CLIPS.value / one:.2f} converted, ratio {bare / one:.2f} '
-      f'(at least {LEAST_OF_BARE} is asked for)',
+      f'(expected: at least {LEAST_OF_BARE})',
       flush=True,
     )
     if bare / one < LEAST_OF_BARE:
@@ -207,15 +207,15 @@ def main(_):
       )
       print(
         f'{_CLIPS_OF_TWO.value} clips: {one:.1f} s in one process, '
-        f'{two:.1f} s in two, ratio {one / two:.2f} (at least '
-        f'{LEAST_OF_TWO} is asked for)',
+        f'{two:.1f} s in two, ratio {one / two:.2f} '
+        f'(expected: at least {LEAST_OF_TWO})',
         flush=True,
       )
       if one / two < LEAST_OF_TWO:
         too_slow.append('two cores')
 
   if too_slow:
-    sys.exit(f'Slower than was asked for: {", ".join(too_slow)}.')
+    sys.exit(f'Slower than expected: {", ".join(too_slow)}.')
 
 
 if __name__ == '__main__':

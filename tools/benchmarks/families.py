@@ -32,12 +32,12 @@ import tf_keras
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
-from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.backbones import frozen_weights  # noqa: E402
-from official_ext.grw.reports import benchmark  # noqa: E402
-from official_ext.grw.reports import model_table  # noqa: E402
-from official_ext.grw.reports import multiply_adds  # noqa: E402
-from official_ext.grw.reports import train_step  # noqa: E402
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.backbones import frozen_weights
+from official_ext.grw.reports import benchmark
+from official_ext.grw.reports import model_table
+from official_ext.grw.reports import multiply_adds
+from official_ext.grw.reports import train_step
 
 _FOLDER = pathlib.Path(__file__).absolute().parents[2] / 'configs'
 _CONFIGS = flags.DEFINE_list(

@@ -31,11 +31,11 @@ import tf_keras
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
-from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.compat import frame_operations  # noqa: E402
-from official_ext.grw.reports import benchmark  # noqa: E402
-from official_ext.grw.reports import model_table  # noqa: E402
-from official_ext.grw.reports import train_step  # noqa: E402
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.compat import frame_operations
+from official_ext.grw.reports import benchmark
+from official_ext.grw.reports import model_table
+from official_ext.grw.reports import train_step
 
 _CONFIG = flags.DEFINE_string(
   'config',

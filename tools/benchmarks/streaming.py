@@ -51,13 +51,13 @@ import tqdm
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
-from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.datasets import airplanes  # noqa: E402
-from official_ext.grw.inference import tflite_stream  # noqa: E402
-from official_ext.grw.reports import benchmark  # noqa: E402
-from official_ext.grw.serving import export  # noqa: E402
-from official_ext.grw.serving import saved_model  # noqa: E402
-from official_ext.grw.serving import tflite  # noqa: E402
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.datasets import airplanes
+from official_ext.grw.inference import tflite_stream
+from official_ext.grw.reports import benchmark
+from official_ext.grw.serving import export
+from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tflite
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint', None, 'Weights of the experiment; random ones without.'

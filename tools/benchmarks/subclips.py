@@ -35,9 +35,9 @@ import tf_keras
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
-from official_ext.grw import registry_imports  # noqa: E402,F401
-from official_ext.grw.reports import benchmark  # noqa: E402
-from official_ext.grw.reports import train_step  # noqa: E402
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.reports import benchmark
+from official_ext.grw.reports import train_step
 
 LIMIT = 0.35
 _SUBCLIPS = flags.DEFINE_integer(
@@ -117,11 +117,11 @@ def main(_):
   )
   above = (parts['peak'] - parts['before']) / (whole['peak'] - whole['before'])
   print(
-    f'\nRatio of the peaks {ratio:.3f} (at most {LIMIT} is asked for), '
+    f'\nRatio of the peaks {ratio:.3f} (expected: at most {LIMIT}), '
     f'above what was held before {above:.3f}.'
   )
   if ratio > LIMIT:
-    sys.exit('The ratio is above what was asked for.')
+    sys.exit('The ratio is above what is expected.')
 
 
 if __name__ == '__main__':

@@ -31,7 +31,7 @@ def hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
 
 
 def gelu(x: tf.Tensor) -> tf.Tensor:
-  """x · Φ(x), exact: with the error function, not with tanh."""
+  """Computes x · Φ(x), exact: with the error function, not with tanh."""
   if x.dtype == tf.float64:
     # tf.nn.gelu rounds the square root of two to float32, also here.
     return (

@@ -16,5 +16,13 @@
 
 
 def require(condition: bool, field: str, value, expected: str):
+  """Raises ValueError for a value of a field unless a condition holds.
+
+  Args:
+    condition: what has to hold.
+    field: the full name of the field.
+    value: its value.
+    expected: what the value has to be, for the message.
+  """
   if not condition:
     raise ValueError(f'{field}={value!r}: expected {expected}.')

@@ -86,4 +86,5 @@ class TfdsDecoder(video_input.VideoTfdsDecoder):
 
 
 def decoder(params: schema.DataConfig):
+  """The decoder of a split: of TFDS, or of TFRecords."""
   return TfdsDecoder(params) if params.tfds_name else RecordDecoder(params)

@@ -173,7 +173,6 @@ class TwoRateAdamW(scaled_adamw.ScaledAdamW):
   `learning_rate`, read from outside (the trainer logs it), is the head's.
 
   Example:
-
   ```python
   optimizer = TwoRateAdamW(
       learning_rate=tf_keras.optimizers.schedules.CosineDecay(

@@ -98,6 +98,14 @@ def _seconds(run) -> float:
 
 
 def main(kind: str, path: str, repeats: str, frames: str = '1'):
+  """Prints the median time of a frame and the peak memory, as JSON.
+
+  Args:
+    kind: 'clip' for a SavedModel, 'stream' for a TFLite file.
+    path: the SavedModel or the file.
+    repeats: the number of runs, as text.
+    frames: the number of frames in a run, as text.
+  """
   load = _clip(path) if kind == 'clip' else _stream(path, int(frames))
   before = _mebibytes('VmRSS')
   run = load()

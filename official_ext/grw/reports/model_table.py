@@ -414,7 +414,7 @@ def markdown(rows: Sequence[Row], failures: Mapping[str, str]) -> str:
   compared = list(comparisons(rows))
   parts = [
     '# Models\n',
-    'Of one video: convolutions and matrix products, in multiply-adds and in '
+    'For one video: convolutions and matrix products, in multiply-adds and in '
     'FLOPs, which are two each. A stream takes it frame by frame; T is the '
     'window of GRW-smoothing.\n',
     _counts_table(rows),

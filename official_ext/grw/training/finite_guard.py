@@ -45,6 +45,7 @@ def not_finite(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def listed(values: Mapping[str, float]) -> str:
+  """Values by name in one line, as 'loss=1.5, accuracy=0.5'."""
   return ', '.join(f'{name}={value:g}' for name, value in values.items())
 
 

@@ -126,7 +126,7 @@ class PositionMixing(tf_keras.layers.Layer):
     )
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    """Mixes [.., extent, .., extent, .., channels]: extents are axes 1, 3, …"""
+    """Mixes the extents, each second axis of [.., extent, .., channels]."""
     shape = tf.shape(inputs)
     split = [inputs.shape[-1] // self._groups, self._groups]
     x = tf.reshape(inputs, tf.concat([shape[:-1], split], 0))
