@@ -98,7 +98,7 @@ def clip(
 
   Args:
     label: 0 stands still, 1 moves right, 2 moves down.
-    seed: of colours and noise.
+    seed: the seed of colours and noise.
     frames: in the clip.
     size: height and width in pixels.
 
@@ -154,8 +154,8 @@ def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
   """Overrides that make `movinet_grw_airplanes` a run of seconds.
 
   Args:
-    train_path: of training records.
-    validation_path: of validation records.
+    train_path: the path of training records.
+    validation_path: the path of validation records.
     **trainer: fields of the trainer; by default 4 steps in loops of 2.
   """
   data = {
@@ -207,9 +207,9 @@ def classifier(
 
   Args:
     stream: whether the backbone is causal.
-    seed: of the weights.
+    seed: the seed of the weights.
     l2_weight_decay: of the model.
-    **overrides: of its `GrwModel`.
+    **overrides: the overrides of its `GrwModel`.
   """
   tf_keras.utils.set_random_seed(seed)
   config = schema.GrwModel(backbone=movinet_config.published('tiny', stream))
@@ -242,10 +242,10 @@ def ensemble(
 
   Args:
     streams: whether the backbone of each member is causal.
-    seed: of the weights.
-    num_frames: of the clips; None for any.
-    num_classes: of the logits.
-    **overrides: of the `GrwModel` of both members.
+    seed: the seed of the weights.
+    num_frames: the frames of the clips; None for any.
+    num_classes: the number of classes of the logits.
+    **overrides: the overrides of the `GrwModel` of both members.
   """
   tf_keras.utils.set_random_seed(seed)
   config = ensemble_cfg.GrwEnsemble()
@@ -276,7 +276,7 @@ def ensemble_overrides(
     folder: to write the checkpoints of the members to, each as its Trainer
       would.
     model: their weights.
-    validation_path: of validation records.
+    validation_path: the path of validation records.
     size: height and width of the frames.
   """
   members = {}

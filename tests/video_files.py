@@ -72,11 +72,11 @@ def write_video(
   """Writes a video of numbered frames, and returns its path as a string.
 
   Args:
-    path: of the file; its suffix gives the container.
+    path: the path of the file; its suffix gives the container.
     num_frames: how many, at most 256.
     rate: frames a second.
     size: width and height.
-    codec: of the frames; by default one that fits the suffix.
+    codec: the codec of the frames; by default one that fits the suffix.
     milliseconds: the time of each frame, for a rate that varies.
     audio: whether there is sound as well.
     options: for the container.

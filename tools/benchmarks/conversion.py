@@ -64,7 +64,9 @@ _CLIPS_OF_TWO = flags.DEFINE_integer(
   'Copies of it for one process against two.',
   lower_bound=2,
 )
-_REPEATS = flags.DEFINE_integer('repeats', 3, 'Runs for each time.', lower_bound=1)
+_REPEATS = flags.DEFINE_integer(
+  'repeats', 3, 'Runs for each time.', lower_bound=1
+)
 _MEMORY_CLIPS = flags.DEFINE_list(
   'memory_clips',
   ['200', '1000', '2000'],

@@ -68,7 +68,7 @@ def video(frames: int, seed: int) -> np.ndarray:
 
   Args:
     frames: N.
-    seed: of the picture.
+    seed: the seed of the picture.
 
   Returns:
     [N, 200, 356, 3] uint8.
@@ -90,7 +90,7 @@ def write_records(path: str, videos: int, frames: int) -> float:
   """Writes labelled videos as the Model Garden reads them.
 
   Args:
-    path: of the TFRecord file.
+    path: the path of the TFRecord file.
     videos: how many.
     frames: in each.
 

@@ -37,7 +37,7 @@ class ChannelNormalization(tf_keras.layers.Layer):
     Args:
       mean: a number for each channel; () is 0.
       stddev: a number for each channel, above 0; () is 1.
-      **kwargs: of the Keras layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self.mean = tuple(mean)

@@ -32,23 +32,23 @@ class Architecture:
   """A backbone, and the head on it.
 
   Attributes:
-    model_id: of a MoViNet 'a0' to 'a5', 't0' or any other registered in
-      BLOCK_SPECS; of another family the variant in its config; '' for none of
-      these.
-    stream: of a MoViNet: whether squeeze-excitations see the frame beside the
+    model_id: the size of a MoViNet: 'a0' to 'a5', 't0' or any other registered
+      in BLOCK_SPECS; of another family the variant in its config; '' for none
+      of these.
+    stream: in a MoViNet, whether squeeze-excitations see the frame beside the
       mean over frames, as in the published streaming models.
-    factorised: of a MoViNet: whether 3D kernels are split into space and time
+    factorised: in a MoViNet, whether 3D kernels are split into space and time
       ('2plus1d' or '3d_2plus1d') or whole ('3d').
     positional_encoding: whether squeeze-excitations know their frame's number.
     head: 'temporal' (GRW), 'movinet' (the stock classifier head), 'linear' or
       ''.
-    num_classes: of the head, or 0.
+    num_classes: the number of classes of the head, or 0.
     embedding_dim: D of a temporal head, or 0.
-    num_layers: of a temporal head, or 0.
-    mlp_ratio: of a temporal head, or 0.
-    num_heads: of a temporal head, or 0.
+    num_layers: the number of layers of a temporal head, or 0.
+    mlp_ratio: the ratio of widths in the blocks of a temporal head, or 0.
+    num_heads: the number of attention heads of a temporal head, or 0.
     family: the type of backbone, in the config of all of them.
-    settings: of another family than MoViNet: what shapes tell of its config.
+    settings: for another family than MoViNet, what shapes tell of its config.
     images: whether it is a FocalNet, which is a Video-FocalNet without the
       temporal branch, and whose classes are those of images.
   """

@@ -39,9 +39,9 @@ class Report:
     matched: names of the model's variables that were assigned.
     initial: names of the model's variables that kept their initial value.
     unused: structural names of the file that the model has no place for.
-    conv_type: of a MoViNet.
-    activation: of a MoViNet.
-    gating_activation: of a MoViNet.
+    conv_type: the kind of convolutions of a MoViNet.
+    activation: the activation of a MoViNet.
+    gating_activation: the gate of a MoViNet.
   """
 
   weights: source.PublishedWeights

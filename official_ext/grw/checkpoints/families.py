@@ -33,7 +33,7 @@ class Family:
 
   Attributes:
     title: as in the paper.
-    variants: of each variant in the family's config, the settings it stands
+    variants: for each variant in the family's config, the settings it stands
       for.
     read_settings: finds the settings in the shapes of variables, by the fields
       of the family's config; {} if the variables are of something else.

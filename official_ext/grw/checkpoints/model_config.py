@@ -65,8 +65,9 @@ def model_config(
 
   Args:
     weights: see `source.read`.
-    gating_activation: of a MoViNet in place of the one found; 'hard_sigmoid'
-      for streaming weights trained with tf-models-official 2.8 or later.
+    gating_activation: the gate of a MoViNet in place of the one found;
+      'hard_sigmoid' for streaming weights trained with tf-models-official 2.8
+      or later.
 
   Raises:
     ValueError: the MoViNet's model id is not registered, or the backbone has no
@@ -162,7 +163,7 @@ def experiment_overrides(
 
   Args:
     model: see `model_config`.
-    num_classes: of the data.
+    num_classes: the number of classes of the data.
     checkpoint: to start from.
     modules: 'backbone' or 'all'.
   """

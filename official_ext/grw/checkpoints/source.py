@@ -98,9 +98,10 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
   Args:
     path: a checkpoint (its prefix, its '.index' file or its folder), the folder
       of a SavedModel or the one above its version, or a torch file.
-    weights: of a file that also holds an exponential moving average: 'ema',
-      'model', or 'auto' for what its own code loads by default, which is the
-      average for a Trainer's checkpoints and the model for GRW's PyTorch ones.
+    weights: which weights to take of a file that also holds an exponential
+      moving average: 'ema', 'model', or 'auto' for what its own code loads by
+      default, which is the average for a Trainer's checkpoints and the model
+      for GRW's PyTorch ones.
 
   Raises:
     ValueError: nothing there, or nothing that is read by name.

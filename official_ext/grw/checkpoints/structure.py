@@ -76,8 +76,10 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
   """The structural name of a variable.
 
   Args:
-    name: of the variable, as Keras or TF-Hub spell it, with or without ':0'.
-    shape: of the variable; tells temporal kernels, [k, 1, ...], from spatial.
+    name: the name of the variable, as Keras or TF-Hub spell it, with or without
+      ':0'.
+    shape: the shape of the variable; tells temporal kernels, [k, 1, ...], from
+      spatial.
 
   Returns:
     None for a variable that is of none of the backbones that are read by name

@@ -137,7 +137,7 @@ def assign_averages(root: tf.train.Checkpoint, prefix: str) -> bool:
   """Gives variables their moving averages, with which a Trainer evaluates.
 
   Args:
-    root: of the objects that have been read from the checkpoint.
+    root: the root of the objects that have been read from the checkpoint.
     prefix: path of the checkpoint without '.index'.
 
   Returns:

@@ -112,7 +112,8 @@ def translate(
 
   Args:
     state: names to arrays, of any of the models above.
-    num_heads: of the attention, which its tensors do not tell.
+    num_heads: the number of heads of the attention, which its tensors do not
+      tell.
 
   Returns:
     {structural name: array}; counters of batches and indices of position

@@ -163,7 +163,7 @@ def _rebuild_tensor(storage, offset, size, stride, *unused) -> np.ndarray:
 
   Args:
     storage: a one-dimensional array.
-    offset: of the first element, in elements.
+    offset: the place of the first element, in elements.
     size: extents.
     stride: in elements.
     *unused: whether it takes gradients, hooks, metadata.

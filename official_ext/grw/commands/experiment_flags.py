@@ -49,7 +49,7 @@ def parse(validate: bool = True) -> cfg.ExperimentConfig:
     validate: whether to raise what `ExperimentConfig.validate` does.
 
   Raises:
-    Exception: of whatever kind; the flags or the files they name are wrong.
+    Exception: any kind; the flags or the files they name are wrong.
   """
   find_config_files()
   # TensorFlow, which takes its time.

@@ -41,10 +41,10 @@ class DatasetInfo:
   """A dataset of TFRecords.
 
   Attributes:
-    path: of the `dataset.json`.
+    path: the path of the `dataset.json`.
     num_classes: labels are 0 to num_classes − 1.
     labels: path of the label texts, one a line in the order of the labels.
-    frames_per_second: of the records.
+    frames_per_second: the rate of the records.
     splits: by name.
   """
 
@@ -58,7 +58,7 @@ class DatasetInfo:
     """Returns a split.
 
     Args:
-      name: of the split.
+      name: the name of the split.
       field: the config field that asked for it, for the message.
 
     Raises:
@@ -98,7 +98,7 @@ def read(path: str) -> DatasetInfo:
   """Reads a `dataset.json`.
 
   Args:
-    path: of the file; what it names lies in the same folder.
+    path: the path of the file; what it names lies in the same folder.
 
   Raises:
     ValueError: the file is not there, not JSON or lacks something; the message

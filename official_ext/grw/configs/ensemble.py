@@ -50,9 +50,10 @@ class Member(hyperparams.Config):
   Attributes:
     model: as it was trained.
     checkpoint: whatever `task.init_checkpoint` takes, head included.
-    num_classes: of its logits.
-    feature_shape: of the clips it was trained on, half the ensemble's frames.
-    frames_per_second: of these clips, half the ensemble's.
+    num_classes: the number of classes of its logits.
+    feature_shape: the shape of the clips it was trained on, half the ensemble's
+      frames.
+    frames_per_second: the rate of these clips, half the ensemble's.
   """
 
   model: schema.GrwModel = dataclasses.field(
@@ -69,7 +70,7 @@ class GrwEnsemble(hyperparams.Config):
   """Two classifiers, each for every second frame.
 
   Attributes:
-    model_type: of the registered builder.
+    model_type: the name of the registered builder.
     first: sees frames 0, 2, 4 and so on.
     second: sees frames 1, 3, 5 and so on.
   """

@@ -77,12 +77,12 @@ def _experiment(
   """A backbone on Kinetics-400, smoothed or as published.
 
   Args:
-    backbone: of the model.
+    backbone: the backbone of the model.
     with_grw: smooth the final features for the temporal head; otherwise a
       linear head reads their mean.
-    dropout_rate: of the head.
-    data: of both splits.
-    train_data: of training, beside what both families share.
+    dropout_rate: the rate of dropout of the head.
+    data: the data of both splits.
+    train_data: the data of training, beside what both families share.
     l2_weight_decay: of kernels, in the loss.
     train_epochs: passes over the training data.
     warmup_epochs: how many of them the learning rate rises in.

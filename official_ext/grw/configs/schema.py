@@ -55,7 +55,7 @@ class Smoothing(hyperparams.Config):
     sampled: sum over sampled orderings although all could be summed exactly
       (T ≤ 12).  Longer windows are always sampled.
     num_orderings: orderings in the sample, the true one among them.
-    seed: of the sample.
+    seed: the seed of the sample.
   """
 
   placement: str = 'final'
@@ -143,9 +143,9 @@ class DataConfig(video_classification.DataConfig):
     clip_start: where a clip of a longer video is taken in evaluation, if
       `num_test_clips` is 1: from the 'middle', as stock, or from its 'start',
       as the published GRW models were evaluated.
-    frames_per_second: of the clips the model sees, after `temporal_stride`; for
-      whoever feeds an exported model.  Checked against the records if
-      `task.dataset_info` is read; null does not say.
+    frames_per_second: the rate of the clips the model sees, after
+      `temporal_stride`; for whoever feeds an exported model.  Checked against
+      the records if `task.dataset_info` is read; null does not say.
     on_bad_record: 'error' stops with the file and the record; 'skip' drops
       and counts.
   """
@@ -173,8 +173,8 @@ class GrwTask(video_classification.VideoClassificationTask):
       `num_examples` (unset is −1), `input_path` (''), for the split named by
       `split`; and `labels`.
     labels: path of a text file with the texts of the labels, one a line.
-    seed: of weight initialisation, dropout and stochastic depth; null draws
-      another each time.  The order of the data has `train_data.seed`.
+    seed: the seed of weight initialisation, dropout and stochastic depth; null
+      draws another each time.  The order of the data has `train_data.seed`.
     num_subclips: n parts of equal length in which a training clip goes through
       the backbone, with stream states but no gradient from one to the next, so
       that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds

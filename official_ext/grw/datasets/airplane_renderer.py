@@ -70,7 +70,7 @@ class Split:
   """A node of a binary space partition of the airplane.
 
   Attributes:
-    normal: of a plane, in body coordinates.
+    normal: the normal of a plane, in body coordinates.
     offset: points p with normal · p > offset are beyond the plane.
     beyond: what is there, a convex part by name or a further split.
     before: what is on the other side.

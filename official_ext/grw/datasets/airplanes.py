@@ -73,7 +73,7 @@ class AirplanesConfig(tfds.core.BuilderConfig):
     num_frames: frames in a clip.
     image_size: height and width in pixels.
     degrees_per_frame: least and greatest rate of turn; each clip has its own.
-    seed: of everything random; another seed gives other clips.
+    seed: the seed of everything random; another seed gives other clips.
   """
 
   name: str = dataclasses.field(init=False)
@@ -168,7 +168,7 @@ def render_example(
   with the clips of a smaller one.
 
   Args:
-    config: of the dataset.
+    config: the configuration of the dataset.
     split: 'train' or 'validation'.
     index: number of the clip in its split; every third is of the same class.
 

@@ -26,7 +26,7 @@ def read(path: str, num_classes: int, name: str = 'labels') -> list[str]:
   """Returns the texts of labels, one a line.
 
   Args:
-    path: of a text file in UTF-8.
+    path: the path of a text file in UTF-8.
     num_classes: how many there have to be.
     name: what an error calls the file: a field or a flag.
 

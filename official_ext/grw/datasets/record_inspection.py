@@ -40,9 +40,9 @@ class Split:
   """TFRecord files to look at.
 
   Attributes:
-    name: of the split, or the pattern of the files.
+    name: the name of the split, or the pattern of the files.
     files: in order.
-    labels: of the classes, by index; empty if they have no names.
+    labels: the names of the classes, by index; empty if they have no names.
     num_classes: how many there are.
     num_examples: clips that there should be; None if nothing says it.
   """
@@ -139,7 +139,7 @@ def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
   Args:
     split: what to read.
     num_samples: clips to pick at random.
-    seed: of the choice.
+    seed: the seed of the choice.
 
   Returns:
     What was found.
@@ -194,7 +194,7 @@ def contact_sheet(
   Args:
     samples: serialized records; what cannot be decoded stays empty.
     labels: names of the classes, or nothing.
-    path: of the PNG file to write.
+    path: the path of the PNG file to write.
     frames_per_clip: frames, spread evenly over the clip.
 
   Raises:

@@ -74,7 +74,7 @@ def num_shards(
   """How many files a split has; never more than clips.
 
   Args:
-    num_clips: of the split.
+    num_clips: the number of clips of the split.
     clips_per_shard: at most; None means 128, but fewer if that would make less
       than 16 shards.
     shards: how many; in place of `clips_per_shard`.
@@ -406,7 +406,7 @@ def convert(
     sources: the videos.
     output_dir: new, empty or of an earlier run with the same arguments; on a
       file system that all workers share.
-    settings: of the frames.
+    settings: how the frames are sampled and encoded.
     clips_per_shard: see `num_shards`.
     shards_per_split: see `num_shards`.
     max_failure_rate: share of clips that may be absent or bad.

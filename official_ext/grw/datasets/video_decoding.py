@@ -186,7 +186,7 @@ def _resample(
   Args:
     frames: in the order of their times.
     frames_per_second: ticks.
-    rounding: of the frames' times, in seconds.
+    rounding: the rounding of the frames' times, in seconds.
 
   Yields:
     Ticks in seconds, and frames.
@@ -267,8 +267,9 @@ def read_frames(
   are taken as square.  All frames have the size and orientation of the first.
 
   Args:
-    path: of the file.
-    frames_per_second: of the output; None gives every frame of the video.
+    path: the path of the file.
+    frames_per_second: the rate of the output; None gives every frame of the
+      video.
     short_side: height or width in pixels, whichever is less, of the output;
       None keeps the size.
     strict: whether a video that breaks off is an error; if not, what came

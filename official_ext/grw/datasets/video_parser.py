@@ -252,7 +252,7 @@ class VideoParser(video_input.Parser):
     """Takes clips out of a video.
 
     Args:
-      decoded: of a record, with all frames.
+      decoded: the features of a record, with all frames.
       is_training: how to choose the first frame.
 
     Returns:

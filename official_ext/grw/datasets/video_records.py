@@ -46,7 +46,7 @@ class EncodingSettings(NamedTuple):
   """How videos become records.
 
   Attributes:
-    frames_per_second: of the clips, whatever the videos have.
+    frames_per_second: the rate of the clips, whatever the videos have.
     short_side: height or width of the frames in pixels, whichever is less.
     jpeg_quality: 1 to 100.
   """
@@ -60,8 +60,8 @@ class Shard(NamedTuple):
   """A TFRecord file to be.
 
   Attributes:
-    name: of the file.
-    clips: of its records, in order.
+    name: the name of the file.
+    clips: the clips of its records, in order.
   """
 
   name: str
@@ -187,8 +187,8 @@ def encode_clip(
 
   Args:
     clip: the video.
-    label_index: of its class.
-    settings: of the frames.
+    label_index: the index of its class.
+    settings: how the frames are sampled and encoded.
 
   Returns:
     A serialized SequenceExample: 'image/encoded' (JPEG) and 'image/timestamp'
@@ -241,8 +241,8 @@ def read_report(output_dir: str, shard_name: str) -> dict[str, Any] | None:
   """Reads the report of a shard.
 
   Args:
-    output_dir: of the dataset.
-    shard_name: of the file.
+    output_dir: the folder of the dataset.
+    shard_name: the name of the file.
 
   Returns:
     'classes': records of each label, 'failures': a list of [label, source id,
@@ -274,10 +274,10 @@ def write_shard(
   for a fault.
 
   Args:
-    output_dir: of the dataset; holds a folder for reports.
+    output_dir: the folder of the dataset; holds a folder for reports.
     shard: what to write.
-    labels: of all classes.
-    settings: of the frames.
+    labels: the names of all classes.
+    settings: how the frames are sampled and encoded.
     on_clip: called after each clip: whether it could be read.
 
   Raises:

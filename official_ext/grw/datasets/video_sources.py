@@ -54,7 +54,7 @@ class Clip(NamedTuple):
     label: name of its class.
     source_id: names the clip, on whatever machine: '<class>/<file>' of folders,
       '<youtube_id>_<start>_<end>' of a CSV.
-    path: of the file.
+    path: the path of the file.
     num_bytes: size of the file.
   """
 
@@ -69,7 +69,7 @@ class Sources(NamedTuple):
   """The videos of a dataset.
 
   Attributes:
-    labels: of all classes, in the order of their indices.
+    labels: the names of all classes, in the order of their indices.
     clips: in any order.
     absent: (split, label, source id) of clips that the CSV names and that are
       not there.
@@ -269,7 +269,7 @@ def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
   """Lists the clips of Kinetics' CSV files.
 
   Args:
-    csv_paths: of files with the columns `CSV_COLUMNS`.
+    csv_paths: the paths of files with the columns `CSV_COLUMNS`.
     input_dir: holds '<youtube_id>_<time_start>_<time_end>.mp4', the times in
       seconds, with or without zeros before them, in itself or in any folder.
 

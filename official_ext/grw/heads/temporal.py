@@ -93,7 +93,7 @@ class TransformerBlock(tf_keras.layers.Layer):
       mlp_ratio: width of the MLP as a multiple of D.
       causal: frames attend only to themselves and to those before.
       stochastic_depth_drop_rate: chance to drop a branch, in [0, 1).
-      **kwargs: of the Keras layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self.num_heads = num_heads
@@ -200,8 +200,8 @@ class TemporalHead(tf_keras.layers.Layer):
       causal: see the class.
       dropout_rate: before the last dense layer, in [0, 1).
       stochastic_depth_drop_rate: see `TransformerBlock`.
-      kernel_regularizer: of the last dense layer.
-      **kwargs: of the Keras layer.
+      kernel_regularizer: the regularizer of the last dense layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self.num_classes = num_classes

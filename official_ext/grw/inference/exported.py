@@ -252,7 +252,8 @@ def open_model(
 
   Args:
     path: the folder that an export tool wrote, or a TFLite file in it.
-    num_threads: of TFLite; SavedModels take what TensorFlow is configured to.
+    num_threads: the threads of TFLite; SavedModels take what TensorFlow is
+      configured to.
 
   Raises:
     ValueError: there is no model, or it is not as its card says.

@@ -95,8 +95,8 @@ class Preparation(NamedTuple):
     """Reads a model card.
 
     Args:
-      card: of the model.
-      path: of the card's file, for the error.
+      card: the card of the model.
+      path: the path of the card's file, for the error.
 
     Raises:
       ValueError: the card does not say how.

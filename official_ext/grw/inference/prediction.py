@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
   """What a model says after the last frame of a video.
 
   Attributes:
-    seconds: of the last frame since the first.
+    seconds: the time of the last frame since the first.
     num_frames: that the model was fed.
     probabilities: [classes] float32.
   """
@@ -95,8 +95,8 @@ def predict(
 
   Args:
     model: is reset before.
-    frames: of the video, or of a camera without end.
-    frames_per_second: of `frames`; read only with `output_dir`.
+    frames: the frames of the video, or of a camera without end.
+    frames_per_second: the rate of `frames`; read only with `output_dir`.
     top: how many classes are written.
     output_dir: folder to make for what `prediction_files` writes; None writes
       nothing.

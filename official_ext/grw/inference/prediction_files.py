@@ -187,10 +187,10 @@ def draw_chart(
   """Draws class probabilities over time as a PNG file.
 
   Args:
-    path: of the file.
+    path: the path of the file.
     seconds: [T], when the probabilities are of.
     probabilities: [T, K].
-    labels: of the K classes.
+    labels: the names of the K classes.
   """
   figure = matplotlib.figure.Figure(
     figsize=(10, 4.5), dpi=130, layout='constrained'
@@ -244,9 +244,9 @@ def writing(
 
   Args:
     output_dir: the folder to make.
-    labels: of all classes.
+    labels: the names of all classes.
     top: how many classes are drawn and written.
-    frames_per_second: of the video.
+    frames_per_second: the rate of the video.
 
   Raises:
     export_folder.ExportError: `output_dir` is there already.

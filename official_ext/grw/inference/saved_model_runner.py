@@ -60,7 +60,7 @@ class SavedModelStream:
     """Loads a model.
 
     Args:
-      folder: of the SavedModel.
+      folder: the folder of the SavedModel.
       size: height and width of the frames that it takes.
     """
     self._loaded = load(folder)

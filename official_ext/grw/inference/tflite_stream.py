@@ -54,8 +54,8 @@ class TfliteClip:
     """Opens a file.
 
     Args:
-      path: of the TFLite file.
-      num_threads: of the interpreter.
+      path: the path of the TFLite file.
+      num_threads: the threads of the interpreter.
 
     Raises:
       ValueError: the file is no TFLite file, or has not one signature from
@@ -102,8 +102,8 @@ class TfliteStream:
     """Opens a file.
 
     Args:
-      path: of the TFLite file.
-      num_threads: of the interpreter.
+      path: the path of the TFLite file.
+      num_threads: the threads of the interpreter.
 
     Raises:
       ValueError: the file is no TFLite file, or has not one signature from

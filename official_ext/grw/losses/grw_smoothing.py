@@ -130,7 +130,7 @@ def order_energies(
     sampled: sum over a sample of orderings although all could be had.  Always
       so for T > 12.
     num_orderings: how many to sample, the true one among them.
-    seed: of the sample.
+    seed: the seed of the sample.
   """
   if sampled or window > orderings.MAX_EXACT_WINDOW:
     return orderings.listed_energies(
@@ -235,9 +235,9 @@ class GrwSmoothing(tf_keras.layers.Layer):
       weight: λ ≥ 0.  At 0 the terms are measured but not added.
       sampled: sum over sampled orderings although T ≤ 12 could be exact.
       num_orderings: orderings in the sample, the true one among them.
-      seed: of the sample.
-      **kwargs: of the Keras layer.  The layer computes in float32 whatever
-        the global precision policy.
+      seed: the seed of the sample.
+      **kwargs: the arguments of the Keras layer.  The layer computes in float32
+        whatever the global precision policy.
 
     Raises:
       ValueError: an argument is out of its range.

@@ -106,7 +106,7 @@ def sample_orderings(window: int, count: int, seed: int) -> np.ndarray:
   Args:
     window: T, frames in a window.
     count: how many orderings to sum over; all (T−1)! if they are fewer.
-    seed: of the draw.
+    seed: the seed of the draw.
   """
   if count >= math.factorial(window - 1):
     return enumerate_orderings(window)

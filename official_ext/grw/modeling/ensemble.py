@@ -65,9 +65,9 @@ class TemporalEnsemble(tf_keras.Model):
     Args:
       model_config: the whole model; kept in the Keras config.
       num_classes: width of the logits.
-      input_specs: of the clips; frames, height and width may be None.
+      input_specs: the shape of the clips; frames, height and width may be None.
       l2_weight_decay: as for `GrwClassifier`.
-      **kwargs: of the Keras model.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: the number of frames is odd, or a member cannot be built.
@@ -203,7 +203,7 @@ class StreamingEnsemble(tf_keras.Model):
       num_frames: N, even: the frames the heads see, half of them each.
       classify_every: 1, or an even number: each head runs at the first frame
         it sees, and then once in so many frames of the video.
-      **kwargs: of the Keras model.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: a member cannot stream, or a number is out of range.

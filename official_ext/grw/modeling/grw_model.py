@@ -99,8 +99,8 @@ class LinearHead(tf_keras.layers.Layer):
     Args:
       num_classes: width of the float32 logits.
       dropout_rate: before the dense layer, in [0, 1).
-      kernel_regularizer: of the dense layer.
-      **kwargs: of the Keras layer.
+      kernel_regularizer: the regularizer of the dense layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self.dropout = tf_keras.layers.Dropout(dropout_rate)
@@ -275,7 +275,7 @@ class _AfterBackbone:
     """Returns logits, [batch, classes].
 
     Args:
-      endpoints: of the backbone.
+      endpoints: the endpoints of the backbone.
       num_frames: [batch] int, frames that are not repetitions, or None.
       clip_frames: N, a scalar; not None unless num_frames is.
     """
@@ -336,9 +336,9 @@ class GrwClassifier(tf_keras.Model):
       model_config: the whole model; kept in the Keras config, so that a saved
         model loads without the code that made it.
       num_classes: width of the logits.
-      input_specs: of the clips; frames, height and width may be None.
+      input_specs: the shape of the clips; frames, height and width may be None.
       l2_weight_decay: of convolutions and of the last dense layer.
-      **kwargs: of the Keras model.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: an endpoint that does not exist, too few feature vectors for

@@ -42,7 +42,8 @@ def import_checkpoint(
     path: see `source.read`.
     output_dir: a folder that is not there yet, or is empty.
     weights: see `source.read`.
-    num_classes: of a new head; None keeps the head of the file.
+    num_classes: the number of classes of a new head; None keeps the head of the
+      file.
     gating_activation: see `model_config.model_config`.
 
   Returns:

@@ -75,7 +75,7 @@ class StreamingClassifier(tf_keras.Model):
         classifier was trained with.
       classify_every: run the head at the first frame and then at each k-th,
         and repeat its last logits between.  A causal head runs at every frame.
-      **kwargs: of the Keras model.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: the classifier cannot stream, or a number is out of range.

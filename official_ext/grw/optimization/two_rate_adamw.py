@@ -195,7 +195,7 @@ class TwoRateAdamW(scaled_adamw.ScaledAdamW):
     """Initialises the optimizer.
 
     Args:
-      learning_rate: of the head; a number, schedule or callable.
+      learning_rate: the rate of the head; a number, schedule or callable.
       weight_decay: per step, each variable shrinks by this times its own
         learning rate, as in `AdamW`.
       backbone_lr_scale: the backbone's learning rate as a fraction of the
@@ -204,7 +204,7 @@ class TwoRateAdamW(scaled_adamw.ScaledAdamW):
         is found in belongs to the head.
       exclude_from_weight_decay: regular expressions; variables in whose names
         one is found do not decay. None decays all.
-      name: of the optimizer.
+      name: the name of the optimizer.
       **kwargs: `beta_1`, `beta_2`, `epsilon`, `amsgrad`, `global_clipnorm` and
         the other arguments of `AdamW`.
 

@@ -53,7 +53,8 @@ class Setting:
     validation_clips: rendered for the measures; never trained on.
     epochs: passes over the training clips.
     weight: λ of the run with GRW.
-    seed: of the initial weights and the order of the data, in both runs.
+    seed: the seed of the initial weights and the order of the data, in both
+      runs.
   """
 
   train_clips: int = 4000
@@ -154,8 +155,8 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
   the same arguments it continues, and once complete it only reads.
 
   Args:
-    setting: of the comparison.
-    output_dir: of everything written.
+    setting: the setting of the comparison.
+    output_dir: the folder of everything written.
 
   Returns:
     The outcomes, without GRW first.
@@ -233,7 +234,8 @@ def measure(
   """Evaluates a trained run on its validation split.
 
   Args:
-    model_dir: of a run of train.py, with `params.yaml` and checkpoints.
+    model_dir: the folder of a run of train.py, with `params.yaml` and
+      checkpoints.
 
   Returns:
     Its validation metrics by name, the embeddings [clips, N, D] that GRW
@@ -279,9 +281,9 @@ def draw_embeddings(
   run.  Frames are numbered along each trajectory.
 
   Args:
-    outcomes: of the runs.
+    outcomes: the outcomes of the runs.
     clouds: for each run, embeddings [clips, N, D] and labels [clips].
-    path: of the PNG.
+    path: the path of the PNG.
     clips_per_class: trajectories drawn of each class; all frames of all clips
       are shown as faint dots.
   """

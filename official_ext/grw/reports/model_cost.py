@@ -69,7 +69,7 @@ class Counts(NamedTuple):
     """Multiply-adds of a video frame by frame; None cannot stream.
 
     Args:
-      num_frames: of the video.
+      num_frames: the frames of the video.
       classify_every: a head runs at the first frame it sees and once in so many
         frames of the video; None runs each once, at the end.
     """
@@ -86,10 +86,10 @@ class Measured(NamedTuple):
   """Time on one thread of this machine, and memory.
 
   Attributes:
-    clip_milliseconds: of a clip in TensorFlow.
+    clip_milliseconds: the time of a clip in TensorFlow.
     clip_mebibytes: peak above what the imports take.
-    frame_milliseconds: of a frame of a stream in LiteRT, with the head at each
-      `classify_every`-th; None where the model cannot stream.
+    frame_milliseconds: the time of a frame of a stream in LiteRT, with the head
+      at each `classify_every`-th; None where the model cannot stream.
     frame_mebibytes: peak above what the imports take.
   """
 

@@ -65,7 +65,7 @@ class Row(NamedTuple):
   """What is known of a model.
 
   Attributes:
-    config: of the model.
+    config: the configuration of the model.
     counts: parameters and multiply-adds.
     measured: None if that was not asked for or could not be.
   """
@@ -192,7 +192,7 @@ def make_rows(
   """Counts and measures models, but for what an earlier run has kept.
 
   Args:
-    configs: of the models.
+    configs: the configurations of the models.
     output_dir: where `ROWS_FILE` is.
     measured: whether to measure time and memory.
     repeats: see `model_cost.measure`.
@@ -257,7 +257,7 @@ class Comparison(NamedTuple):
   Attributes:
     row: ours.
     entry: the paper's.
-    multiply_adds: of ours that are comparable: all, or if the paper's has
+    multiply_adds: those of ours that are comparable: all, or if the paper's has
       another head, those of the backbone.
     whole: whether these are all.
   """

@@ -39,8 +39,9 @@ class Product(NamedTuple):
   """A convolution or a matrix product of a graph.
 
   Attributes:
-    name: of the operation, after the layers it is in, as 'model/layer/Conv2D'.
-    kind: of the operation, as 'Conv2D'.
+    name: the name of the operation, after the layers it is in, as
+      'model/layer/Conv2D'.
+    kind: the kind of the operation, as 'Conv2D'.
     multiply_adds: in one run of the graph.
   """
 
@@ -56,7 +57,7 @@ def products(function: Callable[..., Any], *specs: Any) -> list[Product]:
   as the losses of layers, is not counted; of branches the costliest is.
 
   Args:
-    function: of tensors, or of nests of them.
+    function: a function of tensors, or of nests of them.
     *specs: tf.TensorSpecs for these, of static shapes.
 
   Raises:
@@ -108,8 +109,8 @@ def _products(
 
   Args:
     nodes: tf.compat.v1.NodeDefs.
-    shapes: of the function's arguments, by name.
-    outputs: of the graph or function, as nodes name their inputs.
+    shapes: the shapes of the function's arguments, by name.
+    outputs: the outputs of the graph or function, as nodes name their inputs.
     library: functions by name.
     scope: put before all names.
   """
@@ -196,7 +197,7 @@ def _convolution(
   """What the kernel sums, at each element of the output.
 
   Args:
-    attributes: of the node; not read.
+    attributes: the attributes of the node; not read.
     inputs: shapes of the image and of the kernel, which ends in input channels
       of a group and output channels, or of a depthwise convolution in channels
       and outputs of each.

@@ -32,8 +32,9 @@ class Published(NamedTuple):
   """A row of a paper.
 
   Attributes:
-    name: of the model.
-    num_classes: of the Kinetics dataset it was evaluated on, 400 or 600.
+    name: the name of the model.
+    num_classes: the number of classes of the Kinetics dataset it was evaluated
+      on, 400 or 600.
     source: paper and table.
     top_1: per cent.
     gflops: what the paper calls so, of a video or, for Video-FocalNet and

@@ -96,7 +96,7 @@ def minimise(window: int, alpha: float = 0.5, seed: int = 0) -> Minimum:
   Args:
     window: T, 3 to 12.
     alpha: α > 0; at 0 nothing holds the points together.
-    seed: of the starts.
+    seed: the seed of the starts.
 
   Raises:
     ValueError: T or α is out of its range.
@@ -142,7 +142,7 @@ def fit(minima: Sequence[Minimum]) -> tuple[float, float]:
   """Fits the radius to T √ln T.
 
   Args:
-    minima: of several windows.
+    minima: the minima of several windows.
 
   Returns:
     The ratio c of the least squares c · T √ln T, and the exponent p of the

@@ -101,7 +101,7 @@ class Run:
 
   Attributes:
     row: its name.
-    seed: of the initial weights and of the order of the data.
+    seed: the seed of the initial weights and of the order of the data.
     config: the whole experiment, as nested dicts, lists and scalars.
     cells: values of the columns.
   """
@@ -235,9 +235,9 @@ def plan(
   """Works out and validates every run.
 
   Args:
-    definition: of columns and rows.
+    definition: the definition of columns and rows.
     experiment: that the rows change; neither validated nor changed.
-    seeds: of each row.
+    seeds: the seeds of each row.
 
   Returns:
     The runs, all rows of the first seed first.
@@ -344,7 +344,7 @@ def train(
     runs: from `plan`.
     experiment: registered name of what they are runs of.
     columns: headings of their cells.
-    output_dir: of everything written.
+    output_dir: the folder of everything written.
     at_once: trainings side by side, which share the cores.
     program: see `training_process.TrainingProcess`.
 

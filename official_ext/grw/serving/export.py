@@ -167,7 +167,7 @@ def export_tflite(
   Args:
     params, checkpoint, output_dir, labels: as for `export_saved_model`.
     quantization: see `tflite.export_stream`.
-    classify_every, split_head: of a stream, see there; None takes
+    classify_every, split_head: for a stream, see there; None takes
       `tflite.default_classify_every`.
     kind: 'stream' or 'clip', see `tflite.export_stream` and
       `tflite.export_clip`.

@@ -36,7 +36,7 @@ class ModelCard:
   """A description of an exported model.
 
   Attributes:
-    name: of the experiment's model, for people.
+    name: the name of the experiment's model, for people.
     kind: 'stream', frame by frame with states, or 'clip'.
     format: 'saved_model' or 'tflite'.
     quantization: 'float32', 'float16' or 'dynamic_int8'.
@@ -54,8 +54,8 @@ class ModelCard:
     files: {file: bytes} of the model.
     checkpoint: the weights it was made from, as they were named.
     config: the model's configuration, that builds it anew.
-    sampling: of `num_frames` frames out of a video: 'dense', one after the
-      other, or 'segments', the middle ones of as many equal segments.
+    sampling: how to take `num_frames` frames out of a video: 'dense', one after
+      the other, or 'segments', the middle ones of as many equal segments.
   """
 
   name: str

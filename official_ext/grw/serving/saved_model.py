@@ -142,7 +142,7 @@ def prepared(image: tf.Tensor, data: schema.DataConfig) -> tf.Tensor:
   Args:
     image: [batch, frames, height, width, 3]; uint8 is resized, cropped and
       scaled as in evaluation, float32 is taken as it is.
-    data: of the evaluation.
+    data: the data of the evaluation.
   """
   if image.dtype != tf.uint8:
     return image
@@ -177,10 +177,10 @@ def export_clip_model(
   exported again.
 
   Args:
-    model: of clips of any batch, length and size; its 3D layers are changed, to
-      compute the same by other operations (`frame_operations`).
+    model: a model of clips of any batch, length and size; its 3D layers are
+      changed, to compute the same by other operations (`frame_operations`).
     folder: to write to.
-    data: of the evaluation: how uint8 input is prepared.
+    data: the data of the evaluation: how uint8 input is prepared.
     example: uint8 clips [batch, N, height, width, 3] for the check.
     input_type: 'float32', in [0, 1] at the model's size, or 'uint8', of any
       size.

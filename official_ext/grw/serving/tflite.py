@@ -133,7 +133,7 @@ def export_stream(
   Args:
     model: with a causal backbone, or an ensemble of two.
     folder: to write to.
-    data: of the evaluation; gives N, height and width.
+    data: the data of the evaluation; gives N, height and width.
     example: uint8 clips [1, N, height, width, 3] for the check.
     quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
       weights of dense layers and pointwise convolutions in 8 bits.

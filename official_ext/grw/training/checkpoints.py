@@ -156,7 +156,7 @@ class CheckpointManager(tf.train.CheckpointManager):
       required: those parts of the checkpoint, by name, of which a checkpoint
         to restore must have every variable.  TensorFlow would leave what it
         does not find as it is, without a word.
-      **kwargs: of `tf.train.CheckpointManager`.
+      **kwargs: the arguments of `tf.train.CheckpointManager`.
     """
     _set_damaged_index_aside(directory)
     super().__init__(checkpoint, directory, **kwargs)

@@ -63,7 +63,7 @@ def configure_data_service(
   Args:
     params: changed in place: the name of each split's job, and if `address` is
       given, that the service is used.
-    address: of the dispatcher; None leaves it to the config.
+    address: the address of the dispatcher; None leaves it to the config.
 
   Raises:
     ValueError: the service is enabled and does not answer.
@@ -100,9 +100,9 @@ def build_runner(
   Args:
     params: the experiment.
     mode: one of `runner.MODES`.
-    model_dir: of checkpoints, logs and `params.yaml`.
+    model_dir: the folder of checkpoints, logs and `params.yaml`.
     enable_async_checkpointing: write checkpoints while training goes on.
-    **kwargs: of `runner.ExperimentRunner`.
+    **kwargs: the arguments of `runner.ExperimentRunner`.
   """
   if 'train' in mode:
     # An evaluation beside the training must not write the same file.

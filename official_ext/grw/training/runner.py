@@ -78,7 +78,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       mode: one of `MODES`.
       params: the whole experiment.
       model_dir: checkpoints and logs; shared by all workers.
-      **kwargs: of `train_lib.OrbitExperimentRunner`.
+      **kwargs: the arguments of `train_lib.OrbitExperimentRunner`.
     """
     if mode not in MODES:
       raise ValueError(f'mode={mode!r}: expected one of {MODES}.')

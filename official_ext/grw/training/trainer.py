@@ -36,7 +36,7 @@ class Trainer(base_trainer.Trainer):
   Attributes:
     keeps_predictions: an evaluation keeps the likeliest classes of each clip,
       for `predictions`; to be set before the first.
-    first_step: of the current loop.
+    first_step: the first step of the current loop.
     failed_terms: the step at which each term of the loss failed, if it did.
   """
 

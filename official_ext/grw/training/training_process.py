@@ -69,9 +69,9 @@ class TrainingProcess:
     Args:
       folder: the model directory.
       experiment: registered name.
-      mode: of train.py.
-      overrides: of the experiment, with `trainer.train_steps`.
-      label: of the progress bar.
+      mode: the mode of train.py.
+      overrides: the overrides of the experiment, with `trainer.train_steps`.
+      label: the label of the progress bar.
       is_done: asked when no other process has the folder; what is true leaves
         nothing to run.  By default: whether the last step has a checkpoint.
       cores: how many the process may use.

@@ -35,7 +35,8 @@ class MobileNetV3(hyperparams.Config):
       window, so that the network has 6 input channels.  'shift', as in TSM's
       online model (Lin et al., arXiv 1811.08383): inside residual blocks an
       eighth of its channels is the previous frame's.  'none': nothing.
-    window: of 'base_frame', in frames; that of the smoothing, if there is one.
+    window: the window of 'base_frame', in frames; that of the smoothing, if
+      there is one.
     use_external_states: take the states of a stream and return them.
   """
 

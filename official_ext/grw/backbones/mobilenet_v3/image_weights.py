@@ -40,7 +40,7 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
 
   Args:
     backbone: whose variables are assigned, all or none.
-    prefix: of a checkpoint of a MobileNetV3 of this size and width.
+    prefix: the prefix of a checkpoint of a MobileNetV3 of this size and width.
 
   Returns:
     What was loaded, to be logged.

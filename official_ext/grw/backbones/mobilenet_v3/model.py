@@ -47,7 +47,7 @@ class BaseFrame(tf_keras.layers.Layer):
 
     Args:
       window: frames from one base frame to the next.
-      **kwargs: of the Keras layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._window = window
@@ -218,10 +218,11 @@ class MobileNetV3(tf_keras.Model):
       model_id, width_multiplier, temporal, window, use_external_states: see
         `configs.mobilenet_v3.MobileNetV3`.
       use_sync_bn: batch norms see all replicas.
-      norm_momentum: of batch norms.
-      norm_epsilon: of batch norms.
-      kernel_regularizer: of convolutions that are not depthwise.
-      **kwargs: of the Keras model.
+      norm_momentum: the momentum of batch norms.
+      norm_epsilon: the epsilon of batch norms.
+      kernel_regularizer: the regularizer of convolutions that are not
+        depthwise.
+      **kwargs: the arguments of the Keras model.
     """
     image_network = functools.partial(
       mobilenet.MobileNet,

@@ -53,9 +53,10 @@ class PosMlpVideo(hyperparams.Config):
       they must divide the channels.
     windows: in each stage, height and width of the windows in which tokens mix;
       they must divide the stage's height and width.
-    num_frames: of every clip, since weights belong to frames; 0 takes the
-      variant's.
-    stochastic_depth_drop_rate: of the last block; it rises from 0 at the first.
+    num_frames: the frames of every clip, since weights belong to frames; 0
+      takes the variant's.
+    stochastic_depth_drop_rate: the rate of the last block; it rises from 0 at
+      the first.
     mean: taken off the channels of the input, which are in [0, 1]; () nothing.
       The published weights were trained with a mean of 0.45 and a standard
       deviation of 0.225 in all three.

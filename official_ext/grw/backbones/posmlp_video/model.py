@@ -83,9 +83,9 @@ class PositionMixing(tf_keras.layers.Layer):
     """Initialises the layer.
 
     Args:
-      extents: of a window: (height, width), or (frames,).
+      extents: the extents of a window: (height, width), or (frames,).
       groups: G; channel c belongs to group c mod G.
-      **kwargs: of the Keras layer.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._extents = tuple(extents)
@@ -166,8 +166,8 @@ class GatedUnit(tf_keras.layers.Layer):
       window: side of the windows of a frame in which tokens mix; None mixes
         the frames of each place.
       num_frames: in a clip.
-      regularizer: of the dense layers.
-      **kwargs: of the Keras layer.
+      regularizer: the regularizer of the dense layers.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._window = window
@@ -284,12 +284,13 @@ class Stem(tf_keras.layers.Layer):
     """Initialises the layer.
 
     Args:
-      channels: of the output; the first convolution has half of them.
+      channels: the channels of the output; the first convolution has half of
+        them.
       num_frames: that every clip has.
-      norm_momentum: of the batch norms.
+      norm_momentum: the momentum of the batch norms.
       use_sync_bn: whether the batch norms are of all replicas together.
-      regularizer: of the kernels.
-      **kwargs: of the Keras layer.
+      regularizer: the regularizer of the kernels.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._num_frames = num_frames
@@ -359,12 +360,12 @@ class PosMlpVideo(tf_keras.Model):
 
     Args:
       config: depths, widths and the rest.
-      input_specs: of the clips; frames, height and width may be None.
-      norm_momentum: of the stem's batch norms.  Their epsilon is that of the
-        published weights.
+      input_specs: the shape of the clips; frames, height and width may be None.
+      norm_momentum: the momentum of the stem's batch norms.  Their epsilon is
+        that of the published weights.
       use_sync_bn: whether the batch norms are of all replicas together.
-      kernel_regularizer: of convolutions and dense layers.
-      **kwargs: of the Keras model.
+      kernel_regularizer: the regularizer of convolutions and dense layers.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: values of the config that do not fit one another, or clips

@@ -35,7 +35,7 @@ class Architecture(NamedTuple):
   Attributes:
     depths: blocks in each of the four stages.
     channels: C in each of the four stages.
-    stochastic_depth_drop_rate: of the last block.
+    stochastic_depth_drop_rate: the rate of the last block.
   """
 
   depths: tuple[int, ...]
@@ -62,8 +62,8 @@ class VideoFocalNet(hyperparams.Config):
       is dropped, frame by frame; it rises from 0 at the first.  Null is the
       variant's.
     tubelet_size: frames in a feature vector, 1 (all published models) or 2.
-    mean: of the input's channels, for images in [0, 1]; () is 0.
-    stddev: of the input's channels; () is 1.
+    mean: the mean of the input's channels, for images in [0, 1]; () is 0.
+    stddev: the standard deviation of the input's channels; () is 1.
   """
 
   variant: str = 't'

@@ -84,8 +84,8 @@ class PatchEmbedding(tf_keras.layers.Layer):
       channels: D.
       patch_size: p.
       tubelet_size: t, frames in a token, by which N must be divisible.
-      regularizer: of the kernel.
-      **kwargs: of the Keras layer.
+      regularizer: the regularizer of the kernel.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._channels = channels
@@ -265,8 +265,8 @@ class Block(tf_keras.layers.Layer):
 
     Args:
       stochastic_depth_drop_rate: chance to drop a branch of a frame, in [0, 1).
-      regularizer: of the kernels.
-      **kwargs: of the Keras layer.
+      regularizer: the regularizer of the kernels.
+      **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._regularizer = regularizer
@@ -312,8 +312,8 @@ class VideoFocalNet(tf_keras.Model):
     Args:
       config: see there.
       input_specs: [batch, frames, height, width, 3]; all but 3 may be None.
-      regularizer: of the kernels.
-      **kwargs: of the Keras model.
+      regularizer: the regularizer of the kernels.
+      **kwargs: the arguments of the Keras model.
 
     Raises:
       ValueError: a field of `config`, by name, that cannot be used, or clips
