@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the repository promises: licence, requirements, README and make."""
+"""What the repository promises: license, requirements, README and make."""
 
 import importlib.metadata
 import os
@@ -28,7 +28,7 @@ from official_ext.grw.files import extras
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / 'README.md'
 
-LICENCE_HEADER = (
+LICENSE_HEADER = (
   '\n'.join((ROOT / 'tests/project_test.py').read_text().splitlines()[:13])
   + '\n'
 )
@@ -162,17 +162,17 @@ def test_the_lock_is_within_the_ranges():
       )
 
 
-def test_every_source_file_starts_with_the_licence():
+def test_every_source_file_starts_with_the_license():
   missing = [
     str(path.relative_to(ROOT))
     for folder in ('official_ext', 'tests', 'tools')
     for path in sorted((ROOT / folder).rglob('*.py'))
-    if not re.sub(r'\A#!.*\n', '', path.read_text()).startswith(LICENCE_HEADER)
+    if not re.sub(r'\A#!.*\n', '', path.read_text()).startswith(LICENSE_HEADER)
   ]
-  assert not missing, f'without the licence header: {missing}'
-  licence = (ROOT / 'LICENSE').read_text()
-  assert 'Apache License' in licence
-  assert 'END OF TERMS AND CONDITIONS' in licence
+  assert not missing, f'without the license header: {missing}'
+  text = (ROOT / 'LICENSE').read_text()
+  assert 'Apache License' in text
+  assert 'END OF TERMS AND CONDITIONS' in text
 
 
 def test_no_file_names_a_machine():

@@ -31,7 +31,7 @@ PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'export.md'
 
 
 def frame(middle, sides):
-  """Wide: the middle is all that a centre crop leaves, the sides are more."""
+  """Wide: the middle is all that a center crop leaves, the sides are more."""
   image = color_model.frame(sides, width=96, height=32)
   image[:, 32:64] = middle
   return image

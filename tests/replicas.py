@@ -85,7 +85,7 @@ def build(changes):
 
 
 def half_order_losses(model, window, clips):
-  """The order loss of each half of a batch, normalised as one batch."""
+  """The order loss of each half of a batch, normalized as one batch."""
   layer = model.get_layer('grw_smoothing')
   embeddings = tf_keras.Model(model.inputs, layer.input)(
     {'image': clips}, training=True

@@ -98,7 +98,7 @@ def clip(
 
   Args:
     label: 0 stands still, 1 moves right, 2 moves down.
-    seed: the seed of colours and noise.
+    seed: the seed of colors and noise.
     frames: in the clip.
     size: height and width in pixels.
 
@@ -108,13 +108,13 @@ def clip(
   rng = np.random.default_rng(seed)
   rows, columns = np.mgrid[:size, :size]
   phase = rng.uniform(0, 2 * np.pi)
-  colour = rng.uniform(60, 120, 3)
+  color = rng.uniform(60, 120, 3)
   images = []
   for t in range(frames):
     offset = {0: rows + columns, 1: columns - t, 2: rows - t}[label % 3]
     wave = np.sin(2 * np.pi * offset / 8 + phase)
     noise = rng.normal(0, 5, (size, size, 3))
-    images.append(128 + wave[..., np.newaxis] * colour + noise)
+    images.append(128 + wave[..., np.newaxis] * color + noise)
   return np.clip(images, 0, 255).astype(np.uint8)
 
 
@@ -208,7 +208,7 @@ def classifier(
   Args:
     stream: whether the backbone is causal.
     seed: the seed of the weights.
-    l2_weight_decay: of the model.
+    l2_weight_decay: the decay of the model.
     **overrides: the overrides of its `GrwModel`.
   """
   tf_keras.utils.set_random_seed(seed)

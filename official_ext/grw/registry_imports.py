@@ -14,7 +14,7 @@
 
 """Everything that registers itself: import this module to make it all known.
 
-The Model Garden finds experiments, tasks, models, optimisers and TFDS builders
+The Model Garden finds experiments, tasks, models, optimizers and TFDS builders
 by name, in registries that are filled when the modules are imported.
 """
 

@@ -174,7 +174,7 @@ def test_they_cannot_stream(family):
     'mobilenet_v3_grw_kinetics600',
   ],
 )
-def test_frames_are_not_normalised_twice(name):
+def test_frames_are_not_normalized_twice(name):
   params = experiment(name)
   params.task.validation_data.zero_centering_image = True
   with pytest.raises(

@@ -506,7 +506,7 @@ def test_a_published_checkpoint_answers_as_the_published_model(tmp_path):
 
   weights = source.read(str(tmp_path / 'tiny.pth'))
   config = model_config.model_config(weights)
-  # Of frames as they are, without the published normalisation.
+  # Of frames as they are, without the published normalization.
   config.backbone.videofocalnet.override({'mean': (), 'stddev': ()})
   model = grw_model.build_grw_model(
     tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Initialisation of models whose backbone is no MoViNet, as stock tasks do."""
+"""Initialization of models whose backbone is no MoViNet, as stock tasks do."""
 
 import numpy as np
 from official.modeling.optimization import ema_optimizer

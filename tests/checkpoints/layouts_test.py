@@ -92,11 +92,11 @@ def stock_classifier(
     use_sync_bn=False,
   )  # Its batch norms round otherwise than the rest.
   model = movinet_model.MovinetClassifier(backbone, num_classes=CLASSES)
-  randomise(model, seed)
+  randomize(model, seed)
   return model
 
 
-def randomise(model, seed=0):
+def randomize(model, seed=0):
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     low = 0.5 if 'variance' in variable.name else -0.5
@@ -136,7 +136,7 @@ def ours(layouts_spec):
 def fresh(ours):
   """Ours, with variables that are not what is about to be loaded."""
   for model in ours.values():
-    randomise(model, seed=99)
+    randomize(model, seed=99)
   return ours
 
 
@@ -241,7 +241,7 @@ def test_hub_names_of_the_fixture_are_those_of_the_hub(stock):
 @pytest.mark.parametrize(
   'written,read', [('2plus1d', '3d_2plus1d'), ('3d_2plus1d', '2plus1d')]
 )
-def test_factorised_layouts_convert_into_each_other(
+def test_factorized_layouts_convert_into_each_other(
   written, read, stock, fresh, tmp_path
 ):
   tf.train.Checkpoint(model=stock[written]).save(str(tmp_path / 'ckpt'))
@@ -253,7 +253,7 @@ def test_factorised_layouts_convert_into_each_other(
   np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_whole_3d_kernels_do_not_become_factorised(stock, fresh, tmp_path):
+def test_whole_3d_kernels_do_not_become_factorized(stock, fresh, tmp_path):
   tf.train.Checkpoint(model=stock['3d']).save(str(tmp_path / 'ckpt'))
   before = fresh['2plus1d'].get_weights()
   with pytest.raises(ValueError, match="conv_type to '3d'"):
@@ -276,12 +276,12 @@ def positional(layouts_spec):
 @pytest.mark.parametrize('layout', ['tarball', 'hub', 'keras'])
 def test_positional_scales_find_their_blocks(layout, positional, tmp_path):
   stock_model, model = positional
-  randomise(model, seed=99)
+  randomize(model, seed=99)
   if layout == 'tarball':
     tf.train.Checkpoint(model=stock_model).save(str(tmp_path / 'ckpt'))
   elif layout == 'keras':
     tf.saved_model.save(stock_model, str(tmp_path))
-  else:  # In a list, what a bare 'scale' is of shows in its neighbours.
+  else:  # In a list, what a bare 'scale' is of shows in its neighbors.
     module = tf.Module()
     module.v = [
       tf.Variable(v.numpy(), name=hub_name(v.name[:-2]))
@@ -329,7 +329,7 @@ def trainer(layouts_spec):
   strategy = tf.distribute.MirroredStrategy(['CPU:0'])
   with strategy.scope():
     model = task.build_model()
-    randomise(model)
+    randomize(model)
     runner = base_trainer.Trainer(
       cfg.ExperimentConfig(task=task_config, trainer=trainer_config),
       task,
@@ -515,8 +515,8 @@ def test_a_missing_variable_is_named(stock, fresh, tmp_path):
   'make,message',
   [
     (lambda path: None, 'does not exist'),
-    (lambda path: path.write_text('hello'), 'is not recognised'),
-    (lambda path: path.mkdir(), 'is not recognised'),
+    (lambda path: path.write_text('hello'), 'is not recognized'),
+    (lambda path: path.mkdir(), 'is not recognized'),
   ],
   ids=['missing', 'text', 'empty folder'],
 )

@@ -189,7 +189,7 @@ def test_every_port_model_converts_with_every_variable_matched(
   assert weights.architecture == architecture.Architecture(
     model_id=model_id,
     stream=stream,
-    factorised=stream,
+    factorized=stream,
     head='movinet',
     num_classes=600,
   )

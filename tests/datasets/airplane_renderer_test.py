@@ -103,7 +103,7 @@ def test_sign_is_even_and_rates_fill_their_range(axis):
 
 
 def _cast_rays(pose, image_size):
-  """The same picture by casting a ray through every pixel's centre.
+  """The same picture by casting a ray through every pixel's center.
 
   Returns:
     [S, S] number of the nearest face on the ray, -1 for the ground, and

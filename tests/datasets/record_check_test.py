@@ -145,7 +145,7 @@ def test_first_records_are_checked_before_training(tmp_path):
     video_input.build_video_dataset(config(tmp_path / '?'))
 
 
-def test_image_classification_records_are_recognised(tmp_path):
+def test_image_classification_records_are_recognized(tmp_path):
   example = tf.train.Example()
   example.features.feature['image/encoded'].bytes_list.value.append(b'x')
   example.features.feature['image/class/label'].int64_list.value.append(1)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Claims about reading labelled video, on real TFRecords and a real service."""
+"""Claims about reading labeled video, on real TFRecords and a real service."""
 
 import os
 

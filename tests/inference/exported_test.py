@@ -213,18 +213,18 @@ def test_a_clip_model_answers_each_n_frames_and_at_the_end(model, folders, key):
 
 @pytest.mark.parametrize('resize', ['square', 'keep_aspect'])
 @pytest.mark.parametrize('size', [(40, 56), (33, 17), (20, 20)])
-@pytest.mark.parametrize('centred', [False, True])
+@pytest.mark.parametrize('centered', [False, True])
 def test_frames_are_prepared_as_in_evaluation(
-  tmp_path, folders, resize, size, centred
+  tmp_path, folders, resize, size, centered
 ):
   params = experiment(resize)
   data = params.task.validation_data
-  data.zero_centering_image = centred
+  data.zero_centering_image = centered
   folder = folders['stream', 'tflite', 'float32']
   model_file = os.path.join(folder, tflite_stream.MODEL_FILE)
   os.link(model_file, tmp_path / tflite_stream.MODEL_FILE)
   card = describe(params, 'stream', 'tflite')
-  card.input['range'] = [-1, 1] if centred else [0, 1]
+  card.input['range'] = [-1, 1] if centered else [0, 1]
   model_card.write(card, LABELS, str(tmp_path))
   frame = np.random.default_rng(1).integers(0, 255, (*size, 3), np.uint8)
   # Division by 255 is rounded in another way; a pixel's least step is 4e-3.

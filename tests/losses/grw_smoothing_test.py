@@ -106,7 +106,7 @@ def test_a_collapsed_window_costs_exactly_log_factorial(window):
 
 
 @pytest.mark.parametrize('window', [3, 5, 7])
-def test_dynamic_programme_and_enumeration_agree(window):
+def test_dynamic_program_and_enumeration_agree(window):
   velocity = grw_smoothing.velocities(
     tf.constant(random_windows(20, window, 6))
   )
@@ -333,7 +333,7 @@ def test_layer_computes_in_float32_under_a_bfloat16_policy():
   np.testing.assert_allclose(layer.losses[0], expected, rtol=1e-6)
 
 
-def test_stock_fit_minimises_it():
+def test_stock_fit_minimizes_it():
   inputs = tf_keras.Input([5, 3])
   layer = grw_smoothing.GrwSmoothing(weight=1.0)
   model = tf_keras.Model(inputs, layer(tf_keras.layers.Dense(3)(inputs)))

@@ -135,7 +135,7 @@ def test_intermediate_placement_leaves_later_layers_alone(intermediate):
   assert later and all(found[name] is None for name in later)
 
 
-def test_intermediate_embeddings_are_normalised(intermediate):
+def test_intermediate_embeddings_are_normalized(intermediate):
   # Unit variance in each of C channels, times 1/√C: a mean square distance
   # of 2 between frames that have nothing to do with each other.
   intermediate(clips(batch=8), training=True)

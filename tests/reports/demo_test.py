@@ -71,7 +71,7 @@ def test_picture_shows_both_runs_side_by_side(folder):
   height, width, _ = picture.shape
   assert width > 1.8 * height
   for half in np.array_split(picture, 2, axis=1):
-    # Trajectories in three colours on white.
+    # Trajectories in three colors on white.
     assert len(np.unique(half.reshape([-1, 3]), axis=0)) > 100
 
 

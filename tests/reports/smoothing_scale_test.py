@@ -29,7 +29,7 @@ from official_ext.grw.reports import smoothing_scale
 
 @pytest.fixture(name='minima', scope='module')
 def minima_fixture():
-  return [smoothing_scale.minimise(window) for window in (3, 4, 6, 8)]
+  return [smoothing_scale.minimize(window) for window in (3, 4, 6, 8)]
 
 
 @pytest.mark.parametrize('alpha', [0.1, 0.5, 2.0])
@@ -46,7 +46,7 @@ def test_three_points_are_where_the_closed_form_is(alpha):
   loss = math.log1p(math.exp(-eigenvalue * squared)) + alpha / 2 * squared
   radius = math.sqrt(squared / (1 + golden**2)) * (1 + golden)
 
-  minimum = smoothing_scale.minimise(3, alpha)
+  minimum = smoothing_scale.minimize(3, alpha)
   assert minimum.loss == pytest.approx(loss, abs=1e-6)
   assert minimum.radius == pytest.approx(radius, rel=1e-3)
   speeds = np.linalg.norm(np.diff(minimum.points, axis=0), axis=1)
@@ -98,7 +98,7 @@ def test_the_radius_grows_more_slowly_than_the_theorem_allows(minima):
 
 
 def test_the_same_each_time():
-  first, second = (smoothing_scale.minimise(4) for _ in range(2))
+  first, second = (smoothing_scale.minimize(4) for _ in range(2))
   assert np.array_equal(first.points, second.points)
 
 
@@ -132,4 +132,4 @@ def test_the_report_has_a_row_and_a_curve_for_each_window(minima, tmp_path):
 )
 def test_what_has_no_minimum_is_refused(window, alpha, message):
   with pytest.raises(ValueError, match=message):
-    smoothing_scale.minimise(window, alpha)
+    smoothing_scale.minimize(window, alpha)

@@ -123,7 +123,7 @@ def test_split_file_shares_weights(exported):
 
 
 @pytest.mark.parametrize('quantization', ['float16', 'dynamic_int8'])
-def test_quantised_files_are_smaller_and_agree(
+def test_quantized_files_are_smaller_and_agree(
   quantization, exported, tmp_path
 ):
   model = tiny.classifier()

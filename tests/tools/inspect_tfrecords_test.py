@@ -32,7 +32,7 @@ def run(*flags):
   )
 
 
-def test_a_converted_dataset_is_found_good_and_a_spoilt_one_bad(tmp_path):
+def test_a_converted_dataset_is_found_good_and_a_spoiled_one_bad(tmp_path):
   for split in ('train', 'val'):
     (tmp_path / split / 'a').mkdir(parents=True)
     for i in range(2):

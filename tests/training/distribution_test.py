@@ -89,7 +89,7 @@ def test_two_replicas_have_the_gradients_of_one(replicas, step):
     )
 
 
-def test_synchronised_batch_norm_is_refused_in_the_loop_over_subclips(replicas):
+def test_synchronized_batch_norm_is_refused_in_the_loop_over_subclips(replicas):
   one, two = replicas
   assert 'subclips/refused' not in one.files
   assert 'use_sync_bn=True: expected False' in str(two['subclips/refused'])

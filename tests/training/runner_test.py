@@ -38,7 +38,7 @@ class Counter:
   def __init__(self, folder, model_dir=None, interval=1):
     self.step = tf.Variable(0, dtype=tf.int64)
     self.weight = tf.Variable(0.0)
-    self.initialised = False
+    self.initialized = False
     self.manager = checkpoints.CheckpointManager(
       tf.train.Checkpoint(step=self.step, weight=self.weight),
       directory=str(folder),
@@ -47,11 +47,11 @@ class Counter:
       max_to_keep=5,
       step_counter=self.step,
       checkpoint_interval=interval,
-      init_fn=self._initialise,
+      init_fn=self._initialize,
     )
 
-  def _initialise(self):
-    self.initialised = True
+  def _initialize(self):
+    self.initialized = True
 
   def run(self, steps):
     for step in range(int(self.step.numpy()) + 1, steps + 1):
@@ -70,7 +70,7 @@ def restored_step(folder):
   counter = Counter(folder)
   counter.manager.restore_or_initialize()
   assert counter.weight.numpy() == 10.0 * counter.step.numpy()
-  assert counter.initialised == (counter.step.numpy() == 0)
+  assert counter.initialized == (counter.step.numpy() == 0)
   return int(counter.step.numpy())
 
 
@@ -78,7 +78,7 @@ def truncate(path):
   os.truncate(path, os.path.getsize(path) // 2)
 
 
-def test_an_empty_folder_is_initialised(tmp_path):
+def test_an_empty_folder_is_initialized(tmp_path):
   assert restored_step(tmp_path) == 0
   assert restored_step(tmp_path / 'missing') == 0
 
@@ -287,7 +287,7 @@ def test_a_loss_that_is_not_finite_stops_before_saving(experiment, folder):
   assert saved_steps(folder) == ['ckpt-2.index']
 
 
-def test_weights_that_the_last_step_spoilt_are_not_saved(experiment):
+def test_weights_that_the_last_step_spoiled_are_not_saved(experiment):
   stop = action(experiment, 0)
   stop({'training_loss': tf.constant(1.0)})
   spoil(experiment, 'grw_embedding/kernel')

@@ -87,7 +87,7 @@ def video(frames: int, seed: int) -> np.ndarray:
 
 
 def write_records(path: str, videos: int, frames: int) -> float:
-  """Writes labelled videos as the Model Garden reads them.
+  """Writes labeled videos as the Model Garden reads them.
 
   Args:
     path: the path of the TFRecord file.

@@ -55,8 +55,8 @@ def check_clip(backbone: Backbone3D, shape: Sequence[int | None], field: str):
     backbone.videofocalnet.check_clip(shape, field)
 
 
-def normalises(backbone: Backbone3D) -> bool:
-  """Whether the backbone itself normalises the channels of frames in [0, 1]."""
+def normalizes(backbone: Backbone3D) -> bool:
+  """Whether the backbone itself normalizes the channels of frames in [0, 1]."""
   if backbone.type == 'mobilenet_v3':
     return True
   if backbone.type in ('posmlp_video', 'videofocalnet'):

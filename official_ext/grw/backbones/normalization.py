@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Normalises images by channel, inside a backbone.
+"""Normalizes images by channel, inside a backbone.
 
 Exported models and the input pipeline so have images in [0, 1], whatever the
 published weights were trained on.
@@ -32,7 +32,7 @@ class ChannelNormalization(tf_keras.layers.Layer):
   def __init__(
     self, mean: Sequence[float] = (), stddev: Sequence[float] = (), **kwargs
   ):
-    """Initialises the layer, which has no weights.
+    """Initializes the layer, which has no weights.
 
     Args:
       mean: a number for each channel; () is 0.

@@ -37,7 +37,7 @@ class Architecture:
       of these.
     stream: in a MoViNet, whether squeeze-excitations see the frame beside the
       mean over frames, as in the published streaming models.
-    factorised: in a MoViNet, whether 3D kernels are split into space and time
+    factorized: in a MoViNet, whether 3D kernels are split into space and time
       ('2plus1d' or '3d_2plus1d') or whole ('3d').
     positional_encoding: whether squeeze-excitations know their frame's number.
     head: 'temporal' (GRW), 'movinet' (the stock classifier head), 'linear' or
@@ -55,7 +55,7 @@ class Architecture:
 
   model_id: str
   stream: bool
-  factorised: bool
+  factorized: bool
   positional_encoding: bool = False
   head: str = ''
   num_classes: int = 0
@@ -98,7 +98,7 @@ class Architecture:
     )
     return (
       f'{name}-{"Stream" if self.stream else "Base"}, '
-      f'{"2plus1d" if self.factorised else "3d"} convolutions'
+      f'{"2plus1d" if self.factorized else "3d"} convolutions'
     )
 
 
@@ -153,7 +153,7 @@ def _movinet(shapes: Shapes) -> Architecture | None:
     return None
   block = min(widths)
   squeeze = shapes.get(f'{block}/bneck/se/se_reduce/kernel')
-  # A model without any kernel over time counts as factorised: any layout fits.
+  # A model without any kernel over time counts as factorized: any layout fits.
   whole = any(
     shape[0] > 1 and max(shape[1:3]) > 1
     for name, shape in shapes.items()
@@ -162,7 +162,7 @@ def _movinet(shapes: Shapes) -> Architecture | None:
   return Architecture(
     model_id=_model_id(shapes),
     stream=squeeze is not None and squeeze[-2] == 2 * widths[block],
-    factorised=not whole,
+    factorized=not whole,
     positional_encoding=any('/pos_encoding/' in name for name in shapes),
   )
 
@@ -174,7 +174,7 @@ def _of_family(shapes: Shapes) -> Architecture | None:
       return Architecture(
         model_id=family.variant(settings),
         stream=False,
-        factorised=False,
+        factorized=False,
         family=name,
         settings=settings,
         images=name == 'videofocalnet'

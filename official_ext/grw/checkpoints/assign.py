@@ -131,7 +131,7 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
   ]
 
 
-def is_recognised(model: tf_keras.Model) -> bool:
+def is_recognized(model: tf_keras.Model) -> bool:
   """Whether the model, or its backbone, is one that is read by name."""
   return _architecture(model) is not None
 
@@ -280,15 +280,15 @@ def _check_backbones(
       )
       + f'. Set {_remedy(theirs, differing)}.'
     )
-  if theirs.factorised != ours.factorised:
+  if theirs.factorized != ours.factorized:
     have, want = (
-      ('factorised', 'whole') if theirs.factorised else ('whole', 'factorised')
+      ('factorized', 'whole') if theirs.factorized else ('whole', 'factorized')
     )
     raise ValueError(
       f'{weights.path} holds {theirs}, whose 3D kernels are {have}; those of '
       f'the model are {want}, and neither can be made of the other. Set '
       'task.model.backbone.movinet.conv_type to '
-      + ("'2plus1d' or '3d_2plus1d'." if theirs.factorised else "'3d'.")
+      + ("'2plus1d' or '3d_2plus1d'." if theirs.factorized else "'3d'.")
     )
 
 

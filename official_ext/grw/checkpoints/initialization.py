@@ -48,7 +48,7 @@ def initialize(
   Raises:
     ValueError: the path holds nothing that fits; says why.
   """
-  if assign.is_recognised(model):
+  if assign.is_recognized(model):
     return assign.assign(model, source.read(path), modules)
   if tf.io.gfile.isdir(path):
     prefix = tf.train.latest_checkpoint(path)

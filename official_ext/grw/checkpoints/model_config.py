@@ -119,7 +119,7 @@ def _movinet(weights: source.PublishedWeights) -> schema.GrwModel:
     backbone=movinet_config.published(found.model_id, found.stream)
   )
   model.backbone.movinet.use_positional_encoding = found.positional_encoding
-  model.backbone.movinet.conv_type = '2plus1d' if found.factorised else '3d'
+  model.backbone.movinet.conv_type = '2plus1d' if found.factorized else '3d'
   model.head.type = 'movinet'
   return model
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Recognises what a path holds, and reads it into one form.
+"""Recognizes what a path holds, and reads it into one form.
 
 Sources, by the layouts in which weights were published:
 
@@ -123,10 +123,10 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
     return _from_tensorflow(prefix, None, weights, prefix)
   if os.path.isfile(location) and torch_reader.is_torch_file(location):
     return _from_torch(location, weights)
-  raise ValueError(_unrecognised(location))
+  raise ValueError(_unrecognized(location))
 
 
-def _unrecognised(path: str) -> str:
+def _unrecognized(path: str) -> str:
   expected = (
     "expected a checkpoint (a prefix such as 'ckpt-1', its '.index' file or "
     "the folder with a 'checkpoint' file), a SavedModel's folder, or a file "
@@ -136,7 +136,7 @@ def _unrecognised(path: str) -> str:
     return f'{path} does not exist; {expected}.'
   if path.endswith(('.tar.gz', '.tgz', '.tar', '.zip')):
     return f'{path} is an archive: unpack it and give the folder.'
-  return f'{path} is not recognised; {expected}.'
+  return f'{path} is not recognized; {expected}.'
 
 
 def _children(folder: str) -> list[str]:

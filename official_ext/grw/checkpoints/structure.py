@@ -95,7 +95,7 @@ def structural_name(name: str, shape: Sequence[int]) -> str | None:
     and re.fullmatch(r'l\d+', parts[1])
   ):
     parts = [f'block{parts[0][1:]}_layer{parts[1][1:]}', *parts[2:]]
-  # Ours is the stock head under a name the optimiser can tell apart.
+  # Ours is the stock head under a name the optimizer can tell apart.
   if parts[0] == 'grw_classifier_head':
     parts[0] = 'classifier_head'
   if parts[0].startswith('grw_'):

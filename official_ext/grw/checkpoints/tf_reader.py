@@ -221,7 +221,7 @@ def _variable_names(graph) -> dict[int, str]:
   if bare:
     blocks = _blocks_below(names, ancestors)
     for node in bare:
-      block = _holder(ancestors[node], blocks) or _neighbour(node, names)
+      block = _holder(ancestors[node], blocks) or _neighbor(node, names)
       if block:
         names[node] = structure.positional_scale(block)
   return names
@@ -251,7 +251,7 @@ def _holder(path: list[int], blocks: dict[int, set[str]]) -> str:
   return ''
 
 
-def _neighbour(node: int, names: dict[int, str]) -> str:
+def _neighbor(node: int, names: dict[int, str]) -> str:
   """The block of the variables saved before and after `node`, if it is one.
 
   In a flat list of variables, those of a block stand together.

@@ -50,7 +50,7 @@ def main(_):
         'whole numbers or more, as in --windows=3,4,5.'
       )
     minima = [
-      smoothing_scale.minimise(window, values.alpha)
+      smoothing_scale.minimize(window, values.alpha)
       for window in sorted(set(map(int, values.windows)))
     ]
     smoothing_scale.write_report(minima, values.output_dir)

@@ -174,10 +174,10 @@ def validate_task(task: schema.GrwTask):
     )
     backbones.check_clip(backbone, data.feature_shape, f'{field}.feature_shape')
     fields.require(
-      not (data.zero_centering_image and backbones.normalises(backbone)),
+      not (data.zero_centering_image and backbones.normalizes(backbone)),
       f'{field}.zero_centering_image',
       data.zero_centering_image,
-      f'False, because {backbone.type} normalises frames in [0, 1] itself',
+      f'False, because {backbone.type} normalizes frames in [0, 1] itself',
     )
     frames = smoothing.window * backbones.frames_per_vector(backbone)
     fields.require(

@@ -83,7 +83,7 @@ def _experiment(
     dropout_rate: the rate of dropout of the head.
     data: the data of both splits.
     train_data: the data of training, beside what both families share.
-    l2_weight_decay: of kernels, in the loss.
+    l2_weight_decay: the decay of kernels, in the loss.
     train_epochs: passes over the training data.
     warmup_epochs: how many of them the learning rate rises in.
     optimizer_config: optimizer, schedule and warm-up.

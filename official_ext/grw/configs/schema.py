@@ -43,7 +43,7 @@ class Smoothing(hyperparams.Config):
   Attributes:
     placement: 'final' smooths a linear map of the backbone's last features,
       which the head then reads; 'intermediate' smooths the features of
-      `endpoint`, normalised, beside the head's own path;
+      `endpoint`, normalized, beside the head's own path;
       'none' has no smoothing: with head type 'movinet' that is the stock
       MoViNet.
     endpoint: for 'intermediate', the backbone endpoint by name, for example
@@ -127,7 +127,7 @@ class DataConfig(video_classification.DataConfig):
 
   Attributes:
     augment: False trains on clips prepared as in evaluation: shorter side to
-      `min_image_size`, centre crop, no flip.
+      `min_image_size`, center crop, no flip.
     random_flip: mirror half of the clips, when `augment`.
     random_offset: training clips start at a random frame; otherwise where
       `clip_start` says, as in evaluation.
@@ -137,7 +137,7 @@ class DataConfig(video_classification.DataConfig):
       video: a random one in training, if `random_offset`, else the middle one.
       Such clips have no frame rate.
     resize: how frames that are not augmented come to `min_image_size` before
-      their centre is cropped: 'keep_aspect' resizes the shorter side to it, as
+      their center is cropped: 'keep_aspect' resizes the shorter side to it, as
       stock; 'square' both sides, whatever the aspect ratio, which is how the
       published GRW models were evaluated.  Both bilinear, without antialiasing.
     clip_start: where a clip of a longer video is taken in evaluation, if
@@ -173,7 +173,7 @@ class GrwTask(video_classification.VideoClassificationTask):
       `num_examples` (unset is −1), `input_path` (''), for the split named by
       `split`; and `labels`.
     labels: path of a text file with the texts of the labels, one a line.
-    seed: the seed of weight initialisation, dropout and stochastic depth; null
+    seed: the seed of weight initialization, dropout and stochastic depth; null
       draws another each time.  The order of the data has `train_data.seed`.
     num_subclips: n parts of equal length in which a training clip goes through
       the backbone, with stream states but no gradient from one to the next, so

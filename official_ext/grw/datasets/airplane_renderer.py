@@ -52,7 +52,7 @@ _ENGINE = (96, 100, 108)
 # Light that reaches every face, and the most that the lamp adds.
 AMBIENT, LAMP = 0.42, 0.66
 TO_LAMP = np.array([-0.45, -0.7, -0.75]) / np.linalg.norm([0.45, 0.7, 0.75])
-# Distance of the eye from the airplane's centre, which is one from its nose.
+# Distance of the eye from the airplane's center, which is one from its nose.
 EYE_DISTANCE = 4.5
 # The airplane's bounding sphere as a share of the picture.
 FILL = 0.96

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Reads labelled video for training and evaluation.
+"""Reads labeled video for training and evaluation.
 
 This is the Model Garden's pipeline (`official.vision.dataloaders.video_input`
 read by `official.core.input_reader`) with what it lacks: augmentation can be

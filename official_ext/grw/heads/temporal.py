@@ -86,7 +86,7 @@ class TransformerBlock(tf_keras.layers.Layer):
     stochastic_depth_drop_rate: float = 0.0,
     **kwargs,
   ):
-    """Initialises the block.
+    """Initializes the block.
 
     Args:
       num_heads: attention heads; must divide D.
@@ -190,7 +190,7 @@ class TemporalHead(tf_keras.layers.Layer):
     kernel_regularizer: Any = None,
     **kwargs,
   ):
-    """Initialises the head.
+    """Initializes the head.
 
     Args:
       num_classes: width of the logits.

@@ -188,9 +188,9 @@ def smoothing_terms(
 
   # Measures only: no gradient, so the square root at zero does no harm.
   squared_speed = tf.stop_gradient(squared_speed)
-  neighbours = tf.stop_gradient(gram[:, 1::window])  # ⟨v_t, v_{t+1}⟩
+  neighbors = tf.stop_gradient(gram[:, 1::window])  # ⟨v_t, v_{t+1}⟩
   squared_acceleration = (
-    squared_speed[:, 1:] + squared_speed[:, :-1] - 2.0 * neighbours
+    squared_speed[:, 1:] + squared_speed[:, :-1] - 2.0 * neighbors
   )
   return SmoothingTerms(
     smoothing_loss=order_loss + alpha * speed_loss,
@@ -227,7 +227,7 @@ class GrwSmoothing(tf_keras.layers.Layer):
     seed: int = 0,
     **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       window: T, frames in a window; at least 3.

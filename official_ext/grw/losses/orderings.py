@@ -43,7 +43,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# (T−1)! = 720 orderings at T = 7.  From T = 8 on the dynamic programme visits
+# (T−1)! = 720 orderings at T = 7.  From T = 8 on the dynamic program visits
 # fewer terms (3,360) than there are orderings (5,040).
 MAX_ENUMERATED_WINDOW = 7
 # 253,440 transitions a window at T = 12; each frame more costs 2.4 times that.
@@ -150,8 +150,8 @@ class _Layer(NamedTuple):
 
 
 @functools.cache
-def _programme(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
-  """The dynamic programme over orderings of frames 1 … T−1 after frame 0.
+def _program(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
+  """The dynamic program over orderings of frames 1 … T−1 after frame 0.
 
   Returns:
     coefficients: [triples, (T−1)²] of ½‖z_i − 2 z_j + z_k‖² in the Gram matrix
@@ -210,7 +210,7 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
     gram: [windows, (T−1)²] float32, the flattened Gram matrix of velocities.
     window: T.
   """
-  coefficients, layers = _programme(window)
+  coefficients, layers = _program(window)
   # Windows are the last axis: gathering a state copies one contiguous row.
   costs = tf.matmul(
     tf.constant(coefficients), gram, transpose_b=True

@@ -46,7 +46,7 @@ def build_backbone(
   model_config: schema.GrwModel,
   l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
 ) -> tf_keras.Model:
-  """The stock backbone, with its batch norms synchronised as configured.
+  """The stock backbone, with its batch norms synchronized as configured.
 
   On a machine without accelerators its 3D layers are computed by 2D operations,
   see `frame_operations`.
@@ -54,7 +54,7 @@ def build_backbone(
   Args:
     input_specs: [batch, frames, height, width, 3].
     model_config: `backbone` and `norm_activation` are read.
-    l2_regularizer: of the convolutions.
+    l2_regularizer: the regularizer of the convolutions.
   """
   backbone = backbones.factory.build_backbone(
     input_specs=input_specs,
@@ -94,7 +94,7 @@ class LinearHead(tf_keras.layers.Layer):
     kernel_regularizer: Any = None,
     **kwargs,
   ):
-    """Initialises the head.
+    """Initializes the head.
 
     Args:
       num_classes: width of the float32 logits.
@@ -205,7 +205,7 @@ class _AfterBackbone:
         config.window,
         num_frames,
       )
-      # Normalised so that neither a scale nor an offset, both of which the
+      # Normalized so that neither a scale nor an offset, both of which the
       # following layers could undo, makes the loss small.
       self._norm = tf_keras.layers.BatchNormalization(
         center=False,
@@ -222,7 +222,7 @@ class _AfterBackbone:
 
     self._embed = None
     if config.placement == 'final' or head.type == 'temporal':
-      # The published "normalising affine map".  float32, so that the loss
+      # The published "normalizing affine map".  float32, so that the loss
       # sees embeddings that no precision policy has rounded.
       self._embed = tf_keras.layers.Dense(
         head.embedding_dim or features.shape[-1],
@@ -292,9 +292,9 @@ class _AfterBackbone:
     config = self._config
     if config.placement == 'intermediate':
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
-      normalised = self._norm(vectors) * vectors.shape[-1] ** -0.5
+      normalized = self._norm(vectors) * vectors.shape[-1] ** -0.5
       features = self._beside(
-        [features, self.smooth(normalised, **masked(vectors))]
+        [features, self.smooth(normalized, **masked(vectors))]
       )
     if self._embed is not None:
       features = self._embed(features)
@@ -312,7 +312,7 @@ class GrwClassifier(tf_keras.Model):
 
   The input is {'image': clips}, values in [0, 1].  λ · L_smooth is in
   `losses` after a call.  Layers after the backbone have names that begin with
-  'grw_', by which the optimiser tells them from the backbone's.
+  'grw_', by which the optimizer tells them from the backbone's.
 
   A call may also give 'num_frames', [batch] int32: how many frames of each
   clip, from the first, are not repetitions.  Only they take part in the head,
@@ -337,7 +337,7 @@ class GrwClassifier(tf_keras.Model):
         model loads without the code that made it.
       num_classes: width of the logits.
       input_specs: the shape of the clips; frames, height and width may be None.
-      l2_weight_decay: of convolutions and of the last dense layer.
+      l2_weight_decay: the decay of convolutions and of the last dense layer.
       **kwargs: the arguments of the Keras model.
 
     Raises:

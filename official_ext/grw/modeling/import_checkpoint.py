@@ -47,7 +47,7 @@ def import_checkpoint(
     gating_activation: see `model_config.model_config`.
 
   Returns:
-    What was recognised and matched.
+    What was recognized and matched.
 
   Raises:
     ValueError: the source cannot be used, or `output_dir` is in use.

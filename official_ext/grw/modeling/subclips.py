@@ -45,7 +45,7 @@ class SubclipBackbone:
 
   Its vectors and batch statistics are those of running the backbone on
   subclips of a stream, and the gradients of its weights are those of that with
-  no gradient through states.  Batch norm normalises every subclip by its own
+  no gradient through states.  Batch norm normalizes every subclip by its own
   statistics, and moving statistics are updated once a subclip.  Stochastic
   depth drops a branch for whole clips.
 

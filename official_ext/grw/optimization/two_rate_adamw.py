@@ -192,7 +192,7 @@ class TwoRateAdamW(scaled_adamw.ScaledAdamW):
     name: str = 'TwoRateAdamW',
     **kwargs: Any,
   ):
-    """Initialises the optimizer.
+    """Initializes the optimizer.
 
     Args:
       learning_rate: the rate of the head; a number, schedule or callable.

@@ -58,7 +58,7 @@ def medians(
   for turn in range(repeats):
     order = list(range(len(functions)))
     # Every second turn the other way round: whoever runs after a given
-    # neighbour must not always be the same.
+    # neighbor must not always be the same.
     for index in order if turn % 2 else reversed(order):
       start = time.perf_counter()
       functions[index]()

@@ -41,7 +41,7 @@ from official_ext.grw.reports import benchmark
 from official_ext.grw.training import training_process
 
 EXPERIMENT = 'movinet_grw_airplanes'
-_COLOURS = ('tab:blue', 'tab:orange', 'tab:green')
+_COLORS = ('tab:blue', 'tab:orange', 'tab:green')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,20 +292,20 @@ def draw_embeddings(
     figure.subplots(1, len(outcomes)), outcomes, clouds
   ):
     flat = embeddings.reshape([-1, embeddings.shape[-1]])
-    centred = flat - flat.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    centered = flat - flat.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
     explained = np.sum(sizes[:2] ** 2) / np.sum(sizes**2)
-    points = (centred @ directions[:2].T).reshape([*embeddings.shape[:2], 2])
+    points = (centered @ directions[:2].T).reshape([*embeddings.shape[:2], 2])
     for label, name in enumerate(airplanes.LABELS):
-      colour = _COLOURS[label]
+      color = _COLORS[label]
       mine = points[labels == label]
       axes.scatter(
-        *mine.reshape([-1, 2]).T, s=4, alpha=0.12, color=colour, linewidths=0
+        *mine.reshape([-1, 2]).T, s=4, alpha=0.12, color=color, linewidths=0
       )
       for index, clip in enumerate(mine[:clips_per_class]):
         axes.plot(
           *clip.T,
-          color=colour,
+          color=color,
           linewidth=1.6,
           marker='o',
           markersize=9,

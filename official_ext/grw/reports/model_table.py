@@ -512,10 +512,10 @@ def draw(rows: Sequence[Row], path: str):
       else 'other published models'
     )
 
-  for label, (colour, marker) in styles.items():
+  for label, (color, marker) in styles.items():
     mine = [entry for entry in entries if style(entry) == label]
     x, y = zip(*(places[entry.name] for entry in mine))
-    axes.scatter(x, y, color=colour, marker=marker, s=28, label=label, zorder=3)
+    axes.scatter(x, y, color=color, marker=marker, s=28, label=label, zorder=3)
     for entry in mine:
       # Base models lie close to their streams.
       left = not entry.smoothed and (
@@ -528,7 +528,7 @@ def draw(rows: Sequence[Row], path: str):
         textcoords='offset points',
         ha='right' if left else 'left',
         fontsize=6.5,
-        color=colour,
+        color=color,
       )
   for smooth in entries:
     for entry in entries:

@@ -87,7 +87,7 @@ class Minimum:
     return math.sqrt((self.window - 1) * 2 / self.alpha * collapsed)
 
 
-def minimise(window: int, alpha: float = 0.5, seed: int = 0) -> Minimum:
+def minimize(window: int, alpha: float = 0.5, seed: int = 0) -> Minimum:
   """Finds the points of one window that make L_smooth least.
 
   By L-BFGS over T points in R^T, which is more than their differences can span,
@@ -246,8 +246,8 @@ def picture(minima: Sequence[Minimum]) -> bytes:
   left.legend()
   for place, minimum in enumerate(minima):
     points = minimum.points
-    centred = points - points.mean(axis=0)
-    _, _, components = np.linalg.svd(centred, full_matrices=False)
+    centered = points - points.mean(axis=0)
+    _, _, components = np.linalg.svd(centered, full_matrices=False)
     plane = points @ components[:2].T
     plane *= np.where(plane[-1] < 0, -1, 1)  # All in the same direction.
     right.plot(plane[:, 0], plane[:, 1] - 2.2 * place, '.-', markersize=7)

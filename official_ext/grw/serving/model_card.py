@@ -47,7 +47,7 @@ class ModelCard:
     input: 'shape' [batch, frames, height, width, 3] with null for what is
       free, 'dtype', 'range' of values, 'channels'.
     resize: how a whole video frame becomes the input: 'mode', 'size' before
-      the centre crop.
+      the center crop.
     states: {name: {'shape', 'dtype'}}, all zero at the start.
     num_classes: width of the logits.
     labels: file of class names, a line each.

@@ -96,7 +96,7 @@ def convert(
       file.write(content)
     recipe = quantizer.Quantizer(unquantized)
     # Depthwise convolutions stay in float32: in 8 bits the kernels they get
-    # are slower.  So do the activations: states quantised to integers are not
+    # are slower.  So do the activations: states quantized to integers are not
     # zero at the start and drift.
     for name in (
       qtyping.TFLOperationName.FULLY_CONNECTED,

@@ -147,7 +147,7 @@ class CheckpointManager(tf.train.CheckpointManager):
     required: Mapping[str, Any],
     **kwargs,
   ):
-    """Initialises the manager.
+    """Initializes the manager.
 
     Args:
       checkpoint: what is saved and restored.
@@ -169,7 +169,7 @@ class CheckpointManager(tf.train.CheckpointManager):
     return newest_readable_checkpoint(self._model_dir)
 
   def restore_or_initialize(self) -> str | None:
-    """Restores the newest checkpoint that can be read, or initialises.
+    """Restores the newest checkpoint that can be read, or initializes.
 
     Returns:
       The checkpoint, or None if there is none.
@@ -183,7 +183,7 @@ class CheckpointManager(tf.train.CheckpointManager):
     try:
       status = self._required.restore(path)
       status.assert_existing_objects_matched().expect_partial()
-      # What is created later, as the slots of the optimiser are, is restored
+      # What is created later, as the slots of the optimizer are, is restored
       # then; evaluation never does.
       self.checkpoint.restore(path).expect_partial()
     except (AssertionError, ValueError) as error:

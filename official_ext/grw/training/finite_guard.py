@@ -53,7 +53,7 @@ class StopUnlessFinite:
   """Train action: stops before weights are saved that are of no use.
 
   Stock training checks for a NaN training loss alone; weights that the last
-  step of a loop has spoilt, and infinities, are saved.  With
+  step of a loop has spoiled, and infinities, are saved.  With
   `trainer.recovery_max_trials` the stock action that follows this one goes
   back to the last checkpoint so many times; this one stops thereafter.
   """
@@ -80,16 +80,16 @@ class StopUnlessFinite:
   def __call__(self, output: orbit.runner.Output):
     """Raises FloatingPointError if a measure or a weight is not finite."""
     bad = not_finite(output)
-    spoilt = [
+    spoiled = [
       variable.name
       for variable, finite in zip(
         self._trainer.model.trainable_variables, self._all_finite().numpy()
       )
       if not finite
     ]
-    if not bad and not spoilt:
+    if not bad and not spoiled:
       return
-    message = self._explanation(bad, spoilt, output)
+    message = self._explanation(bad, spoiled, output)
     last = self._checkpoint_manager.newest_readable()
     self._trials += 1
     if (
@@ -117,7 +117,7 @@ class StopUnlessFinite:
   def _explanation(
     self,
     bad: Mapping[str, float],
-    spoilt: list[str],
+    spoiled: list[str],
     output: orbit.runner.Output,
   ) -> str:
     """Says what failed, when, and what to try."""
@@ -141,8 +141,8 @@ class StopUnlessFinite:
       what += f'; finite: {fine}' if fine else ''
     else:
       what = (
-        f'{len(spoilt)} weights after step {last}, '
-        f'{", ".join(spoilt[:_SHOWN_VARIABLES])} among them'
+        f'{len(spoiled)} weights after step {last}, '
+        f'{", ".join(spoiled[:_SHOWN_VARIABLES])} among them'
       )
     return (
       f'Training is not finite: {what}. Try a lower '

@@ -33,7 +33,7 @@ MODEL_ID = 'MobileNetV3Tiny'
 
 
 class VideoClassifier(tf.Module):
-  """As much of a classifier as initialisation reads."""
+  """As much of a classifier as initialization reads."""
 
   def __init__(self, **backbone):
     super().__init__()
@@ -46,7 +46,7 @@ def images():
   return tf.image.resize(coarse, (SIZE, SIZE)).numpy()
 
 
-def normalised():
+def normalized():
   return preprocess_ops.normalize_image(
     images(), preprocess_ops.MEAN_NORM, preprocess_ops.STDDEV_NORM
   )
@@ -57,7 +57,7 @@ def image_classifier(width=1.0, model_id=MODEL_ID):
   tf_keras.utils.set_random_seed(2)
   backbone = mobilenet.MobileNet(model_id, width, norm_momentum=0.0)
   model = classification_model.ClassificationModel(backbone, 10)
-  model(normalised(), training=True)
+  model(normalized(), training=True)
   return model
 
 
@@ -88,7 +88,7 @@ def test_a_still_video_has_the_features_of_its_image(trained, layout, temporal):
   assert ('spread over 6' in said) == (temporal == 'base_frame')
   still = np.repeat(images()[:, np.newaxis], 4, axis=1)
   found = video.backbone({'image': still})['head']
-  want = model.backbone(normalised())['4'].numpy()
+  want = model.backbone(normalized())['4'].numpy()
   for frame in range(4):
     np.testing.assert_allclose(
       found[:, frame], want, rtol=0, atol=1e-5 * np.abs(want).max()

@@ -160,7 +160,7 @@ def test_s16_is_the_published_network(dtype, limits):
 def test_variants_differ_in_width_and_frames():
   kernels = {}
   for variant in ('s32', 'b16'):
-    # In a graph that is not run nothing is initialised.
+    # In a graph that is not run nothing is initialized.
     with tf.Graph().as_default():
       block = (
         posmlp_video.PosMlpVideo(
@@ -311,7 +311,7 @@ def test_branches_are_dropped_together_and_by_video():
   assert 0.2 < kept.mean() < 0.8
 
 
-def test_the_image_is_normalised_inside(tiny_model):
+def test_the_image_is_normalized_inside(tiny_model):
   mean, stddev = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
   image = (clips() - mean) / np.array(stddev, np.float32)
   model = build(mean=mean, stddev=stddev)

@@ -150,7 +150,7 @@ def test_in_float64_it_is_the_published_network_to_the_last_digits():
 
 @pytest.mark.parametrize('variant, count', [('s', 88735168), ('b', 157389216)])
 def test_variants_have_the_published_number_of_parameters(variant, count):
-  # In a graph that is not run nothing is initialised.
+  # In a graph that is not run nothing is initialized.
   with tf.Graph().as_default():
     model = videofocalnet.VideoFocalNet(
       config.VideoFocalNet(variant=variant), ANY
@@ -243,7 +243,7 @@ def test_drop_rates_rise_over_the_whole_network():
   np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.3])
 
 
-def test_the_image_is_normalised_inside(tiny_model):
+def test_the_image_is_normalized_inside(tiny_model):
   mean, stddev = (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
   model = build(mean=mean, stddev=stddev)
   np.testing.assert_allclose(

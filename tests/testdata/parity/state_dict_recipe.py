@@ -40,7 +40,7 @@ def tensor(name, shape):
     value = 0.1 * rng.standard_normal(shape)
   elif name.endswith('alpha'):
     value = rng.uniform(0.05, 0.15, shape)
-  elif len(shape) == 1:  # The scale of a batch or layer normalisation.
+  elif len(shape) == 1:  # The scale of a batch or layer normalization.
     value = rng.uniform(0.75, 1.25, shape)
   else:
     value = rng.standard_normal(shape) * np.sqrt(2.0 / np.prod(shape[1:]))

@@ -43,7 +43,7 @@ class BaseFrame(tf_keras.layers.Layer):
   """Stacks each frame with its base frame, the first of its window."""
 
   def __init__(self, window: int, **kwargs):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       window: frames from one base frame to the next.
@@ -190,7 +190,7 @@ def _state_dtype(name: str) -> str:
 class MobileNetV3(tf_keras.Model):
   """Clips [batch, N, height, width, 3] to endpoints of the same N frames.
 
-  The input is {'image': clips}, values in [0, 1], which are normalised as for
+  The input is {'image': clips}, values in [0, 1], which are normalized as for
   the Model Garden's ImageNet models.  Endpoints are [batch, N, h, w, C]: '2' to
   '5' as of the Model Garden's MobileNet, and 'head', of size 1 x 1, which an
   image classifier reads.

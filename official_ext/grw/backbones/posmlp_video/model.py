@@ -59,7 +59,7 @@ def _dense(
 def _convolution(
   in_channels: int, channels: int, regularizer: Regularizer | None, name: str
 ) -> tf_keras.layers.Conv2D:
-  """A convolution that halves padded images, initialised as PyTorch does."""
+  """A convolution that halves padded images, initialized as PyTorch does."""
   bound = (9 * in_channels) ** -0.5
   return tf_keras.layers.Conv2D(
     channels,
@@ -80,7 +80,7 @@ class PositionMixing(tf_keras.layers.Layer):
   """
 
   def __init__(self, extents: Sequence[int], groups: int, **kwargs):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       extents: the extents of a window: (height, width), or (frames,).
@@ -158,7 +158,7 @@ class GatedUnit(tf_keras.layers.Layer):
     regularizer: Regularizer | None,
     **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       channels: width of the input.
@@ -214,7 +214,7 @@ class Block(tf_keras.layers.Layer):
     regularizer: Regularizer | None,
     **kwargs,
   ):
-    """Initialises the block; arguments as of `GatedUnit`."""
+    """Initializes the block; arguments as of `GatedUnit`."""
     super().__init__(**kwargs)
     self.spatial = GatedUnit(
       channels, groups, window, num_frames, regularizer, name='fc/encoder'
@@ -243,7 +243,7 @@ class Stage(tf_keras.layers.Layer):
     regularizer: Regularizer | None,
     **kwargs,
   ):
-    """Initialises the stage; one block for each drop rate."""
+    """Initializes the stage; one block for each drop rate."""
     super().__init__(**kwargs)
     self.blocks = [
       Block(
@@ -281,7 +281,7 @@ class Stem(tf_keras.layers.Layer):
     regularizer: Regularizer | None,
     **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       channels: the channels of the output; the first convolution has half of
@@ -326,7 +326,7 @@ class Downsampling(tf_keras.layers.Layer):
     regularizer: Regularizer | None,
     **kwargs,
   ):
-    """Initialises the layer, from one number of channels to another."""
+    """Initializes the layer, from one number of channels to another."""
     super().__init__(**kwargs)
     self.proj = _convolution(in_channels, channels, regularizer, 'proj')
     self.norm = _layer_norm('norm')
@@ -343,7 +343,7 @@ class PosMlpVideo(tf_keras.Model):
 
   Endpoints are 'patch_embed1', the stem's features, and 'stage1' to 'stage4',
   [batch, frames, height / s, width / s, channels] with s = 4, 8, 16, 32;
-  'stage4' is normalised, as what a classifier reads.  Time is never strided,
+  'stage4' is normalized, as what a classifier reads.  Time is never strided,
   and each frame's features see all frames.
   """
 

@@ -78,7 +78,7 @@ class PatchEmbedding(tf_keras.layers.Layer):
     regularizer: tf_keras.regularizers.Regularizer | None = None,
     **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       channels: D.
@@ -261,7 +261,7 @@ class Block(tf_keras.layers.Layer):
     regularizer: tf_keras.regularizers.Regularizer | None = None,
     **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       stochastic_depth_drop_rate: chance to drop a branch of a frame, in [0, 1).
@@ -297,7 +297,7 @@ class VideoFocalNet(tf_keras.Model):
 
   Endpoints are [B, N / tubelet size, height, width, channels]: 'patch_embed',
   1/4 of the clip's height and width, and 'stage1' to 'stage4', 1/4 to 1/32,
-  the last normalised; their spatial mean is the published model's embedding.
+  the last normalized; their spatial mean is the published model's embedding.
   """
 
   def __init__(
