@@ -52,6 +52,7 @@ DISTRIBUTIONS = {
   'google': 'protobuf',
   'official': 'tf-models-official',
   'orbit': 'tf-models-official',
+  'sklearn': 'scikit-learn',
   'tensorflow_datasets': 'tensorflow-datasets',
   'tf_keras': 'tf-keras',
   'yaml': 'pyyaml',

@@ -24,6 +24,7 @@ import pytest
 
 from official_ext.grw.inference import camera
 from official_ext.grw.inference import exported
+from official_ext.grw.inference import prediction
 from tests import video_files
 from tests.serving import color_model
 
@@ -38,9 +39,16 @@ def frame(middle, sides):
 
 
 @pytest.mark.parametrize(
-  'mode, most', [('square', '蓝'), ('keep_aspect', 'red')]
+  'mode, antialias, several, most',
+  [
+    ('square', True, False, '蓝'),
+    ('keep_aspect', False, False, 'red'),
+    ('keep_aspect', True, True, "['red', 'grün', '蓝']"),
+  ],
 )
-def test_the_camera_client_answers_as_the_prediction_tool(tmp_path, mode, most):
+def test_the_camera_client_answers_as_the_prediction_tool(
+  tmp_path, mode, antialias, several, most
+):
   blocks = re.findall(
     r'^```python\n(.*?)^```',
     PAGE.read_text('utf-8'),
@@ -59,7 +67,9 @@ def test_the_camera_client_answers_as_the_prediction_tool(tmp_path, mode, most):
       'mode': mode,
       'size': color_model.SIZE + 4,
       'crop': [color_model.SIZE] * 2,
+      'antialias': antialias,
     },
+    multi_label=several,
   )
   # The size that is resized to is neither that of the frames nor of the crop.
   video = video_files.write_frames(
@@ -76,9 +86,14 @@ def test_the_camera_client_answers_as_the_prediction_tool(tmp_path, mode, most):
   )
   assert run.returncode == 0, run.stderr
   opened = exported.open_model(model)
-  expected = [
-    opened.labels[np.array(opened.step(timed.image)).argmax()]
-    for timed in camera.read_frames(video, 1e6)
-  ]
+  expected = []
+  for timed in camera.read_frames(video, 1e6):
+    probabilities = opened.probabilities(np.array(opened.step(timed.image)))
+    present = prediction.present(probabilities, 0.5)
+    expected.append(
+      str([opened.labels[number] for number in sorted(present)])
+      if several
+      else opened.labels[probabilities.argmax()]
+    )
   assert run.stdout.splitlines() == expected
-  assert expected[0] == 'grün' and expected[-1] == most
+  assert expected[-1] == most and (several or expected[0] == 'grün')

@@ -211,7 +211,6 @@ def test_subclips_of_whole_windows_are_valid():
   [
     ('temporal_stride', 2),
     ('random_stride_range', 1),
-    ('num_test_clips', 3),
     ('clip_start', 'start'),
     ('frames_per_second', 5.0),
   ],

@@ -229,7 +229,6 @@ def test_several_views_are_one_prediction(folder, params, trained, capsys):
         'validation_data': {
           'num_test_clips': 2,
           'num_test_crops': 3,
-          'min_image_size': 20,
           'feature_shape': [3, 16, 16, 3],
         },
         'train_data': {'feature_shape': [3, 16, 16, 3]},

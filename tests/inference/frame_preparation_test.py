@@ -29,8 +29,13 @@ SIZES = ((17, 31), (31, 17), (24, 24), (240, 135), (7, 100))
 
 def test_every_pixel_is_that_of_evaluation():
   rng = np.random.default_rng(0)
-  for shape, square, size, crop, centered in itertools.product(
-    SIZES, (True, False), (16, 24, 40), ((16, 20), (28, 9)), (False, True)
+  for shape, square, size, crop, centered, antialias in itertools.product(
+    SIZES,
+    (True, False),
+    (16, 24, 40),
+    ((16, 20), (28, 9)),
+    (False, True),
+    (False, True),
   ):
     frame = rng.integers(0, 256, (*shape, 3), np.uint8)
     data = schema.DataConfig(
@@ -38,10 +43,18 @@ def test_every_pixel_is_that_of_evaluation():
       min_image_size=size,
       feature_shape=(1, *crop, 3),
       zero_centering_image=centered,
+      antialias=antialias,
     )
     expected = saved_model.prepared(tf.constant(frame[None, None]), data)[0, 0]
-    prepare = frame_preparation.Preparation(square, size, crop, centered)
+    prepare = frame_preparation.Preparation(
+      square, size, crop, centered, antialias
+    )
     # Division by 255 is rounded in another way; a pixel's step is 4e-3.
+    # Antialiased pixels are no whole numbers, and sums are rounded.
     np.testing.assert_allclose(
-      prepare(frame), expected, rtol=0, atol=2e-7, err_msg=f'{data}'
+      prepare(frame),
+      expected,
+      rtol=0,
+      atol=1e-5 if antialias else 2e-7,
+      err_msg=f'{data}',
     )

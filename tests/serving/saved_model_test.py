@@ -165,9 +165,10 @@ def test_stream_is_a_hub_layer_as_movinet_is(model, stream):
 
 
 @pytest.mark.parametrize('resize', ['square', 'keep_aspect'])
-def test_whole_frames_are_prepared_as_in_evaluation(resize):
+@pytest.mark.parametrize('antialias', [False, True])
+def test_whole_frames_are_prepared_as_in_evaluation(resize, antialias):
   frames = videos()[0]
-  data = data_config(resize=resize, clip_start='start')
+  data = data_config(resize=resize, antialias=antialias, clip_start='start')
   clip, _ = video_parser.VideoParser(data).parse_fn(False)(
     {
       'image/encoded': tf.stack([tf.io.encode_png(frame) for frame in frames]),

@@ -16,7 +16,8 @@ r"""Says what an exported model sees in a video file or a camera.
   grw predict --model=/tmp/a0s_grw_tflite \
     --video=ride.mp4 --output_dir=/tmp/ride
 
-Prints the most probable classes after the last frame.  With --output_dir also
+Prints the most probable classes after the last frame; of a model of several
+labels a video, also those that reach --threshold.  With --output_dir also
 writes `probabilities.png`, `annotated.mp4` and `predictions.csv`.  A camera is
 watched until --seconds have passed or Ctrl-C is pressed.
 """
@@ -55,6 +56,14 @@ def define_flags():
   )
   flags.DEFINE_integer(
     'top', 5, 'The number of classes to print, draw and write.', lower_bound=1
+  )
+  flags.DEFINE_float(
+    'threshold',
+    0.5,
+    'Of a model of several labels a video: the probability from which on a '
+    'label is said to be there.',
+    lower_bound=0.0,
+    upper_bound=1.0,
   )
   flags.DEFINE_integer(
     'num_threads',
@@ -102,9 +111,15 @@ def main(_):
       values.seconds,
       _stop_at_interrupt().is_set,
       show_progress=True,
+      threshold=values.threshold,
     )
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')
-  print(prediction.table(last, model.labels, values.top))
+  several = model.card.multi_label
+  print(
+    prediction.table(
+      last, model.labels, values.top, values.threshold if several else None
+    )
+  )
   if values.output_dir is not None:
     print(f'written: {values.output_dir}')

@@ -23,6 +23,7 @@ from official.core import config_definitions as cfg
 from official.projects.movinet.modeling import movinet as movinet_specs
 
 from official_ext.grw.backbones import config as backbones
+from official_ext.grw.configs import data_checks
 from official_ext.grw.configs import fields
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def validate_task(task: schema.GrwTask):
     "'all' or 'backbone'",
   )
 
+  data_checks.validate_frames(task)
+  data_checks.validate_labels(task)
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
     field = f'task.{split}'
@@ -156,7 +159,6 @@ def validate_task(task: schema.GrwTask):
         ('temporal_stride', 1),
         ('random_stride_range', 0),
         ('clip_start', 'middle'),
-        ('num_test_clips', 1),
         ('frames_per_second', None),
       ):
         fields.require(
@@ -164,7 +166,7 @@ def validate_task(task: schema.GrwTask):
           f'{field}.{name}',
           getattr(data, name),
           f'{"null" if value is None else repr(value)}, '
-          "because sampling is 'segments': one clip spans the whole video",
+          "because sampling is 'segments': a clip spans the whole video",
         )
     fields.require(
       data.frames_per_second is None or data.frames_per_second > 0,

@@ -235,6 +235,8 @@ def validate_task(task: GrwEnsembleTask):
       checks.validate_task(
         schema.GrwTask(
           model=getattr(task.model, name).model,
+          losses=task.losses,
+          metrics=task.metrics,
           train_data=_member_data(task.train_data),
           validation_data=_member_data(task.validation_data),
         )

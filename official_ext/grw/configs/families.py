@@ -56,10 +56,12 @@ def _data(split: str, **values: Any) -> schema.DataConfig:
     num_examples=215570 if is_training else 17706,
     is_training=is_training,
     drop_remainder=is_training,
-    min_image_size=256,
-    global_batch_size=_BATCH_SIZE,
     augment=is_training,
-    **values,
+    **{
+      'min_image_size': 256,
+      'global_batch_size': _BATCH_SIZE,
+      **values,
+    },
   )
 
 
@@ -69,6 +71,7 @@ def _experiment(
   dropout_rate: float,
   data: dict[str, Any],
   train_data: dict[str, Any],
+  validation_data: dict[str, Any],
   l2_weight_decay: float,
   train_epochs: int,
   warmup_epochs: int,
@@ -83,6 +86,7 @@ def _experiment(
     dropout_rate: the rate of dropout of the head.
     data: the data of both splits.
     train_data: the data of training, beside what both families share.
+    validation_data: the data of evaluation: the views of a video.
     l2_weight_decay: the decay of kernels, in the loss.
     train_epochs: passes over the training data.
     warmup_epochs: how many of them the learning rate rises in.
@@ -100,7 +104,7 @@ def _experiment(
       # Published image weights have another head, or none.
       init_checkpoint_modules='backbone',
       train_data=_data('train', **data, **_AUGMENTATION, **train_data),
-      validation_data=_data('validation', **data),
+      validation_data=_data('validation', **data, **validation_data),
     ),
     trainer=optimization.TrainerConfig(
       train_epochs=train_epochs,
@@ -152,6 +156,14 @@ def _videofocalnet(with_grw: bool) -> schema.GrwExperimentConfig:
     # Published as clips of one frame, a clip from each of eight segments.
     data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
     train_data={},
+    # Probabilities of 4 clips x 3 crops are averaged.  Then the shorter side is
+    # a crop; with one view frames have 256 pixels.
+    validation_data={
+      'num_test_clips': 4,
+      'num_test_crops': 3,
+      'min_image_size': 224,
+      'global_batch_size': 8,  # Of 12 views each.
+    },
     l2_weight_decay=1e-4,
     train_epochs=120,
     warmup_epochs=20,
@@ -183,6 +195,12 @@ def _posmlp_video(with_grw: bool) -> schema.GrwExperimentConfig:
           num_layers=4, magnitude=7, magnitude_std=0.5
         ),
       )
+    },
+    # Logits of 4 clips are averaged; on Something-Something of 3 crops.
+    validation_data={
+      'num_test_clips': 4,
+      'view_average': 'logits',
+      'global_batch_size': 16,  # Of 4 views each.
     },
     l2_weight_decay=0.0,
     train_epochs=60,

@@ -134,15 +134,24 @@ class DataConfig(video_classification.DataConfig):
     sampling: which frames of a video make a clip of N: 'dense', those that
       follow one another, `temporal_stride` apart; or 'segments' (temporal
       segment networks, TSN), one of each of N equal segments of the whole
-      video: a random one in training, if `random_offset`, else the middle one.
-      Such clips have no frame rate.
+      video: a random one in training, if `random_offset`, else the middle one;
+      with several `num_test_clips` the middles of as many equal parts of each
+      segment.  Such clips have no frame rate.
     resize: how frames that are not augmented come to `min_image_size` before
       their center is cropped: 'keep_aspect' resizes the shorter side to it, as
       stock; 'square' both sides, whatever the aspect ratio, which is how the
-      published GRW models were evaluated.  Both bilinear, without antialiasing.
+      published GRW models were evaluated.  Both bilinear.
+    antialias: whether that resize averages over more pixels where it makes
+      frames smaller, as torchvision does by default and as the published GRW
+      models were evaluated; stock does not.
     clip_start: where a clip of a longer video is taken in evaluation, if
       `num_test_clips` is 1: from the 'middle', as stock, or from its 'start',
       as the published GRW models were evaluated.
+    short_clips: what becomes of videos with fewer frames than a clip: 'repeat'
+      begins again with their first frame, as stock; 'drop' leaves them out and
+      counts them, as the published GRW models were trained and evaluated.
+    view_average: what is averaged over the views of a video, `num_test_clips`
+      times `num_test_crops`: 'probabilities', as stock, or 'logits'.
     frames_per_second: the rate of the clips the model sees, after
       `temporal_stride`; for whoever feeds an exported model.  Checked against
       the records if `task.dataset_info` is read; null does not say.
@@ -154,8 +163,11 @@ class DataConfig(video_classification.DataConfig):
   random_flip: bool = True
   random_offset: bool = True
   resize: str = 'keep_aspect'
+  antialias: bool = False
   clip_start: str = 'middle'
   sampling: str = 'dense'
+  short_clips: str = 'repeat'
+  view_average: str = 'probabilities'
   frames_per_second: float | None = None
   on_bad_record: str = 'error'
 

@@ -20,6 +20,8 @@ NUM_FRAMES = 'num_frames'
 # With on_bad_record 'skip', a feature beside 'image': per clip, how many
 # records were dropped around it.  Its sum over all clips is the number dropped.
 BAD_RECORDS = 'bad_records'
+# With short_clips 'drop', likewise: how many videos were too short.
+SHORT_CLIPS = 'short_clips'
 
 # In evaluation, a feature beside 'image': what the record calls its video, as
 # zero-padded UTF-8 bytes, since not every device takes strings.

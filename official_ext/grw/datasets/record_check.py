@@ -34,6 +34,7 @@ from official.core import input_reader
 import tensorflow as tf
 
 from official_ext.grw.configs import schema
+from official_ext.grw.datasets import dropped_clips
 
 # What the reader yields: 'serialized' and 'file' (strings), 'record' (int64).
 RawRecord = dict[str, tf.Tensor]
@@ -432,6 +433,8 @@ def check_first_records(
       f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
       'Re-create them, or correct input_path.'
     )
+  if params.short_clips == 'drop':
+    check_lengths(records, parse_fn, params, f'{len(files)} input files')
   if params.on_bad_record == 'skip':
     if next(iter(records.map(parse_fn).ignore_errors()), None) is None:
       bad = find_bad_record(files, parse_fn, params)
@@ -444,6 +447,37 @@ def check_first_records(
   bad = find_bad_record(spread, parse_fn, params, records_per_file=1)
   if bad is not None:
     raise InputDataError(f'Bad input: {bad}')
+
+
+def check_lengths(
+  raw: tf.data.Dataset,
+  parse_fn: ParseFn,
+  params: schema.DataConfig,
+  source: str,
+):
+  """Fails if `short_clips` 'drop' would leave nothing.
+
+  Args:
+    raw: elements for `parse_fn`, each once.
+    parse_fn: as in `find_bad_record`; returns the shape of the frames first.
+    params: how many frames a clip has.
+    source: what the message calls the data.
+
+  Raises:
+    InputDataError: every video that can be read is shorter than a clip.
+  """
+  longest = 0
+  for shape, (features, _) in raw.map(parse_fn).ignore_errors():
+    if dropped_clips.has_frames(features, params.feature_shape[0]):
+      return
+    longest = max(longest, int(shape[0]))
+  if longest:
+    raise InputDataError(
+      f"short_clips='drop' leaves none of the videos in {source}: the longest "
+      f'has {longest} frames, and a clip {params.feature_shape[0]} at '
+      f'temporal_stride={params.temporal_stride}. Set short_clips: repeat, or '
+      'another feature_shape or temporal_stride.'
+    )
 
 
 def explain_input_error(

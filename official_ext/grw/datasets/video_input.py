@@ -32,7 +32,7 @@ from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 
 from official_ext.grw.configs import schema
-from official_ext.grw.datasets import bad_records
+from official_ext.grw.datasets import dropped_clips
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import tfds_reader
@@ -53,8 +53,17 @@ class VideoReader(input_reader.InputReader):
     dataset: tf.data.Dataset | None = None,
   ) -> tf.data.Dataset:
     """Returns the batches; see `InputReader.read`."""
-    if dataset is None and self._files_config.tfds_name:
-      dataset = tfds_reader.read_tfds(self._files_config, input_context)
+    params = self._files_config
+    if dataset is None and params.tfds_name:
+      if params.short_clips == 'drop':
+        once = params.replace(is_training=False)
+        record_check.check_lengths(
+          tfds_reader.read_tfds(once, None),
+          record_parser(params),
+          params,
+          f'tfds_name={params.tfds_name!r}',
+        )
+      dataset = tfds_reader.read_tfds(params, input_context)
     return super().read(input_context, dataset)
 
   def get_files(self, input_path):
@@ -77,15 +86,15 @@ def record_parser(params: schema.DataConfig) -> record_check.ParseFn:
     frame, not only those of the clip.
   """
   decoder, parser = (
-    video_decoders.RecordDecoder(params),
+    video_decoders.decoder(params),
     video_parser.VideoParser(params),
   )
 
   def parse(raw: record_check.RawRecord):
     decoded = decoder.decode(raw)
-    frames = preprocess_ops_3d.decode_image(
-      decoded[params.image_field_key], params.feature_shape[3]
-    )
+    frames = decoded[params.image_field_key]
+    if frames.dtype == tf.string:
+      frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])
     return tf.shape(frames), parser.parse_fn(params.is_training)(decoded)
 
   return parse
@@ -132,8 +141,8 @@ def build_video_dataset(
     height, width, channels] and `NUM_FRAMES` [views], int32, views being the
     batch, in evaluation times `num_test_clips` and `num_test_crops`.  Not for
     the model are `SOURCE_ID` [batch, bytes], uint8, in evaluation, and with
-    `on_bad_record` 'skip' `BAD_RECORDS` [batch], int64.  Labels are [batch,
-    classes] if `one_hot`.
+    `on_bad_record` 'skip' `BAD_RECORDS` and with `short_clips` 'drop'
+    `SHORT_CLIPS` [batch], int64.  Labels are [batch, classes] if `one_hot`.
 
   Raises:
     ValueError: the config is wrong.
@@ -160,10 +169,12 @@ def build_video_dataset(
       image, labels = mix(features['image'], labels)
       return {**features, 'image': image}, labels
 
-  if params.on_bad_record == 'skip':
+  drops_bad = params.on_bad_record == 'skip'
+  min_frames = params.feature_shape[0] if params.short_clips == 'drop' else None
+  if drops_bad or min_frames:
     hooks = {
-      'sample_fn': lambda dataset: bad_records.drop_and_count(
-        dataset, lambda raw: parse_fn(decode_fn(raw))
+      'sample_fn': lambda dataset: dropped_clips.drop_and_count(
+        dataset, lambda raw: parse_fn(decode_fn(raw)), drops_bad, min_frames
       )
     }
   else:

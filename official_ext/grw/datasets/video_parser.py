@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
+from official_ext.grw.datasets import frame_resizing
 from official_ext.grw.datasets import record_check
 
 Features = dict[str, tf.Tensor]
@@ -107,7 +108,12 @@ class VideoParser(video_input.Parser):
       and self._seed is None
     )
     if not params.augment:
-      for name in ('aug_type', 'mixup_and_cutmix', 'aug_random_rotation'):
+      for name in (
+        'aug_type',
+        'mixup_and_cutmix',
+        'aug_random_rotation',
+        'random_stride_range',
+      ):
         if getattr(params, name):
           raise ValueError(
             f'augment=False and {name} is set: expected one or the other.'
@@ -231,20 +237,24 @@ class VideoParser(video_input.Parser):
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """One frame of each segment of a video; see `_sample`.
 
-    A video with fewer frames than segments has each frame once.
+    Of k clips, number i takes the middle of the i-th of k equal parts of each
+    segment.  A video with fewer frames than segments has each frame once.
     """
     num_segments = self._params.feature_shape[0]
     bounds = total * tf.range(num_segments + 1) // num_segments
     first, sizes = bounds[:-1], bounds[1:] - bounds[:-1]
+    num_clips = self._num_clips(is_training)
     if is_training and self._params.random_offset:
       place = tf.random.uniform([num_segments], seed=self._random_seed(6))
       inside = tf.cast(place * tf.cast(sizes, tf.float32), tf.int32)
     else:
-      inside = sizes // 2
+      middles = 2 * tf.range(num_clips)[:, tf.newaxis] + 1
+      inside = sizes * middles // (2 * num_clips)
     indices = tf.where(
       total < num_segments, tf.range(num_segments), first + inside
     )
-    return indices, tf.reshape(tf.minimum(total, num_segments), [1])
+    unique = tf.minimum(total, num_segments)
+    return tf.reshape(indices, [-1]), tf.repeat(unique, num_clips)
 
   def _sample(
     self, decoded: dict[str, tf.Tensor], is_training: bool
@@ -256,9 +266,9 @@ class VideoParser(video_input.Parser):
       is_training: how to choose the first frame.
 
     Returns:
-      The record with the frames of the clips alone, [clips · N, ...], made
-      square if so configured, and [clips] int32: how many frames of each come
-      before the first repetition.
+      The record with the frames of the clips alone, [clips · N, ...], resized
+      unless they are to be augmented, and [clips] int32: how many frames of
+      each come before the first repetition.
     """
     params = self._params
     frames = decoded[params.image_field_key]
@@ -271,12 +281,10 @@ class VideoParser(video_input.Parser):
     indices, unique = sample(total, is_training)
     # Past its last frame, a video begins again.
     frames = tf.gather(frames, indices % total)
-    if params.resize == 'square' and not (is_training and params.augment):
+    if not (is_training and params.augment):
       if frames.dtype == tf.string:
         frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])
-      frames = tf.cast(
-        tf.image.resize(frames, [params.min_image_size] * 2), frames.dtype
-      )
+      frames = frame_resizing.resize(frames, params)
     return {**decoded, params.image_field_key: frames}, unique
 
   def _augment(self, clip: tf.Tensor) -> tf.Tensor:

@@ -37,6 +37,26 @@ _SHOWN_PAIRS = 20
 _SHOWN_CHARACTERS = 36
 
 
+def joined(
+  batches: Iterable[Mapping[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
+  """Joins the arrays of batches by name."""
+  batches = list(batches)
+  return {
+    name: np.concatenate([batch[name] for batch in batches])
+    for name in batches[0]
+  }
+
+
+def texts_of(rows: np.ndarray) -> list[str]:
+  """Texts of zero-padded UTF-8, [n, bytes] int."""
+  # An id that was cut may end within a character.
+  return [
+    row.tobytes().rstrip(b'\0').decode(errors='replace')
+    for row in rows.astype(np.uint8)
+  ]
+
+
 @dataclasses.dataclass(frozen=True)
 class Predictions:
   """What a model said of n clips; k is the lesser of 5 and the classes.
@@ -63,17 +83,12 @@ class Predictions:
       batches: arrays 'labels', 'classes' and 'probabilities' as above, and
         'sources', [batch, bytes] int, zero-padded UTF-8.
     """
-    batches = list(batches)
-    joined = {
-      name: np.concatenate([batch[name] for batch in batches])
-      for name in batches[0]
-    }
-    # An id that was cut may end within a character.
-    sources = [
-      row.tobytes().rstrip(b'\0').decode(errors='replace')
-      for row in joined.pop('sources').astype(np.uint8)
-    ]
-    return cls(sources=sources, **joined)
+    arrays = joined(batches)
+    return cls(sources=texts_of(arrays.pop('sources')), **arrays)
+
+  def measures(self) -> dict[str, float]:
+    """What `write_measures` gets beside the logs: nothing."""
+    return {}
 
   def is_among(self, k: int) -> np.ndarray:
     """[n] bool: whether the true label is among the k likeliest."""
@@ -122,7 +137,10 @@ def confused_pairs(predictions: Predictions) -> list[tuple[int, int, int]]:
   ]
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+def csv_content(
+  header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> bytes:
+  """The content of a CSV file in UTF-8."""
   text = io.StringIO(newline='')
   writer = csv.writer(text)
   writer.writerow(header)
@@ -142,7 +160,7 @@ def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
       for k in (1, TOP_K)
     ]
     rows.append([text, int(of_class.sum()), *shares])
-  return _csv(['label', 'clips', 'top_1', 'top_5'], rows)
+  return csv_content(['label', 'clips', 'top_1', 'top_5'], rows)
 
 
 def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
@@ -159,7 +177,7 @@ def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
     ):
       row += [texts[label], f'{probability:.6f}']
     rows.append(row)
-  return _csv(header, rows)
+  return csv_content(header, rows)
 
 
 def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:

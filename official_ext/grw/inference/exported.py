@@ -208,6 +208,22 @@ class ExportedModel:
       return self._checked(self._runner.finish())
     return None
 
+  def probabilities(self, logits: np.ndarray) -> np.ndarray:
+    """What logits mean, as the card says.
+
+    Args:
+      logits: [classes].
+
+    Returns:
+      [classes].  Where a video may have several labels, the probability of each
+      by itself; otherwise they sum to 1.
+    """
+    if self.card.multi_label:
+      # Without an overflow of exp.
+      return 0.5 * (1 + np.tanh(0.5 * logits))
+    powers = np.exp(logits - np.max(logits))
+    return powers / np.sum(powers)
+
   def _checked(self, logits: np.ndarray | None) -> np.ndarray | None:
     if logits is not None and logits.shape != (self.card.num_classes,):
       raise ValueError(

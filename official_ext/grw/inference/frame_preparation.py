@@ -14,7 +14,7 @@
 
 """Video frames as evaluation prepared them, by NumPy alone.
 
-The same arithmetic as TensorFlow's bilinear resizing without antialiasing, in
+The same arithmetic as TensorFlow's bilinear resizing; without antialiasing in
 its order and its precision, so that no pixel is rounded in another way.
 """
 
@@ -60,6 +60,29 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
   return mixed.astype(np.uint8)
 
 
+def _averages(length: int, count: int) -> np.ndarray:
+  """Weights [count, length] of an axis's pixels in an antialiased resize.
+
+  A triangle around each of the `count` pixels, as wide as two of them, or as
+  two of the others where these are larger.
+  """
+  scale = length / count
+  centers = (np.arange(count) + 0.5) * scale - 0.5
+  distances = np.abs(np.arange(length) - centers[:, np.newaxis])
+  weights = np.maximum(1 - distances / max(scale, 1), 0)
+  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _antialiased(image: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Bilinear with antialiasing, [height, width, 3] float32 in [0, 255]."""
+  if image.shape[:2] == (height, width):
+    return image.astype(np.float32)
+  down = _averages(image.shape[0], height)
+  across = _averages(image.shape[1], width)
+  columns = np.tensordot(down, image.astype(np.float32), 1)
+  return np.matmul(across, columns)
+
+
 def _center(image: np.ndarray, height: int, width: int) -> np.ndarray:
   """The middle of an image; where it is smaller, in a black frame."""
   top, left = (
@@ -83,12 +106,15 @@ class Preparation(NamedTuple):
     size: in pixels, before the crop.
     crop: height and width of the middle that is kept.
     zero_centered: values are in [-1, 1]; otherwise in [0, 1].
+    antialias: the resize averages over more pixels where it makes frames
+      smaller.
   """
 
   square: bool
   size: int
   crop: tuple[int, int]
   zero_centered: bool
+  antialias: bool = False
 
   @classmethod
   def of_card(cls, card: model_card.ModelCard, path: str) -> 'Preparation':
@@ -107,6 +133,8 @@ class Preparation(NamedTuple):
         size=int(card.resize['size']),
         crop=card.size,
         zero_centered=min(card.input['range']) < 0,
+        # Earlier cards do not say: there was none.
+        antialias=bool(card.resize.get('antialias', False)),
       )
     except (IndexError, KeyError, TypeError, ValueError) as error:
       raise ValueError(
@@ -122,7 +150,8 @@ class Preparation(NamedTuple):
       rows, columns = frame.shape[:2]
       height = max(height, self.size * rows // columns)
       width = max(width, self.size * columns // rows)
-    image = _center(_resized(frame, height, width), *self.crop)
+    resized = _antialiased if self.antialias else _resized
+    image = _center(resized(frame, height, width), *self.crop)
     image = image.astype(np.float32)
     if self.zero_centered:
       return image * np.float32(2 / 255) - np.float32(1)

@@ -25,11 +25,16 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from official_ext.grw.datasets import video_decoding
+from official_ext.grw.serving import model_card
+
+# From this probability on, one of several labels is said to be there.
+THRESHOLD = 0.5
 
 
 class Model(Protocol):
   """What answers frames: an `ExportedModel`."""
 
+  card: model_card.ModelCard
   labels: list[str]
 
   def reset(self) -> None:
@@ -40,6 +45,9 @@ class Model(Protocol):
 
   def finish(self) -> np.ndarray | None:
     """Ends a video; returns logits [classes] or None."""
+
+  def probabilities(self, logits: np.ndarray) -> np.ndarray:
+    """What logits [classes] mean."""
 
 
 class Prediction(NamedTuple):
@@ -61,17 +69,36 @@ def top_classes(values: np.ndarray, count: int) -> list[int]:
   return np.argsort(-values, kind='stable')[:count].tolist()
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-  """Probabilities of logits [classes]."""
-  powers = np.exp(logits - np.max(logits))
-  return powers / np.sum(powers)
-
-
-def table(prediction: Prediction, labels: list[str], top: int) -> str:
-  """The most probable classes, a line each."""
-  lines = [
-    f'After {prediction.num_frames} frames, at {prediction.seconds:.2f} s:'
+def present(probabilities: np.ndarray, threshold: float) -> list[int]:
+  """Numbers of the classes that reach a threshold, most probable first."""
+  return [
+    number
+    for number in top_classes(probabilities, len(probabilities))
+    if probabilities[number] >= threshold
   ]
+
+
+def table(
+  prediction: Prediction,
+  labels: list[str],
+  top: int,
+  threshold: float | None = None,
+) -> str:
+  """The most probable classes, a line each.
+
+  Args:
+    prediction: of the video.
+    labels: of the classes.
+    top: how many classes.
+    threshold: where a video may have several labels, the probability from which
+      on they are named in the first line; None where it has one.
+  """
+  title = f'After {prediction.num_frames} frames, at {prediction.seconds:.2f} s'
+  if threshold is not None:
+    found = present(prediction.probabilities, threshold)
+    named = ', '.join(labels[number] for number in found) or 'no label'
+    title += f', {named} ({threshold:.0%} or more)'
+  lines = [f'{title}:']
   lines += [
     f'{place:3} {prediction.probabilities[number]:7.1%}  {labels[number]}'
     for place, number in enumerate(
@@ -90,6 +117,7 @@ def predict(
   seconds: float | None = None,
   stopped: Callable[[], bool] = lambda: False,
   show_progress: bool = False,
+  threshold: float = THRESHOLD,
 ) -> Prediction:
   """Feeds a video to a model, frame by frame, in memory that does not grow.
 
@@ -103,6 +131,8 @@ def predict(
     seconds: where to stop; None is at the end.
     stopped: asked before each frame; true ends the video there.
     show_progress: on terminals, until the end or an error.
+    threshold: the probability from which on a label is said to be there, where
+      a video may have several; otherwise without effect.
 
   Returns:
     What the model says after the last frame.
@@ -122,7 +152,11 @@ def predict(
 
       files = closing.enter_context(
         prediction_files.writing(
-          output_dir, model.labels, top, frames_per_second
+          output_dir,
+          model.labels,
+          top,
+          frames_per_second,
+          threshold if model.card.multi_label else None,
         )
       )
     if show_progress:
@@ -137,7 +171,7 @@ def predict(
       nonlocal probabilities
       if logits is None:
         return
-      probabilities = softmax(logits)
+      probabilities = model.probabilities(logits)
       if files is not None:
         files.add_answer(end, probabilities)
       if bar is not None:

@@ -109,8 +109,10 @@ class PredictionFiles:
     top: int,
     frames_per_second: float,
     closing: contextlib.ExitStack,
+    threshold: float | None = None,
   ):
     self._folder = folder
+    self._threshold = threshold
     self._labels = labels
     self._top = min(top, len(labels))
     self._video = _AnnotatedVideo(
@@ -124,6 +126,7 @@ class PredictionFiles:
     self._table.writerow(
       [
         'seconds',
+        *([] if threshold is None else ['labels']),
         *itertools.chain.from_iterable(
           (f'label_{place}', f'probability_{place}')
           for place in range(1, self._top + 1)
@@ -134,25 +137,31 @@ class PredictionFiles:
     self._history = closing.enter_context(tempfile.TemporaryFile(dir=folder))
     self._peaks = np.zeros(len(labels), np.float32)
     self._last: list[tuple[str, float]] = []
+    self._status = ': no answer yet'
 
   def add_frame(self, frame: video_decoding.TimedFrame):
     """Writes a frame with the last answer."""
-    heading = f'{frame.seconds:.1f} s'
-    self._video.add(
-      frame, heading if self._last else f'{heading}: no answer yet', self._last
-    )
+    self._video.add(frame, f'{frame.seconds:.1f} s{self._status}', self._last)
 
   def add_answer(self, seconds: float, probabilities: np.ndarray):
     """Writes an answer of the model."""
-    self._last = [
+    likeliest = [
       (self._labels[number], float(probabilities[number]))
       for number in prediction.top_classes(probabilities, self._top)
     ]
+    self._last, self._status = likeliest, ''
+    named = []
+    if self._threshold is not None:
+      found = prediction.present(probabilities, self._threshold)
+      named = ['; '.join(self._labels[number] for number in found)]
+      self._last = likeliest[: len(found)]
+      self._status = '' if found else ': no label'
     self._table.writerow(
       [
         f'{seconds:.3f}',
+        *named,
         *itertools.chain.from_iterable(
-          (label, f'{probability:.6f}') for label, probability in self._last
+          (label, f'{probability:.6f}') for label, probability in likeliest
         ),
       ]
     )
@@ -178,11 +187,16 @@ class PredictionFiles:
       history['seconds'],
       history['probabilities'][:, classes],
       [self._labels[number] for number in classes],
+      self._threshold,
     )
 
 
 def draw_chart(
-  path: str, seconds: np.ndarray, probabilities: np.ndarray, labels: list[str]
+  path: str,
+  seconds: np.ndarray,
+  probabilities: np.ndarray,
+  labels: list[str],
+  threshold: float | None = None,
 ):
   """Draws class probabilities over time as a PNG file.
 
@@ -191,6 +205,7 @@ def draw_chart(
     seconds: [T], when the probabilities are of.
     probabilities: [T, K].
     labels: the names of the K classes.
+    threshold: of several labels, drawn as a dashed line.
   """
   figure = matplotlib.figure.Figure(
     figsize=(10, 4.5), dpi=130, layout='constrained'
@@ -203,6 +218,8 @@ def draw_chart(
     axes.step(seconds, values, where='post', marker=marker, markersize=4)[0]
     for values in probabilities.T
   ]
+  if threshold is not None:
+    axes.axhline(threshold, color='black', linestyle='--', linewidth=1)
   axes.set_xlabel('seconds')
   axes.set_ylabel('probability')
   axes.set_ylim(0, 1.02)
@@ -238,7 +255,11 @@ def draw_chart(
 
 @contextlib.contextmanager
 def writing(
-  output_dir: str, labels: list[str], top: int, frames_per_second: float
+  output_dir: str,
+  labels: list[str],
+  top: int,
+  frames_per_second: float,
+  threshold: float | None = None,
 ) -> Iterator[PredictionFiles]:
   """Makes a folder of files that appears when the `with` block succeeds.
 
@@ -247,10 +268,14 @@ def writing(
     labels: the names of all classes.
     top: how many classes are drawn and written.
     frames_per_second: the rate of the video.
+    threshold: where a video may have several labels, the probability from which
+      on they are drawn and named; None where it has one.
 
   Raises:
     export_folder.ExportError: `output_dir` is there already.
   """
   with contextlib.ExitStack() as closing:
     folder = closing.enter_context(export_folder.whole_folder(output_dir))
-    yield PredictionFiles(folder, labels, top, frames_per_second, closing)
+    yield PredictionFiles(
+      folder, labels, top, frames_per_second, closing, threshold
+    )

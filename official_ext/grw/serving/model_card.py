@@ -46,14 +46,17 @@ class ModelCard:
     classify_every: frames between two runs of the head; 1 for every frame.
     input: 'shape' [batch, frames, height, width, 3] with null for what is
       free, 'dtype', 'range' of values, 'channels'.
-    resize: how a whole video frame becomes the input: 'mode', 'size' before
-      the center crop.
+    resize: how a whole video frame becomes the input: 'mode' and 'size' of the
+      bilinear resize, 'antialias' whether it averages over more pixels where
+      it makes frames smaller, and 'crop' [height, width] of the center.
     states: {name: {'shape', 'dtype'}}, all zero at the start.
     num_classes: width of the logits.
     labels: file of class names, a line each.
     files: {file: bytes} of the model.
     checkpoint: the weights it was made from, as they were named.
     config: the model's configuration, that builds it anew.
+    multi_label: whether a video may have several labels: then the probability
+      of each is the sigmoid of its logit; otherwise they are a softmax.
     sampling: how to take `num_frames` frames out of a video: 'dense', one after
       the other, or 'segments', the middle ones of as many equal segments.
   """
@@ -74,6 +77,7 @@ class ModelCard:
   checkpoint: str
   config: dict[str, Any]
   sampling: str = 'dense'
+  multi_label: bool = False
 
   @property
   def size(self) -> tuple[int, int]:
@@ -111,10 +115,12 @@ def describe(
     name=' + '.join(map(_name, ensemble.classifiers(model))),
     frames_per_second=data.frames_per_second,
     sampling=data.sampling,
+    multi_label=data.is_multilabel,
     num_frames=data.feature_shape[0],
     resize={
       'mode': data.resize,
       'size': data.min_image_size,
+      'antialias': data.antialias,
       'crop': list(data.feature_shape[1:3]),
     },
     num_classes=data.num_classes,

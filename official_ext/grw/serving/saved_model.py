@@ -30,6 +30,7 @@ from official_ext.grw.checkpoints import initialization
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
+from official_ext.grw.datasets import frame_resizing
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
@@ -148,12 +149,7 @@ def prepared(image: tf.Tensor, data: schema.DataConfig) -> tf.Tensor:
     return image
   shape = tf.shape(image)
   frames = tf.reshape(image, tf.concat([[-1], shape[2:]], 0))
-  if data.resize == 'square':
-    frames = tf.cast(
-      tf.image.resize(frames, [data.min_image_size] * 2), tf.uint8
-    )
-  else:
-    frames = preprocess_ops_3d.resize_smallest(frames, data.min_image_size)
+  frames = frame_resizing.resize(frames, data)
   frames = preprocess_ops_3d.crop_image(frames, *data.feature_shape[1:3])
   frames = preprocess_ops_3d.normalize_image(frames, data.zero_centering_image)
   return tf.reshape(frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))

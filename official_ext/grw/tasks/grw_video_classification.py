@@ -18,6 +18,7 @@ from typing import Any
 
 from absl import logging
 from official.core import task_factory
+from official.modeling import tf_utils
 from official.vision.tasks import video_classification
 import tensorflow as tf
 import tf_keras
@@ -40,6 +41,7 @@ _METRIC_CLASSES = {
   'order_accuracy': tf_keras.metrics.Mean,
   'acceleration_over_speed': tf_keras.metrics.Mean,
   feature_names.BAD_RECORDS: tf_keras.metrics.Sum,
+  feature_names.SHORT_CLIPS: tf_keras.metrics.Sum,
 }
 
 
@@ -50,6 +52,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   Data: augmentation that can be switched off, labels that are checked,
       bad records that are named or counted (`datasets.video_input`).
   *   Frames repeated to fill a clip take part in neither loss nor head.
+  *   Views of a video are averaged as probabilities or as logits.
   *   Logs: the classification loss, both smoothing terms, the share of windows
       whose true order is the likeliest, mean acceleration over mean speed.
   *   `init_checkpoint`: whatever layout the weights were published in.
@@ -106,13 +109,38 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """The stock losses; not a number where an output is not finite.
 
     The stock cross entropy clips probabilities, and makes a finite loss of
-    logits that are not numbers.
+    logits that are not numbers.  Of several labels a clip the stock loss has an
+    entry a clip, whose gradient is their sum; here it is their mean, as of one
+    label.
     """
     losses = super().build_losses(labels, model_outputs, aux_losses)
     finite = tf.reduce_all(tf.math.is_finite(model_outputs))
     for name in (self.loss, 'class_loss'):
-      losses[name] = tf.where(finite, losses[name], float('nan'))
+      losses[name] = tf.where(
+        finite, tf_utils.safe_mean(losses[name]), float('nan')
+      )
     return losses
+
+  def inference_step(self, features, model):
+    """Probabilities [batch, classes] of videos, from all of their views.
+
+    Args:
+      features: of a batch.  Views of a video follow one another.
+      model: gives logits [batch · views, classes].
+    """
+    data = self.task_config.validation_data
+    logits = tf.cast(model(features, training=False), tf.float32)
+    activation = tf.sigmoid if data.is_multilabel else tf.nn.softmax
+
+    def mean_over_views(values):
+      views = data.num_test_clips * data.num_test_crops
+      return tf.reduce_mean(
+        tf.reshape(values, [-1, views, data.num_classes]), axis=1
+      )
+
+    if data.view_average == 'logits':
+      return activation(mean_over_views(logits))
+    return mean_over_views(activation(logits))
 
   def build_metrics(self, training: bool = True) -> list[Any]:
     """The stock accuracies, then the measures of this task."""
@@ -127,6 +155,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     )
     if data.on_bad_record == 'skip':
       names.append(feature_names.BAD_RECORDS)
+    if data.short_clips == 'drop':
+      names.append(feature_names.SHORT_CLIPS)
     return metrics + [_METRIC_CLASSES[name](name) for name in names]
 
   def process_metrics(
@@ -167,7 +197,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     def evaluate():
       # Not the stock step, which reads metrics: replicas would have to meet,
       # and cannot inside a condition.
-      outputs = tf.cast(self.inference_step(features, model), tf.float32)
+      outputs = self.inference_step(features, model)
       losses = self.build_losses(labels, outputs, model.losses)
       self.process_metrics(metrics or [], labels, outputs)
       _measure(metrics, model, inputs, losses)
@@ -202,10 +232,9 @@ def _measure(metrics, model, inputs, logs):
   # Not under its name in `logs`, which the stock step overwrites with results
   # of metrics.
   metrics['cross_entropy'].update_state(logs['class_loss'], sample_weight=clips)
-  if feature_names.BAD_RECORDS in metrics:
-    metrics[feature_names.BAD_RECORDS].update_state(
-      inputs[0][feature_names.BAD_RECORDS]
-    )
+  for name in (feature_names.BAD_RECORDS, feature_names.SHORT_CLIPS):
+    if name in metrics:
+      metrics[name].update_state(inputs[0][name])
   if model.smoothing is not None:
     terms = model.smoothing.terms
     windows = terms.num_windows

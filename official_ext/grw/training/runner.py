@@ -35,6 +35,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.datasets import labels as label_files
+from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.training import checkpoints
 from official_ext.grw.training import finite_guard
@@ -94,10 +95,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         )
     # Wrong ones must not wait for the end of the evaluation.
     self._label_texts: list[str] = []
-    if mode == 'eval' and not (
-      params.task.validation_data.is_multilabel
-      or params.trainer.eval_tf_while_loop
-    ):
+    if mode == 'eval' and not params.trainer.eval_tf_while_loop:
       self._label_texts = label_files.label_texts(params.task)
     self._worker_dir: tempfile.TemporaryDirectory | None = None
     super().__init__(
@@ -185,9 +183,9 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
 
     An evaluation that no training follows writes its measures into
     `REPORT_FOLDER` of the model folder.  Mode 'eval' also prints top-1 and
-    top-5 with 95 % intervals, and writes tables and a picture there; not for
-    data with several labels a clip, nor with `eval_tf_while_loop`, which keeps
-    nothing of its steps.
+    top-5 with 95 % intervals, or of several labels a clip mean average
+    precision, and writes tables and a picture there; not with
+    `eval_tf_while_loop`, which keeps nothing of its steps.
 
     Returns:
       The model, and the logs of the last evaluation, if there was one.
@@ -228,14 +226,21 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """The chief writes the measures; in mode 'eval', all that was found."""
     folder = os.path.join(self.model_dir, REPORT_FOLDER)
     is_chief = self.strategy.extended.should_checkpoint
+    predictions = self.trainer.predictions if self._label_texts else None
     if is_chief:
       evaluation.write_measures(
-        int(self.trainer.global_step.numpy()), logs, folder
+        int(self.trainer.global_step.numpy()),
+        {**logs, **(predictions.measures() if predictions else {})},
+        folder,
       )
-    if not self._label_texts:
+    if predictions is None:
       return
-    predictions = self.trainer.predictions
-    print(evaluation.summary(predictions), flush=True)
+    report: Any = (
+      multi_label
+      if isinstance(predictions, multi_label.Predictions)
+      else evaluation
+    )
+    print(report.summary(predictions), flush=True)
     if is_chief:
-      evaluation.write_report(predictions, self._label_texts, folder)
+      report.write_report(predictions, self._label_texts, folder)
       print(f'written: {folder}', flush=True)

@@ -24,6 +24,7 @@ import tensorflow as tf
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
+from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.losses import loss_term
 from official_ext.grw.tasks import grw_video_classification
@@ -34,7 +35,7 @@ class Trainer(base_trainer.Trainer):
   """The stock trainer, which explains bad input and notes where terms fail.
 
   Attributes:
-    keeps_predictions: an evaluation keeps the likeliest classes of each clip,
+    keeps_predictions: an evaluation keeps what was said of each clip,
       for `predictions`; to be set before the first.
     first_step: the first step of the current loop.
     failed_terms: the step at which each term of the loss failed, if it did.
@@ -72,7 +73,7 @@ class Trainer(base_trainer.Trainer):
     """Evaluates a batch; its loss counts by its clips, as its measures do.
 
     Returns:
-      With `keeps_predictions`, a batch of `evaluation.Predictions`.
+      With `keeps_predictions`, a batch of what `predictions` joins.
     """
 
     def step(inputs):
@@ -86,6 +87,14 @@ class Trainer(base_trainer.Trainer):
       if not self.keeps_predictions:
         return None
       probabilities = logs[grw_video_classification.PROBABILITIES]
+      # Bytes cannot be gathered.
+      sources = tf.cast(features[feature_names.SOURCE_ID], tf.int32)
+      if self.config.task.validation_data.is_multilabel:
+        return {
+          'labels': tf.cast(labels, tf.int32),
+          'probabilities': probabilities,
+          'sources': sources,
+        }
       top = tf.math.top_k(
         probabilities, min(evaluation.TOP_K, probabilities.shape[-1])
       )
@@ -95,8 +104,7 @@ class Trainer(base_trainer.Trainer):
         'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
         'classes': top.indices,
         'probabilities': top.values,
-        # Bytes cannot be gathered.
-        'sources': tf.cast(features[feature_names.SOURCE_ID], tf.int32),
+        'sources': sources,
       }
 
     outputs = self.strategy.run(step, args=(next(iterator),))
@@ -120,8 +128,10 @@ class Trainer(base_trainer.Trainer):
       )
 
   @property
-  def predictions(self) -> evaluation.Predictions:
+  def predictions(self) -> evaluation.Predictions | multi_label.Predictions:
     """What the last evaluation kept, with `keeps_predictions`."""
+    if self.config.task.validation_data.is_multilabel:
+      return multi_label.Predictions.from_batches(self._batches)
     return evaluation.Predictions.from_batches(self._batches)
 
   def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
@@ -137,7 +147,13 @@ class Trainer(base_trainer.Trainer):
         'The validation data gave no batch: expected at least one record '
         f'(drop_remainder={data.drop_remainder} with global_batch_size='
         f'{data.global_batch_size}) in input_path={data.input_path!r}, '
-        f'tfds_name={data.tfds_name!r}, tfds_split={data.tfds_split!r}.'
+        f'tfds_name={data.tfds_name!r}, tfds_split={data.tfds_split!r}'
+        + (
+          f', of at least {data.feature_shape[0]} frames at temporal_stride='
+          f"{data.temporal_stride}, as short_clips='drop'."
+          if data.short_clips == 'drop'
+          else '.'
+        )
       )
     # Before the logs can make this the best checkpoint.
     bad = finite_guard.not_finite(

@@ -1,0 +1,201 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What an evaluation of several labels a clip leaves to read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import os
+
+import matplotlib.figure
+import numpy as np
+from sklearn import metrics
+import tensorflow as tf
+
+from official_ext.grw.evaluation import report
+from official_ext.grw.files import figures
+from official_ext.grw.files import whole_file
+
+# From this probability on a label is said to be there.
+THRESHOLD = 0.5
+_SHOWN_CLASSES = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+  """What a model said of n clips.
+
+  Attributes:
+    labels: [n, classes] bool, the true ones.
+    probabilities: [n, classes] float, of each by itself.
+    sources: [n], what each clip's record calls its video; '' if nothing.
+  """
+
+  labels: np.ndarray
+  probabilities: np.ndarray
+  sources: Sequence[str]
+
+  @classmethod
+  def from_batches(
+    cls, batches: Iterable[Mapping[str, np.ndarray]]
+  ) -> 'Predictions':
+    """Joins batches.
+
+    Args:
+      batches: arrays 'labels' and 'probabilities' as above, and 'sources',
+        [batch, bytes] int, zero-padded UTF-8.
+    """
+    joined = report.joined(batches)
+    return cls(
+      labels=joined['labels'] > 0,
+      probabilities=joined['probabilities'],
+      sources=report.texts_of(joined['sources']),
+    )
+
+  @property
+  def average_precisions(self) -> np.ndarray:
+    """[classes] float, of each; not a number where no clip has the label."""
+    return np.array(
+      [
+        metrics.average_precision_score(labels, probabilities)
+        if labels.any()
+        else np.nan
+        for labels, probabilities in zip(self.labels.T, self.probabilities.T)
+      ]
+    )
+
+  def measures(self) -> dict[str, float]:
+    """Mean average precision over classes, and over all pairs at once.
+
+    Empty if no clip has a label.
+    """
+    if not self.labels.any():
+      return {}
+    return {
+      'mean_average_precision': float(np.nanmean(self.average_precisions)),
+      'overall_average_precision': float(
+        metrics.average_precision_score(
+          self.labels.ravel(), self.probabilities.ravel()
+        )
+      ),
+    }
+
+
+def summary(predictions: Predictions) -> str:
+  """One line: mean average precision, over classes and over all pairs."""
+  clips = f'{len(predictions.labels):,} clips'
+  measures = predictions.measures()
+  if not measures:
+    return f'no average precision: none of {clips} has a label'
+  classes = int(predictions.labels.any(axis=0).sum())
+  return (
+    'mean average precision '
+    f'{100 * measures["mean_average_precision"]:.1f} % over the {classes} of '
+    f'{predictions.labels.shape[1]} classes that occur, '
+    f'{100 * measures["overall_average_precision"]:.1f} % over all labels at '
+    f'once, of {clips}'
+  )
+
+
+def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
+  """A CSV of label, clips, average precision, precision and recall.
+
+  The latter two are at `THRESHOLD`.  What is not defined is left empty.
+  """
+
+  def share(part, whole):
+    return f'{part / whole:.4f}' if whole else ''
+
+  said = predictions.probabilities >= THRESHOLD
+  rows = []
+  for label, precision in enumerate(predictions.average_precisions):
+    true, found = predictions.labels[:, label], said[:, label]
+    right = int((true & found).sum())
+    rows.append(
+      [
+        texts[label],
+        int(true.sum()),
+        '' if np.isnan(precision) else f'{precision:.4f}',
+        share(right, int(found.sum())),
+        share(right, int(true.sum())),
+      ]
+    )
+  return report.csv_content(
+    ['label', 'clips', 'average_precision', 'precision', 'recall'], rows
+  )
+
+
+def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
+  """A CSV of every clip: its video or number, its labels, all probabilities."""
+  rows = []
+  for number, source in enumerate(predictions.sources):
+    true = np.flatnonzero(predictions.labels[number]).tolist()
+    rows.append(
+      [
+        source or number,
+        '; '.join(texts[label] for label in true),
+        *(f'{value:.6f}' for value in predictions.probabilities[number]),
+      ]
+    )
+  return report.csv_content(['clip', 'labels', *texts], rows)
+
+
+def average_precision_png(
+  predictions: Predictions, texts: Sequence[str]
+) -> bytes:
+  """A picture of the classes with the lowest average precision."""
+  values = predictions.average_precisions
+  order = [
+    label
+    for label in np.argsort(values, kind='stable')[:_SHOWN_CLASSES].tolist()
+    if not np.isnan(values[label])
+  ]
+  figure = matplotlib.figure.Figure(
+    figsize=(11, 1.4 + 0.32 * max(len(order), 3)), layout='constrained'
+  )
+  axes = figure.subplots()
+  bars = axes.barh(
+    range(len(order)), values[order], color='tab:red', alpha=0.75
+  )
+  clips = predictions.labels.sum(axis=0)
+  axes.bar_label(bars, [f' of {clips[label]} clips' for label in order])
+  axes.set_yticks(
+    range(len(order)),
+    # Label texts are no mathematics: a pair of dollar signs would make them.
+    [texts[label].replace('$', r'\$') for label in order],
+    fontsize=9,
+  )
+  axes.invert_yaxis()
+  axes.set_xlim(0, 1.2)  # Room for the counts.
+  axes.set_xlabel('average precision')
+  axes.spines[['top', 'right']].set_visible(False)
+  figure.suptitle('Classes with the lowest average precision', fontsize=11)
+  return figures.png(figure)
+
+
+def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
+  """Writes per_class.csv, predictions.csv and average_precision.png.
+
+  Args:
+    predictions: of the whole evaluation.
+    texts: of the labels.
+    folder: is made; files of these names in it are replaced.
+  """
+  tf.io.gfile.makedirs(folder)
+  for name, content in (
+    ('per_class.csv', per_class_csv(predictions, texts)),
+    ('predictions.csv', predictions_csv(predictions, texts)),
+    ('average_precision.png', average_precision_png(predictions, texts)),
+  ):
+    whole_file.write(os.path.join(folder, name), content)
