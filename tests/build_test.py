@@ -18,12 +18,15 @@ the sources are read with `ast`.
 """
 
 import ast
-from collections.abc import Iterator
+import functools
 import pathlib
 import re
 import sys
 
 import pytest
+
+from official_ext.grw.commands import main
+from official_ext.grw.files import extras
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'official_ext' / 'grw'
@@ -67,14 +70,18 @@ def build_list(name: str) -> list[str]:
   raise AssertionError(f'BUILD assigns no {name}')
 
 
-def imports(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+@functools.cache
+def imports(path: pathlib.Path) -> list[tuple[int, str]]:
   """The line and the full name of everything that a file imports."""
+  found = []
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.Import):
-      yield from ((node.lineno, alias.name) for alias in node.names)
+      found += [(node.lineno, alias.name) for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
-      for alias in node.names:
-        yield node.lineno, f'{node.module}.{alias.name}'
+      found += [
+        (node.lineno, f'{node.module}.{alias.name}') for alias in node.names
+      ]
+  return found
 
 
 def wrong_way(path: pathlib.Path, room: str) -> list[str]:
@@ -94,6 +101,63 @@ def wrong_way(path: pathlib.Path, room: str) -> list[str]:
     if room in layer and layer.get(other, len(LAYERS)) > layer[room]:
       found.append(f'{where} comes after it')
   return found
+
+
+def reached(path: pathlib.Path) -> set[str]:
+  """The top-level modules that a file imports, and what it imports imports."""
+  found, seen, left = set(), set(), [path]
+  while left:
+    path = left.pop()
+    if path in seen:
+      continue
+    seen.add(path)
+    for _, name in imports(path):
+      parts = name.split('.')
+      if parts[0] != 'official_ext':
+        found.add(parts[0])
+        continue
+      # The last part may be a name in a module.
+      files = [
+        ROOT.joinpath(*parts[:end]).with_suffix('.py') for end in (-1, 9)
+      ]
+      left += [file for file in files if file.is_file()]
+  return found
+
+
+# What is to be installed for each command besides what training needs.
+EXTRA_OF = {
+  'convert': 'convert',
+  'demo': None,
+  'export_saved_model': 'export',
+  'export_tflite': 'export',
+  'import_checkpoint': None,
+  'inspect': None,
+  'predict': 'predict',
+  'smoothing_scale': None,
+  'sweep': None,
+  'table': 'export',
+  'train': None,
+}
+
+
+def test_every_command_has_its_extra():
+  assert sorted(EXTRA_OF) == sorted(
+    command.module for command in main.COMMANDS.values()
+  )
+
+
+@pytest.mark.parametrize('command, extra', EXTRA_OF.items())
+def test_a_command_needs_one_extra_at_most(command, extra):
+  pyproject = (ROOT / 'pyproject.toml').read_text()
+  installed = {None: ''}
+  for name, listed in re.findall(
+    r'^(\w+) = \[(.*?)\]$', pyproject, re.M | re.S
+  ):
+    installed[name] = listed.replace('-', '_')
+  needed = reached(PACKAGE / 'commands' / f'{command}.py') & set(extras.EXTRAS)
+  assert bool(needed) == (extra is not None)
+  for module in needed:
+    assert f'"{module}>=' in installed[extra], module
 
 
 def test_build_lists_the_rooms_of_the_package():
