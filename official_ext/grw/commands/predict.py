@@ -60,7 +60,7 @@ def define_flags():
   flags.DEFINE_float(
     'threshold',
     0.5,
-    'Of a model of several labels a video: the probability from which on a '
+    'For a model of several labels a video: the probability from which on a '
     'label is said to be there.',
     lower_bound=0.0,
     upper_bound=1.0,

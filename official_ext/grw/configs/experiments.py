@@ -124,7 +124,7 @@ def _kinetics(
 @exp_factory.register_config_factory('movinet_grw_kinetics600')
 def movinet_grw_kinetics600() -> schema.GrwExperimentConfig:
   """The paper's main run: MoViNet-A0-Stream with GRW on Kinetics-600."""
-  # Evaluated on the labelled test split to its end, however many of its videos
+  # Evaluated on the labeled test split to its end, however many of its videos
   # there still are: the authors' code takes its numbers there.
   return _kinetics(
     600,

@@ -188,8 +188,8 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
   """Writes per_class.csv, predictions.csv and average_precision.png.
 
   Args:
-    predictions: of the whole evaluation.
-    texts: of the labels.
+    predictions: the predictions of the whole evaluation.
+    texts: the texts of the labels.
     folder: is made; files of these names in it are replaced.
   """
   tf.io.gfile.makedirs(folder)

@@ -87,8 +87,8 @@ def table(
   """The most probable classes, a line each.
 
   Args:
-    prediction: of the video.
-    labels: of the classes.
+    prediction: the prediction of the video.
+    labels: the names of the classes.
     top: how many classes.
     threshold: where a video may have several labels, the probability from which
       on they are named in the first line; None where it has one.

@@ -205,7 +205,7 @@ def draw_chart(
     seconds: [T], when the probabilities are of.
     probabilities: [T, K].
     labels: the names of the K classes.
-    threshold: of several labels, drawn as a dashed line.
+    threshold: the threshold of several labels, drawn as a dashed line.
   """
   figure = matplotlib.figure.Figure(
     figsize=(10, 4.5), dpi=130, layout='constrained'

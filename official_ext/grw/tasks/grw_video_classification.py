@@ -125,7 +125,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Probabilities [batch, classes] of videos, from all of their views.
 
     Args:
-      features: of a batch.  Views of a video follow one another.
+      features: the features of a batch.  Views of a video follow one another.
       model: gives logits [batch · views, classes].
     """
     data = self.task_config.validation_data
