@@ -36,12 +36,14 @@ if TYPE_CHECKING:
   from official_ext.grw.losses.grw_smoothing import GrwSmoothing
   from official_ext.grw.losses.grw_smoothing import smoothing_terms
   from official_ext.grw.losses.grw_smoothing import SmoothingTerms
+  from official_ext.grw.losses.keras3_smoothing import GrwSmoothingKeras3
   from official_ext.grw.modeling.grw_model import GrwClassifier
 
 __all__ = [
   'ExportedModel',
   'GrwClassifier',
   'GrwSmoothing',
+  'GrwSmoothingKeras3',
   'SmoothingTerms',
   'TemporalHead',
   '__version__',
@@ -58,6 +60,7 @@ _PLACES = {
   'ExportedModel': ('inference.exported', 'ExportedModel'),
   'GrwClassifier': ('modeling.grw_model', 'GrwClassifier'),
   'GrwSmoothing': ('losses.grw_smoothing', 'GrwSmoothing'),
+  'GrwSmoothingKeras3': ('losses.keras3_smoothing', 'GrwSmoothingKeras3'),
   'SmoothingTerms': ('losses.grw_smoothing', 'SmoothingTerms'),
   'TemporalHead': ('heads.temporal', 'TemporalHead'),
   'cut_windows': ('losses.grw_smoothing', 'cut_windows'),

@@ -26,6 +26,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.compat import cached_attention
+from official_ext.grw.compat import keras3
 
 _NORM_EPSILON = 1e-5
 
@@ -71,6 +72,7 @@ def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class TransformerBlock(tf_keras.layers.Layer):
   """x += attention(norm(x)); x += MLP(norm(x)), on [batch, N, D].
 
@@ -171,6 +173,7 @@ class TransformerBlock(tf_keras.layers.Layer):
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class TemporalHead(tf_keras.layers.Layer):
   """Frame embeddings [batch, N, D] to float32 logits [batch, classes].
 

@@ -27,6 +27,7 @@ where π runs over the orderings of the window's frames that keep the first.
 Everything is computed in float32.
 """
 
+import functools
 import threading
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ from absl import logging
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import keras3
 from official_ext.grw.losses import orderings
 
 
@@ -203,18 +205,14 @@ def smoothing_terms(
   )
 
 
-@tf_keras.utils.register_keras_serializable(package='grw')
-class GrwSmoothing(tf_keras.layers.Layer):
-  """Adds λ · L_smooth of its input to the model's losses; identity otherwise.
+# A `Layer` of either Keras, to type checkers.
+_Layer: Any = object
 
-  Put it where the embeddings of consecutive frames are, [batch, N, D]:
 
-      embeddings = GrwSmoothing(window=5, alpha=0.5, weight=0.1)(embeddings)
+class SmoothingLayer(_Layer):
+  """What the smoothing layers of tf_keras and of Keras 3 do; a mixin.
 
-  `model.losses` then holds λ · L_smooth (a float32 scalar, the mean over the
-  replica's windows), which any Keras or Model Garden train step adds to its
-  own loss.  In inference nothing depends on it, so exported graphs are free
-  of it.  `terms` has what the last call computed.
+  The other base is the `Layer` of either.
   """
 
   def __init__(
@@ -318,3 +316,46 @@ class GrwSmoothing(tf_keras.layers.Layer):
       'num_orderings': self.num_orderings,
       'seed': self.seed,
     }
+
+
+@tf_keras.utils.register_keras_serializable(package='grw')
+class GrwSmoothing(SmoothingLayer, tf_keras.layers.Layer):
+  """Adds λ · L_smooth of its input to the model's losses; identity otherwise.
+
+  Put it where the embeddings of consecutive frames are, [batch, N, D]:
+
+      embeddings = GrwSmoothing(window=5, alpha=0.5, weight=0.1)(embeddings)
+
+  `model.losses` then holds λ · L_smooth (a float32 scalar, the mean over the
+  replica's windows), which any Keras or Model Garden train step adds to its
+  own loss.  In inference nothing depends on it, so exported graphs are free
+  of it.  `terms` has what the last call computed.
+
+  A layer of tf_keras, which the Model Garden's models are made of.  In a model
+  of Keras 3, which `tf.keras` is by default, it does the same: a functional
+  model gets a `GrwSmoothingKeras3` in its place, and the losses of any other
+  get its loss.
+  """
+
+  def __call__(self, inputs: Any, *args, **kwargs) -> Any:
+    if keras3.is_symbolic(inputs):
+      return self._for_keras3(inputs, *args, **kwargs)
+    if keras3.outermost_layer() is not None:
+      keras3.require_tensorflow(type(self).__name__)
+    return super().__call__(inputs, *args, **kwargs)
+
+  def add_loss(self, losses: Any, **kwargs):
+    model = keras3.outermost_layer()
+    if model is None:
+      super().add_loss(losses, **kwargs)
+    else:
+      model.add_loss(losses)
+
+  @functools.cached_property
+  def _for_keras3(self) -> Any:
+    """The same layer of Keras 3, which shares `terms`."""
+    from official_ext.grw.losses import keras3_smoothing  # pylint: disable=g-import-not-at-top
+
+    layer = keras3_smoothing.GrwSmoothingKeras3.from_config(self.get_config())
+    layer._last_call = self._last_call
+    return layer

@@ -39,7 +39,18 @@ class LossTerm(tf_keras.metrics.Mean):
     return tf.convert_to_tensor(self._finite_updates)
 
   def update_state(self, values: Any, sample_weight: Any = None):
-    """Adds a scalar."""
+    """Adds a scalar.
+
+    Raises:
+      ValueError: it is none; so it would be of labels and predictions, which
+        `compile(metrics=...)` hands to metrics.
+    """
+    if tf.convert_to_tensor(values).shape.rank not in (0, None):
+      raise ValueError(
+        f'LossTerm {self.name!r} takes the scalar value of a loss, got shape '
+        f'{tuple(tf.convert_to_tensor(values).shape)}: it is no metric for '
+        'compile(metrics=...).'
+      )
     self._finite_updates.assign_add(
       tf.cast(tf.reduce_all(tf.math.is_finite(values)), tf.float32)
     )

@@ -27,6 +27,7 @@ from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import keras3
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.modeling import grw_model
@@ -44,6 +45,7 @@ def _require_even(num_frames: int):
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class TemporalEnsemble(tf_keras.Model):
   """Clips [batch, N, height, width, 3], N even, to logits [batch, classes].
 

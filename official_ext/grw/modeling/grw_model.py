@@ -34,6 +34,7 @@ from official_ext.grw.backbones import config as backbones_cfg
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.compat import batch_norm
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import keras3
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import temporal as temporal_head
@@ -81,6 +82,7 @@ class Beside(tf_keras.layers.Layer):
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class LinearHead(tf_keras.layers.Layer):
   """The mean vector of a clip, [batch, 1, 1, 1, C], to [batch, classes].
 
@@ -307,6 +309,7 @@ class _AfterBackbone:
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class GrwClassifier(tf_keras.Model):
   """Clips [batch, N, height, width, 3] to logits [batch, classes].
 

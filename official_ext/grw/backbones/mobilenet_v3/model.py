@@ -31,6 +31,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
+from official_ext.grw.compat import keras3
 
 # Of a block's channels, the part that is shifted (TSM, Section 4).
 _SHIFT_DIVISOR = 8
@@ -187,6 +188,7 @@ def _state_dtype(name: str) -> str:
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class MobileNetV3(tf_keras.Model):
   """Clips [batch, N, height, width, 3] to endpoints of the same N frames.
 

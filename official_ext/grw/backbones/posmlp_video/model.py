@@ -34,6 +34,7 @@ from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.backbones import normalization
 from official_ext.grw.backbones.posmlp_video import config as posmlp_video_cfg
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import keras3
 
 # Of batch and layer norms alike, with which the published weights were trained.
 _EPSILON = 1e-5
@@ -338,6 +339,7 @@ class Downsampling(tf_keras.layers.Layer):
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
+@keras3.tf_keras_only
 class PosMlpVideo(tf_keras.Model):
   """Clips [batch, frames, height, width, 3], in [0, 1], to endpoints.
 

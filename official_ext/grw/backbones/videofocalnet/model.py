@@ -33,6 +33,7 @@ from official_ext.grw.backbones import activations
 from official_ext.grw.backbones import normalization
 from official_ext.grw.backbones.videofocalnet import config as videofocalnet
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import keras3
 
 PATCH_SIZE = 4
 MLP_RATIO = 4
@@ -292,6 +293,7 @@ class Block(tf_keras.layers.Layer):
     return x + self.drop_path(mlp, training=training)
 
 
+@keras3.tf_keras_only
 class VideoFocalNet(tf_keras.Model):
   """Clips [B, N, H, W, 3] in [0, 1] to features by endpoint.
 
