@@ -136,7 +136,7 @@ def test_a_published_row_can_be_trained_on_it(path):
   params = parse(
     f'task.dataset_info={path}',
     *overrides,
-    config_file=[str(CONFIGS / 'movinet_a3_grw_k600.yaml')],
+    config_file=[str(CONFIGS / 'movinet_a3_base_grw_k600.yaml')],
   )
   assert params.task.model.backbone.movinet.model_id == 'a3'
   assert params.task.train_data.num_classes == 5

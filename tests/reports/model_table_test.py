@@ -22,19 +22,29 @@ import cv2
 import pytest
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.configs import published
+from official_ext.grw.configs import zoo
 from official_ext.grw.reports import model_cost
 from official_ext.grw.reports import model_table
-from official_ext.grw.reports import published
 from tests import tiny
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
-HEADING = '# A tiny model: --experiment=movinet_grw_airplanes\n'
+EXPERIMENT = 'movinet_grw_airplanes'
 
 
-def write_config(folder, name='tiny', heading=HEADING, **model):
+def write_zoo(folder, published=(), **models):
+  """A zoo of models, each with its entry's fields."""
+  path = folder / zoo.FILE
+  path.write_text(json.dumps({'models': models, 'published': list(published)}))
+  return path
+
+
+def write_config(folder, name='tiny', experiment=EXPERIMENT, **model):
+  """The config file of the one model of a zoo."""
   values = tiny.merged(tiny.overrides('', ''), {'task': {'model': model}})
   path = folder / f'{name}.yaml'
-  path.write_text(heading + json.dumps(values))
+  path.write_text(json.dumps(values))
+  write_zoo(folder, **{name: {'name': name, 'experiment': experiment}})
   return path
 
 
@@ -56,7 +66,7 @@ def row_of(name, **counts):
 
 def make(folder, *configs, measured=False):
   rows, failures = model_table.make_rows(configs, str(folder), measured, 1)
-  model_table.write(rows, failures, str(folder))
+  model_table.write(rows, failures, published.zoo(), str(folder))
   return rows, failures
 
 
@@ -78,17 +88,19 @@ def test_a_model_is_counted_measured_and_written(tmp_path):
   assert float(line['frame_milliseconds']) == row.measured.frame_milliseconds
   text = (tmp_path / model_table.MARKDOWN_FILE).read_text()
   assert '| tiny | 6 x 16 x 16 |' in text and '## On this machine' in text
-  picture = cv2.imread(str(tmp_path / model_table.PICTURE_FILE))
-  assert picture is not None and picture.std() > 10
+  for name in (model_table.PICTURE_FILE, model_table.MEMORY_PICTURE_FILE):
+    picture = cv2.imread(str(tmp_path / name))
+    assert picture is not None and picture.std() > 10
   assert not list(tmp_path.glob('*unfinished*'))
 
 
 def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
   path = tmp_path / 'both.yaml'
   values = tiny.ensemble_overrides(tmp_path, tiny.ensemble())
-  path.write_text(
-    '# --experiment=movinet_grw_ensemble_kinetics600\n'
-    + json.dumps(values, default=dict)
+  path.write_text(json.dumps(values, default=dict))
+  write_zoo(
+    tmp_path,
+    both={'name': 'Both', 'experiment': 'movinet_grw_ensemble_kinetics600'},
   )
   (row,), failures = make(
     tmp_path, model_table.read_config(path), measured=True
@@ -106,14 +118,6 @@ def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
     tiny.FRAMES * counts.frame + 4 * counts.head
   )
   assert row.measured.frame_milliseconds > 0
-
-
-def test_a_model_of_other_clips_is_not_compared():
-  config = model_table.read_config(CONFIGS / 'movinet_a0_stream_grw_k600.yaml')
-  data = config.params.task.validation_data
-  data.feature_shape = (25, *data.feature_shape[1:])
-  row = model_table.Row(config, model_cost.Counts(1, 1, 1, 1))
-  assert not list(model_table.comparisons([row]))
 
 
 def test_what_is_kept_is_not_made_again_until_the_config_changes(tmp_path):
@@ -146,60 +150,51 @@ def test_what_cannot_be_measured_is_said():
 @pytest.mark.parametrize(
   'name, experiment, placement',
   [
-    ('movinet_a3_grw_k400', 'kinetics400', 'final'),
+    ('movinet_a3_base_grw_k400', 'kinetics400', 'final'),
     # An override, given after the file of a model.
     ('ablation_stock', 'kinetics600', 'none'),
   ],
 )
-def test_a_config_is_read_as_its_heading_says(name, experiment, placement):
+def test_a_config_is_read_as_the_zoo_says(name, experiment, placement):
   config = model_table.read_config(CONFIGS / f'{name}.yaml')
   assert config.name == name
   assert config.params.task.train_data.name == experiment
   assert config.params.task.model.smoothing.placement == placement
 
 
-def test_of_several_commands_in_a_heading_the_files_own_counts(tmp_path):
-  write_config(tmp_path, 'member')
-  path = write_config(
-    tmp_path,
-    'whole',
-    heading=(
-      '# --experiment=movinet_grw_nothing --config_file=configs/other.yaml\n'
-      '# --experiment=movinet_grw_airplanes --config_file=configs/member.yaml\n'
-      '#   --config_file=configs/whole.yaml\n'
-      '# or --experiment=movinet_grw_anything\n'
-    ),
-    smoothing={'window': 4},
-  )
-  config = model_table.read_config(path)
-  assert config.params.task.train_data.name == 'airplanes'
-  assert config.params.task.model.smoothing.window == 4
+def test_a_config_is_found_by_its_old_name():
+  config = model_table.read_config(CONFIGS / 'movinet_a3_grw_k600.yaml')
+  assert config.name == 'movinet_a3_base_grw_k600'
 
 
 @pytest.mark.parametrize(
-  'heading, content, message',
+  'experiment, content, message',
   [
-    ('', '{}', 'no experiment.*--experiment=NAME'),
-    ('# --experiment=movinet_grw_nothing\n', '{}', 'movinet_grw_nothing'),
-    (HEADING, 'task: [', 'bad.yaml: while parsing'),
-    (HEADING, '{task: {modle: {}}}', 'modle'),
-    (HEADING, '{task: {model: {smoothing: {window: 2}}}}', 'window=2'),
-    ('# --config_file=other.yaml --config_file=bad.yaml\n', '{}', 'other.yaml'),
+    ('movinet_grw_nothing', '{}', 'movinet_grw_nothing'),
+    (EXPERIMENT, 'task: [', 'bad.yaml: while parsing'),
+    (EXPERIMENT, '{task: {modle: {}}}', 'modle'),
+    (EXPERIMENT, '{task: {model: {smoothing: {window: 2}}}}', 'window=2'),
   ],
 )
 def test_bad_configs_are_refused_by_name_in_a_line(
-  tmp_path, heading, content, message
+  tmp_path, experiment, content, message
 ):
-  path = tmp_path / 'bad.yaml'
-  path.write_text(heading + content)
+  path = write_config(tmp_path, 'bad', experiment)
+  path.write_text(content)
   with pytest.raises(ValueError, match=message) as error:
     model_table.read_config(path)
   assert str(error.value).startswith(f'{path}: ')
   assert '\n' not in str(error.value)
 
 
+def test_a_config_that_no_zoo_has_is_refused(tmp_path):
+  write_config(tmp_path)
+  with pytest.raises(ValueError, match='other.yaml matches no file.*zoo.yaml'):
+    model_table.read_config(tmp_path / 'other.yaml')
+
+
 def test_a_pattern_without_files_is_refused(tmp_path):
-  with pytest.raises(ValueError, match='matches no file'):
+  with pytest.raises(ValueError, match='zoo.yaml.*No such file'):
     model_table.read_configs(f'{tmp_path}/*.yaml')
 
 
@@ -211,43 +206,68 @@ def test_a_model_that_cannot_be_built_is_named(tmp_path):
   )
   with pytest.raises(ValueError, match="^tiny: .*'block9' is not an endpoint"):
     make(tmp_path, config)
-  assert [path.name for path in tmp_path.iterdir()] == ['tiny.yaml']
+  assert not (tmp_path / model_table.ROWS_FILE).exists()
 
 
 def test_models_stand_beside_their_published_rows():
-  found = list(
-    model_table.comparisons(
-      [
-        row_of('movinet_a0_stream_grw_k600'),
-        row_of('ablation_stock'),
-        row_of('ablation_no_grw'),
-        row_of('movinet_a0_stream_grw_k400'),
-      ]
-    )
-  )
-  assert [
-    (each.row.config.name, each.entry.name, each.multiply_adds)
-    for each in found
-  ] == [
-    # Its own figure is with its head; the other one's head is not its.
-    ('movinet_a0_stream_grw_k600', 'MoViNet-A0-Stream-GRW', 3 * 10**9),
-    ('movinet_a0_stream_grw_k600', 'MoViNet-A0-Stream', 2 * 10**9),
-    ('ablation_stock', 'MoViNet-A0-Stream', 3 * 10**9),
-    ('ablation_no_grw', 'MoViNet-A0-Stream', 2 * 10**9),
+  rows = [
+    row_of('movinet_a0_stream_grw_k600'),
+    row_of('ablation_stock'),
+    row_of('movinet_a0_stream_grw_k400'),
   ]
-  assert found[0].difference == pytest.approx(3 / 2.7 - 1)
+  found = [
+    (
+      each.row.config.name,
+      each.entry.name,
+      each.entry.source.split()[-1],
+      each.multiply_adds,
+    )
+    for each in model_table.comparisons(rows)
+  ]
+  a0 = 'movinet_a0_stream_grw_k600'
+  assert found == [
+    # Its own figures are with its head; the other ones' head is not its.
+    (a0, 'MoViNet-A0-S-GRW', '1', 3 * 10**9),
+    (a0, 'MoViNet-A0-S-GRW', '2', 3 * 10**9),
+    (a0, 'MoViNet-A0-S', '2', 2 * 10**9),
+    (a0, 'MoViNet-A0-Stream', '3', 2 * 10**9),
+    (a0, 'MoViNet-A0-Stream', 'models', 2 * 10**9),
+    ('ablation_stock', 'MoViNet-A2-S', '4', 3 * 10**9),
+    ('movinet_a0_stream_grw_k400', 'MoViNet-A0-S-GRW', '3', 3 * 10**9),
+  ]
+  first = next(model_table.comparisons(rows))
+  assert first.difference == pytest.approx(3 / 2.7 - 1)
+
+
+def test_measured_memory_stands_beside_the_papers():
+  row = row_of('movinet_a0_stream_grw_k600')._replace(
+    measured=model_cost.Measured(1.0, 400.0, 2.0, 50.0)
+  )
+  memory = [
+    each.memory_mb
+    for each in model_table.comparisons([row])
+    if each.entry.memory_mb == 53
+  ]
+  # Of the stream, in megabytes as the paper's, and beside the same model alone.
+  assert memory == [pytest.approx(50 * 2**20 / 1e6), None]
+  text = model_table.markdown([row], {})
+  assert '| 78.4 |  |  | 53 | 3.00 |  | 52 |' in text
+  lines = csv.DictReader(model_table.comma_separated([row]).splitlines())
+  (line,) = lines
+  assert line['published_memory_mb'] == line['published_plain_memory_mb']
+  assert line['published_memory_source'].endswith('2511.20928, Table 2')
 
 
 @pytest.mark.parametrize(
   'multiply_adds, answer',
   [
     (
-      2.64e9,
+      10.1e9,
       '(median 0.98), and FLOPs, two to a multiply-add, 1.96 times: the '
       'papers count multiply-adds.',
     ),
     (
-      1.35e9,
+      5.15e9,
       '(median 0.50), and FLOPs, two to a multiply-add, 1.00 times: the '
       'papers count FLOPs.',
     ),
@@ -257,11 +277,3 @@ def test_the_figures_tell_what_papers_count(multiply_adds, answer):
   row = row_of('ablation_stock', clip=multiply_adds)
   text = model_table.convention(list(model_table.comparisons([row])))
   assert text.endswith(answer)
-
-
-def test_every_published_row_has_a_source_and_a_figure():
-  names = [(entry.name, entry.num_classes) for entry in published.ROWS]
-  assert len(set(names)) == len(names)
-  for entry in published.ROWS:
-    assert entry.source and (entry.top_1 or entry.gflops)
-    assert entry.top_1 is None or 50 < entry.top_1 < 100

@@ -282,6 +282,42 @@ def test_rows_that_do_not_fit_are_refused_before_anything_runs(
     sweep.plan(sweep.Definition({}, rows), experiment, seeds)
 
 
+def test_a_papers_numbers_stand_beside_the_rows(experiment, tmp_path):
+  path = tmp_path / 'definition.yaml'
+  path.write_text(
+    'columns: {T: task.model.smoothing.window}\n'
+    'rows: {grw: , T=4: task.model.smoothing.window=4}\n'
+    'published: {heading: "A0-S (Table 5), %", rows: {grw: 78.4}}\n'
+  )
+  definition = sweep.read_definition(path)
+  runs = sweep.plan(definition, experiment, [0])
+  found = sweep.results(runs, str(tmp_path))
+  text = sweep.markdown(found, definition.headings)
+  assert text.splitlines() == [
+    '|  | T | A0-S (Table 5), % | seeds |',
+    '|---|---:|---:|---:|',
+    '| grw | 3 | 78.4 | 0 |',
+    '| T=4 | 4 |  | 0 |',
+  ]
+  line = sweep.table_csv(found, definition.headings).splitlines()[1]
+  assert line.startswith('grw,3,78.4,0')
+
+
+@pytest.mark.parametrize(
+  'published, message',
+  [
+    ('{rows: {a: 1}}', 'expected "heading"'),
+    ('{heading: h, rows: {b: 1}}', 'published: b: 1: expected a number'),
+    ('{heading: h, rows: {a: x}}', "published: a: 'x': expected a number"),
+  ],
+)
+def test_published_numbers_of_no_row_are_refused(tmp_path, published, message):
+  path = tmp_path / 'definition.yaml'
+  path.write_text(f'rows: {{a: }}\npublished: {published}\n')
+  with pytest.raises(sweep.SweepError, match=message):
+    sweep.read_definition(path)
+
+
 def test_a_column_of_no_field_is_refused(experiment):
   with pytest.raises(sweep.SweepError, match='task.window of columns'):
     sweep.plan(

@@ -22,7 +22,14 @@ from official_ext.grw.reports import model_table
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
-HEADING = '# Tiny: --experiment=movinet_grw_airplanes\n'
+
+
+def write_zoo(folder, *names):
+  models = {
+    name: {'name': name, 'experiment': 'movinet_grw_airplanes'}
+    for name in names
+  }
+  (folder / 'zoo.yaml').write_text(json.dumps({'models': models}))
 
 
 def run_tool(*flags):
@@ -40,7 +47,8 @@ def test_configs_of_a_pattern_are_tabled(tmp_path):
       tiny.overrides('', ''),
       {'task': {'model': {'head': {'num_layers': layers}}}},
     )
-    (tmp_path / f'{name}.yaml').write_text(HEADING + json.dumps(values))
+    (tmp_path / f'{name}.yaml').write_text(json.dumps(values))
+  write_zoo(tmp_path, 'two', 'one', 'else')
   output = tmp_path / 'table'
   result = run_tool(
     f'--configs={tmp_path}/*o*.yaml',
@@ -52,22 +60,22 @@ def test_configs_of_a_pattern_are_tabled(tmp_path):
     [
       model_table.MARKDOWN_FILE,
       model_table.CSV_FILE,
-      model_table.PICTURE_FILE,
       model_table.ROWS_FILE,
     ]
   )
   text = (output / model_table.CSV_FILE).read_text()
   assert [line.split(',')[0] for line in text.splitlines()] == [
     'config',
-    'one',
     'two',
+    'one',
   ]
 
 
 def test_what_cannot_be_tabled_is_one_line_and_no_file(tmp_path):
   (tmp_path / 'bad.yaml').write_text(
-    HEADING + '{task: {model: {smoothing: {window: 2}}}}'
+    '{task: {model: {smoothing: {window: 2}}}}'
   )
+  write_zoo(tmp_path, 'bad')
   result = run_tool(
     f'--configs={tmp_path}/bad.yaml', f'--output_dir={tmp_path}/table'
   )

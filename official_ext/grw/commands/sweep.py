@@ -72,7 +72,7 @@ def main(_):
     failed = sweep.train(
       runs,
       values.experiment,
-      list(definition.columns),
+      definition.headings,
       values.output_dir,
       values.at_once,
     )

@@ -15,11 +15,12 @@ r"""Tables what each configured model costs, beside what papers say.
 
   grw table --output_dir=/tmp/models
 
-writes `model_table.md`, `model_table.csv` and `accuracy_against_flops.png`:
-parameters, multiply-adds and FLOPs of a video, at once and frame by frame, with
-and without the head; and, unless --measure=false, milliseconds and peak memory
-on this machine.  Rows are kept in `rows.json` there: interrupted, the same
-command continues, and only what has changed is made anew.
+writes `model_table.md`, `model_table.csv`, `accuracy_against_flops.png` and
+`accuracy_against_memory.png`: parameters, multiply-adds and FLOPs of a video,
+at once and frame by frame, with and without the head; and, unless
+--measure=false, milliseconds and peak memory on this machine.  Rows are kept in
+`rows.json` there: interrupted, the same command continues, and only what has
+changed is made anew.
 """
 
 import os
@@ -34,7 +35,7 @@ def define_flags():
   flags.DEFINE_string(
     'configs',
     str(published.folder() / '*.yaml'),
-    'YAML files, each with the command that trains it in its heading.',
+    'YAML files; the zoo.yaml of their folder says what each is.',
   )
   flags.DEFINE_string('output_dir', None, 'The folder to write to.')
   flags.DEFINE_bool(
@@ -55,12 +56,12 @@ def main(_):
 
   values = flags.FLAGS
   try:
-    configs = model_table.read_configs(values.configs)
+    configs, found = model_table.read_configs(values.configs)
     os.makedirs(values.output_dir, exist_ok=True)
     rows, failures = model_table.make_rows(
       configs, values.output_dir, values.measure, values.repeats
     )
-    model_table.write(rows, failures, values.output_dir)
+    model_table.write(rows, failures, found, values.output_dir)
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')
   print(f'written: {values.output_dir}')

@@ -57,7 +57,11 @@ class Member(hyperparams.Config):
   """
 
   model: schema.GrwModel = dataclasses.field(
-    default_factory=lambda: schema.GrwModel(dropout_rate=0.0)
+    default_factory=lambda: schema.GrwModel(  # pylint: disable=g-long-lambda
+      # Of half the frames, as many as span 1.2 s.
+      dropout_rate=0.0,
+      smoothing=schema.Smoothing(window=3),
+    )
   )
   checkpoint: str = ''
   num_classes: int = completion.UNSET

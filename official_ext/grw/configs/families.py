@@ -67,6 +67,7 @@ def _data(split: str, **values: Any) -> schema.DataConfig:
 
 def _experiment(
   backbone: backbones.Backbone3D,
+  window: int,
   with_grw: bool,
   dropout_rate: float,
   data: dict[str, Any],
@@ -81,6 +82,7 @@ def _experiment(
 
   Args:
     backbone: the backbone of the model.
+    window: the window T of the smoothing.
     with_grw: smooth the final features for the temporal head; otherwise a
       linear head reads their mean.
     dropout_rate: the rate of dropout of the head.
@@ -93,6 +95,7 @@ def _experiment(
     optimizer_config: optimizer, schedule and warm-up.
   """
   model = schema.GrwModel(backbone=backbone, dropout_rate=dropout_rate)
+  model.smoothing.window = window
   if not with_grw:
     model.smoothing.placement = 'none'
     model.head.type = 'linear'
@@ -151,7 +154,8 @@ def _videofocalnet(with_grw: bool) -> schema.GrwExperimentConfig:
         mean=(0.485, 0.456, 0.406), stddev=(0.229, 0.224, 0.225)
       ),
     ),
-    with_grw,
+    window=4,  # Two windows hold all eight feature vectors.
+    with_grw=with_grw,
     dropout_rate=0.0,
     # Published as clips of one frame, a clip from each of eight segments.
     data={'feature_shape': (8, 224, 224, 3), 'sampling': 'segments'},
@@ -185,9 +189,14 @@ def _posmlp_video(with_grw: bool) -> schema.GrwExperimentConfig:
         mean=(0.45,) * 3, stddev=(0.225,) * 3
       ),
     ),
-    with_grw,
+    window=5,
+    with_grw=with_grw,
     dropout_rate=0.5,
-    data={'feature_shape': (16, 224, 224, 3), 'temporal_stride': 4},
+    data={
+      'feature_shape': (16, 224, 224, 3),
+      'temporal_stride': 4,
+      'frames_per_second': 25 / 4,
+    },
     train_data={
       'aug_type': common.Augmentation(
         type='randaug',

@@ -21,6 +21,10 @@ import difflib
 import os
 import pathlib
 
+from absl import logging
+
+from official_ext.grw.configs import zoo as zoo_file
+
 _INSTALLED = pathlib.Path(__file__).with_name('yaml_files')
 _CHECKOUT = pathlib.Path(__file__).absolute().parents[3] / 'configs'
 
@@ -30,13 +34,18 @@ def folder() -> pathlib.Path:
   return _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
 
+def zoo() -> zoo_file.Zoo:
+  """What the published `zoo.yaml` says of the files and their models."""
+  return zoo_file.read(folder() / zoo_file.FILE)
+
+
 def find(path: str) -> str:
   """The path of a YAML file, which may be one of the project's.
 
   Args:
     path: a file; or, if there is none, a published one, as
       `configs/movinet_a0_stream_grw_k600.yaml`, with or without the folder and
-      the ending.
+      the ending, or under a name that it had before, which the log says.
 
   Raises:
     ValueError: there is neither; names the nearest published files.
@@ -44,7 +53,12 @@ def find(path: str) -> str:
   # A path with a protocol is opened by TensorFlow.
   if os.path.exists(path) or '://' in path:
     return path
-  name = path.removeprefix('configs/').removesuffix('.yaml')
+  name = path.removeprefix(f'{folder()}/').removeprefix('configs/')
+  name = name.removesuffix('.yaml')
+  new_name = zoo().renamed.get(name)
+  if new_name:
+    logging.info('%s is now %s, which is read in its place.', path, new_name)
+    name = new_name
   published = {
     str(file.relative_to(folder()).with_suffix('')): file
     for file in folder().rglob('*.yaml')

@@ -33,6 +33,7 @@ from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
 from official_ext.grw.configs import fields
+from official_ext.grw.configs import windows
 from official_ext.grw.optimization import config as optimization
 
 
@@ -235,6 +236,8 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     super().validate()
     self.task.validate()
     checks.validate_trainer(self.trainer)
+    if isinstance(self.task.model, GrwModel):
+      windows.log(self.task)
     precision = self.runtime.mixed_precision_dtype
     fields.require(
       self.task.num_subclips == 1 or precision in (None, '', 'float32'),

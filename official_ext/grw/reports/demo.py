@@ -14,7 +14,8 @@
 
 """GRW against no GRW on airplanes: trains both, measures, draws.
 
-The paper's warm-up (Goldman et al., NeurIPS 2025, arXiv 2511.20928, Figure 2):
+After the paper's warm-up (Goldman et al., NeurIPS 2025, arXiv 2511.20928,
+Figure 2), which has another model, trained on images before, and fewer clips:
 the same model, data and seed with λ > 0 and with λ = 0.
 """
 

@@ -20,14 +20,12 @@ run that was interrupted goes on and a changed config is counted anew.
 
 from collections.abc import Iterator, Mapping, Sequence
 import csv
-import glob
+import fnmatch
 import hashlib
 import io
 import json
 import math
 import os
-import pathlib
-import re
 import statistics
 from typing import Any, NamedTuple
 
@@ -40,25 +38,35 @@ import tf_keras
 import tqdm
 import yaml
 
+from official_ext.grw.configs import published
+from official_ext.grw.configs import zoo
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 from official_ext.grw.reports import model_cost
-from official_ext.grw.reports import published
 
 MARKDOWN_FILE = 'model_table.md'
 CSV_FILE = 'model_table.csv'
 PICTURE_FILE = 'accuracy_against_flops.png'
+MEMORY_PICTURE_FILE = 'accuracy_against_memory.png'
 ROWS_FILE = 'rows.json'
 
-_FLAG = re.compile(r'--(experiment|config_file)=(\S+)')
+# As in megabytes of the papers, of a million bytes.
+_MEGABYTES = 2**20 / 1e6
 
 
 class Config(NamedTuple):
-  """A model to be: the name of its YAML, and its experiment."""
+  """A model to be.
+
+  Attributes:
+    name: its key in the zoo.
+    params: its experiment.
+    published: what papers print of it, and of its backbone without smoothing.
+  """
 
   name: str
   params: cfg.ExperimentConfig
+  published: tuple[zoo.Published, ...] = ()
 
 
 class Row(NamedTuple):
@@ -80,45 +88,10 @@ class Row(NamedTuple):
     return tuple(self.config.params.task.validation_data.feature_shape)
 
 
-def _command(path: pathlib.Path) -> tuple[str | None, list[pathlib.Path]]:
-  """Experiment and files of the command that is for a YAML in its heading."""
-  commands: list[tuple[str | None, list[pathlib.Path]]] = [(None, [])]
-  with open(path, encoding='utf-8') as file:
-    for line in file:
-      if not line.startswith('#'):
-        break
-      for flag, value in _FLAG.findall(line):
-        if flag == 'experiment':
-          commands.append((value, []))
-        else:
-          commands[-1][1].append(path.parent / pathlib.Path(value).name)
-  for experiment, files in commands:
-    if path in files:
-      return experiment, files
-  return commands[min(1, len(commands) - 1)][0], [path]
-
-
-def read_config(path: str | os.PathLike) -> Config:
-  """Reads an experiment as the command in the heading of its YAML does.
-
-  That has `--experiment=NAME` and `--config_file=` of this file.  An override
-  that is given after another file, as the ablations are, names that too, and is
-  of its experiment.
-
-  Raises:
-    ValueError: names the file, and what is wrong.
-  """
-  path = pathlib.Path(path)
+def _config(found: zoo.Zoo, model: zoo.Model) -> Config:
   try:
-    experiment, files = _command(path)
-    experiment = experiment or _command(files[0])[0]
-    if not experiment:
-      raise ValueError(
-        'no experiment in the comment it begins with: expected the command '
-        'that trains it, with --experiment=NAME'
-      )
-    params = exp_factory.get_exp_config(experiment)
-    for file in files:
+    params = exp_factory.get_exp_config(model.experiment)
+    for file in model.files:
       params = hyperparams.override_params_dict(
         params, str(file), is_strict=True
       )
@@ -131,22 +104,49 @@ def read_config(path: str | os.PathLike) -> Config:
     AttributeError,
     yaml.YAMLError,
   ) as error:
-    raise ValueError(f'{path}: {" ".join(str(error).split())}') from error
-  return Config(path.stem, params)
+    raise ValueError(
+      f'{model.files[-1]}: {" ".join(str(error).split())}'
+    ) from error
+  rows = tuple(
+    row for row in found.published if model.key in (row.config, row.plain_of)
+  )
+  return Config(model.key, params, rows)
 
 
-def read_configs(pattern: str) -> list[Config]:
-  """Reads the experiments of all YAMLs that match a pattern, in order.
+def read_configs(pattern: str) -> tuple[list[Config], zoo.Zoo]:
+  """Reads the experiments of the config files that match a pattern.
+
+  The `zoo.yaml` of their folder says what each is a config of.
+
+  Args:
+    pattern: for example 'configs/*.yaml'.
+
+  Returns:
+    The experiments in the order of the zoo, and the zoo.
 
   Raises:
-    ValueError: there is none, or one is wrong.
+    ValueError: there is none, or one is wrong; names the file, and what is
+      wrong.
   """
-  paths = sorted(glob.glob(pattern))
-  if not paths:
+  folder, name = os.path.split(pattern)
+  found = zoo.read(os.path.join(folder, zoo.FILE))
+  models = [
+    model
+    for model in found.models.values()
+    if fnmatch.fnmatch(f'{model.key}.yaml', name)
+  ]
+  if not models:
     raise ValueError(
-      f'{pattern} matches no file: expected YAML files, as configs/*.yaml.'
+      f'{pattern} matches no file of {found.path}: expected YAML files, as '
+      f'configs/*.yaml, which are among its models.'
     )
-  return [read_config(path) for path in paths]
+  return [_config(found, model) for model in models], found
+
+
+def read_config(path: str | os.PathLike) -> Config:
+  """Reads the experiment of one config file; see `read_configs`."""
+  (config,), _ = read_configs(published.find(str(path)))
+  return config
 
 
 def _digest(config: Config, *others: Any) -> str:
@@ -235,22 +235,6 @@ def make_rows(
   return rows, failures
 
 
-def _is(entry: published.Published, task: Any) -> bool:
-  """Whether backbone, classes and clips of a task are a published model's."""
-  backbone = getattr(task.model, 'backbone', None)
-  if (
-    entry.backbone is None
-    or backbone is None
-    or (entry.num_classes != task.train_data.num_classes)
-    or (entry.clip != tuple(task.validation_data.feature_shape[:2]))
-  ):
-    return False
-  fields = dict(entry.backbone)
-  return fields.pop('type') == backbone.type and all(
-    getattr(backbone.get(), name) == value for name, value in fields.items()
-  )
-
-
 class Comparison(NamedTuple):
   """A row beside a paper's.
 
@@ -263,36 +247,40 @@ class Comparison(NamedTuple):
   """
 
   row: Row
-  entry: published.Published
+  entry: zoo.Published
   multiply_adds: int
   whole: bool
 
   @property
   def difference(self) -> float | None:
     """Of our multiply-adds to the published GFLOPs, relative to these."""
-    if self.entry.gflops is None:
+    if not self.entry.gflops:
       return None
     return self.multiply_adds / (1e9 * self.entry.gflops) - 1
 
+  @property
+  def memory_mb(self) -> float | None:
+    """What was measured of the same model, in megabytes."""
+    measured = self.row.measured
+    if not measured or not self.whole or self.entry.memory_mb is None:
+      return None
+    stream = measured.frame_mebibytes
+    return _MEGABYTES * (measured.clip_mebibytes if stream is None else stream)
+
 
 def comparisons(rows: Sequence[Row]) -> Iterator[Comparison]:
-  """Finds the published rows of each model.
+  """Sets each model beside its published rows.
 
-  These are the model itself, and for one with smoothing or another head the
-  published model of the same backbone, whose head is a negligible part of it.
+  These are of the model itself, or of the same backbone without smoothing,
+  whose head is a negligible part of it.
   """
   for row in rows:
-    task = row.config.params.task
-    for entry in published.ROWS:
-      if not _is(entry, task):
-        continue
-      smoothing = task.model.smoothing
-      plain = smoothing.placement == 'none'
-      smoothed = smoothing.placement == 'final' and smoothing.weight > 0
-      if smoothed if entry.smoothed else plain:
-        yield Comparison(row, entry, row.counts.clip, True)
-      elif not entry.smoothed:
-        yield Comparison(row, entry, row.counts.clip_backbone, False)
+    for entry in row.config.published:
+      whole = entry.config == row.config.name
+      counts = row.counts
+      yield Comparison(
+        row, entry, counts.clip if whole else counts.clip_backbone, whole
+      )
 
 
 def convention(compared: Sequence[Comparison]) -> str:
@@ -370,11 +358,17 @@ def _published_table(compared: Sequence[Comparison]) -> str:
       entry.source,
       *(
         '' if value is None else f'{value:g}'
-        for value in (entry.top_1, entry.parameters, entry.gflops)
+        for value in (
+          entry.top_1,
+          entry.parameters,
+          entry.gflops,
+          entry.memory_mb,
+        )
       ),
       _number(found.multiply_adds, 1e9)
       + ('' if found.whole else ' without head'),
       '' if difference is None else f'{difference:+.1%}',
+      _number(found.memory_mb, digits=0),
     ]
 
   return benchmark.markdown_table(
@@ -385,8 +379,10 @@ def _published_table(compared: Sequence[Comparison]) -> str:
       'top-1, %',
       'parameters, M',
       'GFLOPs',
+      'memory, MB',
       'our multiply-adds, G',
       'difference',
+      'our memory, MB',
     ],
     [line(found) for found in compared],
   )
@@ -459,18 +455,28 @@ def comma_separated(rows: Sequence[Row]) -> str:
       'stream_head_each_window': counts.stream(frames, counts.classify_every),
       'stream_head_once': counts.stream(frames, None),
     }
-    for prefix, smoothed in (('published', True), ('published_plain', False)):
-      for found in compared:
-        if found.row is row and found.entry.smoothed == smoothed:
-          line.update(
-            {
-              f'{prefix}_model': found.entry.name,
-              f'{prefix}_source': found.entry.source,
-              f'{prefix}_top_1': found.entry.top_1,
-              f'{prefix}_gflops': found.entry.gflops,
-              f'{prefix}_difference': found.difference,
-            }
-          )
+    for found in compared:
+      if found.row is not row:
+        continue
+      entry = found.entry
+      prefix = 'published' if found.whole else 'published_plain'
+      values = {}
+      if entry.gflops:
+        values = {
+          'model': entry.name,
+          'source': entry.source,
+          'top_1': entry.top_1,
+          'gflops': entry.gflops,
+          'difference': found.difference,
+        }
+      if entry.memory_mb:
+        values |= {
+          'memory_source': entry.source,
+          'memory_mb': entry.memory_mb,
+        }
+      # Of several sources, the first.
+      for name, value in values.items():
+        line.setdefault(f'{prefix}_{name}', value)
     if row.measured:
       line.update(row.measured._asdict())
     lines.append(line)
@@ -483,64 +489,71 @@ def comma_separated(rows: Sequence[Row]) -> str:
   return file.getvalue()
 
 
-def draw(rows: Sequence[Row], path: str):
-  """Draws published accuracy on Kinetics-600 against published GFLOPs.
+_STYLES = {
+  'published with GRW-smoothing': ('tab:red', 's'),
+  'published without': ('tab:blue', 'o'),
+  'other published models': ('0.6', 'o'),
+}
 
-  Arrows go from a published model to the same with GRW-smoothing; rings are at
-  our multiply-adds of the models that are among the rows.
+
+def _style(entry: zoo.Published) -> str:
+  if entry.without:
+    return 'published with GRW-smoothing'
+  if entry.config or entry.plain_of:
+    return 'published without'
+  return 'other published models'
+
+
+def draw(
+  entries: Sequence[zoo.Published],
+  field: str,
+  title: str,
+  here: Sequence[tuple[float, float]],
+  path: str,
+):
+  """Draws the rows of a published table, accuracy against a cost.
+
+  Arrows go from the model that the source sets a smoothed one against to that;
+  rings are at what was counted or measured here of the same models.
+
+  Args:
+    entries: the rows of one table.
+    field: the field of `zoo.Published` that is the cost.
+    title: the title of the axis of costs.
+    here: cost and published accuracy of each ring.
+    path: the path of the PNG.
   """
   figure = matplotlib.figure.Figure(figsize=(9, 6), layout='constrained')
   axes = figure.subplots()
-  places = {
-    entry.name: (entry.gflops, entry.top_1)
-    for entry in published.ROWS
-    if entry.num_classes == 600 and entry.gflops and entry.top_1
-  }
-  entries = [entry for entry in published.ROWS if entry.name in places]
-  styles = {
-    'published with GRW-smoothing': ('tab:red', 's'),
-    'published without': ('tab:blue', 'o'),
-    'other published models': ('0.6', 'o'),
-  }
 
-  def style(entry):
-    return (
-      'published with GRW-smoothing'
-      if entry.smoothed
-      else 'published without'
-      if entry.backbone
-      else 'other published models'
-    )
+  def place(entry):
+    return getattr(entry, field), entry.top_1
 
-  for label, (color, marker) in styles.items():
-    mine = [entry for entry in entries if style(entry) == label]
-    x, y = zip(*(places[entry.name] for entry in mine))
+  for label, (color, marker) in _STYLES.items():
+    mine = [entry for entry in entries if _style(entry) == label]
+    if not mine:
+      continue
+    x, y = zip(*map(place, mine))
     axes.scatter(x, y, color=color, marker=marker, s=28, label=label, zorder=3)
     for entry in mine:
-      # Base models lie close to their streams.
-      left = not entry.smoothed and (
-        (entry.backbone or {}).get('causal') is False
-      )
+      # A model without smoothing lies left of or below the one with it.
+      left = label == 'published without'
       axes.annotate(
         entry.name,
-        places[entry.name],
+        place(entry),
         xytext=(-6, 2) if left else (6, -7),
         textcoords='offset points',
         ha='right' if left else 'left',
         fontsize=6.5,
         color=color,
       )
-  for smooth in entries:
+  for smoothed in entries:
     for entry in entries:
-      if (
-        smooth.smoothed
-        and not entry.smoothed
-        and (entry.backbone == smooth.backbone)
-      ):
+      if entry.name == smoothed.without:
         axes.annotate(
           '',
-          places[smooth.name],
-          places[entry.name],
+          place(smoothed),
+          place(entry),
           arrowprops={
             'arrowstyle': '->',
             'color': 'tab:red',
@@ -548,13 +561,8 @@ def draw(rows: Sequence[Row], path: str):
             'shrinkB': 4,
           },
         )
-  rings = [
-    (found.multiply_adds / 1e9, places[found.entry.name][1])
-    for found in comparisons(rows)
-    if found.entry.name in places
-  ]
-  if rings:
-    x, y = zip(*rings)
+  if here:
+    x, y = zip(*here)
     axes.scatter(
       x,
       y,
@@ -562,22 +570,73 @@ def draw(rows: Sequence[Row], path: str):
       facecolors='none',
       edgecolors='black',
       linewidths=0.8,
-      label='as counted here',
+      label='here',
     )
   axes.set_xscale('log')
-  axes.set_xlim(1.2, 2500)
-  axes.set_xlabel("multiply-adds of a video, G (the papers' GFLOPs)")
+  costs = [place(entry)[0] for entry in entries] + [cost for cost, _ in here]
+  axes.set_xlim(min(costs) / 2, max(costs) * 2.5)
+  axes.set_xlabel(title)
   axes.set_ylabel('published top-1 on Kinetics-600, %')
   axes.grid(alpha=0.3)
   axes.legend(loc='lower right')
   figures.write(figure, path)
 
 
-def write(rows: Sequence[Row], failures: Mapping[str, str], output_dir: str):
-  """Writes Markdown, CSV and the picture, each whole."""
+def draw_both(rows: Sequence[Row], found: zoo.Zoo, output_dir: str):
+  """Draws Figure 1 of the GRW paper, left and right, with our rings.
+
+  Each is of the first table of the zoo that compares at that cost.
+  """
+  compared = list(comparisons(rows))
+  for field, title, file, measure in (
+    (
+      'gflops',
+      "multiply-adds of a video, G (the papers' GFLOPs)",
+      PICTURE_FILE,
+      lambda each: each.multiply_adds / 1e9,
+    ),
+    (
+      'memory_mb',
+      'peak memory, MB',
+      MEMORY_PICTURE_FILE,
+      lambda each: each.memory_mb,
+    ),
+  ):
+    entries = figure_1(found, field)
+    if entries:
+      here = [
+        (cost, each.entry.top_1)
+        for each in compared
+        if each.entry in entries
+        and each.entry.top_1
+        and (cost := measure(each)) is not None
+      ]
+      path = os.path.join(output_dir, file)
+      draw(entries, field, title, here, path)
+
+
+def figure_1(found: zoo.Zoo, field: str) -> list[zoo.Published]:
+  """The rows of the first table that compares smoothed models at a cost."""
+  for smoothed in found.published:
+    if smoothed.without and getattr(smoothed, field):
+      return [
+        row
+        for row in found.published
+        if row.source == smoothed.source and getattr(row, field) and row.top_1
+      ]
+  return []
+
+
+def write(
+  rows: Sequence[Row],
+  failures: Mapping[str, str],
+  found: zoo.Zoo,
+  output_dir: str,
+):
+  """Writes Markdown, CSV and the pictures, each whole."""
   for name, text in (
     (MARKDOWN_FILE, markdown(rows, failures)),
     (CSV_FILE, comma_separated(rows)),
   ):
     whole_file.write(os.path.join(output_dir, name), text)
-  draw(rows, os.path.join(output_dir, PICTURE_FILE))
+  draw_both(rows, found, output_dir)

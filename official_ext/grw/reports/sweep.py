@@ -25,7 +25,11 @@ What is changed is defined by a YAML file:
     smoother:                                        # or nested fields.
       task: {model: {smoothing: {alpha: 1.0, weight: 1.0}}}
 
-`columns` may be left out.  A name becomes that of a folder.
+  published:  # What a paper has for the rows, under a heading of its own.
+    heading: top-1 in the paper, %
+    rows: {grw: 78.4}
+
+`columns` and `published` may be left out.  A name becomes that of a folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +63,7 @@ from official_ext.grw.training import runner
 from official_ext.grw.training import training_process
 
 _ROW_NAME = re.compile(r'[A-Za-z0-9=_+-][A-Za-z0-9=._+-]*')
-_FIELDS = ('columns', 'rows')
+_FIELDS = ('columns', 'rows', 'published')
 # Measure, heading and how a mean and a deviation are shown.
 _SHOWN = (
   ('top_1_accuracy', 'top-1', '.1%'),
@@ -89,10 +93,20 @@ class Definition:
   Attributes:
     columns: headings, and the fields whose values are below them.
     rows: names, and what each changes.
+    published: names of rows, and the accuracy that a paper has for them.
+    published_heading: what the paper measured it of.
   """
 
   columns: Mapping[str, str]
   rows: Mapping[str, Any]
+  published: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  published_heading: str = ''
+
+  @property
+  def headings(self) -> list[str]:
+    """Of the cells of a run."""
+    heading = [self.published_heading] if self.published else []
+    return [*self.columns, *heading]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +117,7 @@ class Run:
     row: its name.
     seed: the seed of the initial weights and of the order of the data.
     config: the whole experiment, as nested dicts, lists and scalars.
-    cells: values of the columns.
+    cells: values of the columns, the published one last.
   """
 
   row: str
@@ -217,7 +231,20 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
         f'{path}: column {heading!r}: {field!r}: expected a heading and a '
         'field, as in "T: task.model.smoothing.window".'
       )
-  return Definition(columns=columns, rows=found['rows'])
+  published = found.get('published', {'heading': '', 'rows': {}})
+  numbers = published.get('rows')
+  if set(published) != {'heading', 'rows'} or not isinstance(numbers, dict):
+    raise SweepError(
+      f'{path}: published={published!r}: expected "heading", of the column, '
+      'and "rows", names of rows with the number that is published for each.'
+    )
+  for name, value in numbers.items():
+    if name not in found['rows'] or not isinstance(value, int | float):
+      raise SweepError(
+        f'{path}: published: {name}: {value!r}: expected a number, and one of '
+        f'the rows {list(found["rows"])}.'
+      )
+  return Definition(columns, found['rows'], numbers, published['heading'])
 
 
 def _cell(config: Mapping[str, Any], field: str) -> str:
@@ -264,6 +291,8 @@ def plan(
         cells = tuple(
           _cell(config, field) for field in definition.columns.values()
         )
+        if definition.published:
+          cells += (str(definition.published.get(row, '')),)
       except _CONFIG_ERRORS as error:
         raise SweepError(f'row {row}: {_one_line(error)}') from error
       if config['task']['validation_data']['is_multilabel']:

@@ -94,6 +94,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         self.task_config.init_checkpoint_modules,
       )
       logging.info('%s', report)
+    else:
+      logging.info(
+        'task.init_checkpoint is not set: all weights start at random.'
+      )
 
   def build_inputs(
     self,

@@ -101,6 +101,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     super().__init__(
       distribution_strategy, task, mode, params, model_dir, **kwargs
     )
+    with self.strategy.scope():
+      self.trainer.begin_averages()
     self.trainer.keeps_predictions = bool(self._label_texts)
     self._require_common_step()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from official.core import base_trainer
+from official.modeling import optimization
 import orbit
 import tensorflow as tf
 
@@ -45,6 +46,28 @@ class Trainer(base_trainer.Trainer):
   first_step: int = 0
   failed_terms: dict[str, int]
   _batches: list[dict[str, np.ndarray]]
+
+  def begin_averages(self):
+    """Starts moving averages that are still zero at the weights.
+
+    The stock averages start at zero, with which an evaluation before the first
+    step, of `task.init_checkpoint` or of a checkpoint without averages, would
+    be of a model that is all zeros.
+    """
+    optimizer = self.optimizer
+    if not isinstance(optimizer, optimization.ExponentialMovingAverage):
+      return
+    ema = self.config.trainer.optimizer_config.ema
+    weights = (
+      self.model.trainable_variables
+      if ema.trainable_weights_only
+      else self.model.variables
+    )
+    averages = [optimizer.get_slot(weight, 'average') for weight in weights]
+    if any(np.any(average.numpy()) for average in averages):
+      return
+    for average, weight in zip(averages, weights):
+      average.assign(weight.read_value())
 
   def train(self, num_steps: tf.Tensor) -> orbit.runner.Output | None:
     """Trains for some steps; input errors name the file and the record."""

@@ -42,6 +42,13 @@ def experiment(file=None, **mobilenet_v3):
   [
     (None, 'small', 'base_frame', 'final', 'temporal'),
     ('mobilenet_v3_small_grw_k600', 'small', 'base_frame', 'final', 'temporal'),
+    (
+      'mobilenet_v3_small_narrow_grw_k600',
+      'small',
+      'base_frame',
+      'final',
+      'temporal',
+    ),
     ('mobilenet_v3_large_grw_k600', 'large', 'base_frame', 'final', 'temporal'),
     ('mobilenet_v3_small_k600', 'small', 'none', 'none', 'linear'),
     ('mobilenet_v3_small_tsm_k600', 'small', 'shift', 'none', 'linear'),
@@ -62,11 +69,13 @@ def test_rows_have_the_papers_settings(file, size, temporal, placement, head):
     assert tuple(data.feature_shape) == (50, 224, 224, 3)
     assert (data.frames_per_second, data.resize) == (5, 'square')
     assert (data.min_image_size, data.num_classes) == (256, 600)
+  # 0 is the backbone's own width, which the paper keeps.
+  assert task.model.head.embedding_dim == (480 if 'narrow' in str(file) else 0)
   assert config.trainer.train_steps == 14 * (366016 // 64)
 
 
 def test_every_row_has_its_file_tested():
-  assert len(list(CONFIGS.glob('mobilenet_v3_*.yaml'))) == 4
+  assert len(list(CONFIGS.glob('mobilenet_v3_*.yaml'))) == 5
 
 
 @pytest.mark.parametrize(
