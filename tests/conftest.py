@@ -49,6 +49,7 @@ _LONG = (
   'sweep_test.py',
   'own_data_test.py',
   'ensemble_export_test.py',
+  'a3_export_test.py',
 )
 
 

@@ -14,10 +14,11 @@
 
 """Networks and TFRecords small enough to train in seconds.
 
-Importing this module registers the block specification 'tiny' with the stock
-MoViNet: one block, with all kinds of layers that A0 has, a skip projection
-among them.  And with the stock MobileNet 'MobileNetV3Tiny': four blocks, with
-and without expansion, squeeze-excitation and shortcut.
+Importing this module registers block specifications with the stock MoViNet:
+'tiny', one block with all kinds of layers that A0 has, a skip projection among
+them, and 'tiny_deep', three layers alike.  And with the stock MobileNet
+'MobileNetV3Tiny': four blocks, with and without expansion, squeeze-excitation
+and shortcut.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,6 +51,19 @@ movinet.BLOCK_SPECS['tiny'] = (
     expand_filters=(16,),
     kernel_sizes=((3, 3, 3),),
     strides=((1, 2, 2),),
+  ),
+  movinet.HeadSpec(project_filters=32, head_filters=32),
+)
+
+# Three layers whose variables have the same shapes, and with positional
+# encoding the same name.
+movinet.BLOCK_SPECS['tiny_deep'] = (
+  movinet.StemSpec(filters=8, kernel_size=(1, 3, 3), strides=(1, 2, 2)),
+  movinet.MovinetBlockSpec(
+    base_filters=8,
+    expand_filters=(16,) * 3,
+    kernel_sizes=((3, 3, 3),) * 3,
+    strides=((1, 1, 1),) * 3,
   ),
   movinet.HeadSpec(project_filters=32, head_filters=32),
 )
@@ -227,7 +241,7 @@ def classifier(
     tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
     l2_weight_decay,
   )
-  _move_weights(model, seed)
+  move_weights(model, seed)
   return model
 
 
@@ -260,7 +274,7 @@ def ensemble(
     num_classes,
     tf_keras.layers.InputSpec(shape=[None, num_frames, None, None, 3]),
   )
-  _move_weights(model, seed)
+  move_weights(model, seed)
   return model
 
 
@@ -306,7 +320,8 @@ def ensemble_overrides(
   }
 
 
-def _move_weights(model: tf_keras.Model, seed: int):
+def move_weights(model: tf_keras.Model, seed: int):
+  """Moves all variables away from their initial values, by chance."""
   rng = np.random.default_rng(seed)
   for variable in model.variables:
     moved = variable.numpy() + rng.normal(0, 0.1, variable.shape)

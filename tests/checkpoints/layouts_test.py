@@ -444,6 +444,31 @@ def test_a_temporal_head_stays_initial_and_is_named(stock, tmp_path):
     assert part in text
 
 
+def test_a_model_with_two_variables_of_one_name_is_not_read_by_name(
+  stock, tmp_path
+):
+  """Keras numbers the second layer of a name; the file's has one value."""
+
+  class Twice(tf_keras.Model):
+    def __init__(self, backbone):
+      super().__init__()
+      self.backbone = backbone
+      self.heads = [
+        tf_keras.layers.Dense(2, name=f'grw_head{number}')
+        for number in ('', '_1')
+      ]
+      for head in self.heads:
+        head(tf.zeros([1, 4]))
+
+  tf.train.Checkpoint(model=stock['2plus1d']).save(str(tmp_path / 'ckpt'))
+  model = Twice(our_classifier('2plus1d').backbone)
+  before = [variable.numpy() for variable in model.variables]
+  with pytest.raises(ValueError, match="2 variables.*'grw_head/kernel'"):
+    assign.assign(model, source.read(str(tmp_path)))
+  for variable, value in zip(model.variables, before):
+    np.testing.assert_array_equal(variable, value)
+
+
 def test_other_class_count_names_shapes_and_remedy(stock, tmp_path):
   tf.train.Checkpoint(model=stock['2plus1d']).save(str(tmp_path / 'ckpt'))
   model = our_classifier('2plus1d', num_classes=3)

@@ -273,5 +273,14 @@ def test_unknown_entries_are_named():
     torch_names.translate(state)
 
 
+def test_two_entries_of_one_place_are_refused():
+  """Which of a shortcut's two forms counts would be a matter of order."""
+  state = drawn(port_names('a0', True))
+  name = next(key for key in state if '.res.1.' in key)
+  state[name.replace('.res.1.', '.res.0.')] = state[name]
+  with pytest.raises(ValueError, match='another entry, which both would be'):
+    torch_names.translate(state)
+
+
 def test_torch_is_not_needed():
   assert 'torch' not in sys.modules

@@ -135,6 +135,11 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.model.backbone.movinet.model_id', 'a6', "'a6'.*one of.*'a5'.*'t0'"),
     ('task.model.smoothing.window', 2, 'window=2.*at least 3 frames'),
     ('task.model.smoothing.window', 51, 'at least one GRW window: 51'),
+    (
+      'task.model.backbone.movinet.average_pooling_type',
+      '3d',
+      "'3d': expected '2d'.*placement is 'final'",
+    ),
     ('task.model.smoothing.placement', 'middle', "'middle'.*'intermediate'"),
     ('task.model.smoothing.placement', 'intermediate', 'endpoint.*name of a'),
     ('task.model.smoothing.alpha', -0.5, 'alpha=-0.5.*0 or more'),
@@ -177,6 +182,13 @@ def test_rows_of_table_4_are_one_override_apart(
 def test_wrong_values_are_refused_by_name(field, value, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{field: value}).validate()
+
+
+def test_evaluation_may_see_clips_shorter_than_a_window():
+  shape = {'feature_shape': (4, 172, 172, 3)}
+  experiment('kinetics600', **{'task.validation_data': shape}).validate()
+  with pytest.raises(ValueError, match='train_data.feature_shape.*one GRW'):
+    experiment('kinetics600', **{'task.train_data': shape}).validate()
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,30 @@ def test_clips_shorter_than_a_window_are_refused():
     grw_smoothing.cut_windows(tf.zeros([1, 4, 2]), 5)
 
 
+@pytest.mark.parametrize('frames', [4, None])
+def test_a_layer_refuses_short_clips_in_training_alone(frames):
+  """The same where their length is known only at run time."""
+  layer = grw_smoothing.GrwSmoothing()
+
+  @tf.function(input_signature=[tf.TensorSpec([None, frames, 2])])
+  def infer(embeddings):
+    outputs = layer(embeddings, training=False)
+    return outputs, layer.terms
+
+  @tf.function(input_signature=[tf.TensorSpec([None, frames, 2])])
+  def train(embeddings):
+    layer(embeddings, training=True)
+    return layer.terms
+
+  outputs, terms = infer(tf.ones([3, 4, 2]))
+  np.testing.assert_array_equal(outputs, np.ones([3, 4, 2]))
+  assert all(float(term) == 0.0 for term in terms)
+  with pytest.raises(
+    (ValueError, tf.errors.InvalidArgumentError), match='window of 5 frames'
+  ):
+    train(tf.ones([3, 4, 2]))
+
+
 def test_frames_may_be_unknown_until_run_time():
   layer = grw_smoothing.GrwSmoothing()
 

@@ -272,14 +272,32 @@ def test_any_backbone_with_a_feature_map_a_frame_will_do():
 def test_a_backbone_that_pools_frames_away_is_refused():
   config = model_config()
   config.backbone.movinet.average_pooling_type = '3d'
+  model = build(config)
   with pytest.raises(ValueError, match="average_pooling_type='2d'"):
-    build(config)
+    model(clips(), training=True)
+
+
+def test_clips_shorter_than_a_window_are_classified_and_do_not_train():
+  """A window is of no concern to inference, however the call is made."""
+  short, long = (
+    build(frames=4, smoothing={'window': window}) for window in (5, 4)
+  )
+  for variable, value in zip(short.variables, long.variables):
+    variable.assign(value)
+  image = clips(frames=4)
+  want = long(image, training=False)
+  for inputs in (image, {**image, 'num_frames': tf.constant([4, 4])}):
+    logits = short(inputs, training=False)
+    np.testing.assert_allclose(logits, want, rtol=1e-5, atol=1e-6)
+    assert short.losses == [0.0]
+    assert short.get_layer('grw_smoothing').terms.num_windows == 0
+  with pytest.raises(ValueError, match='A GRW window of 5 frames'):
+    short(image, training=True)
 
 
 @pytest.mark.parametrize(
   'overrides, message',
   [
-    ({'smoothing': {'window': 11}}, 'fewer than one GRW window of 11'),
     ({'smoothing': {'window': 2}}, 'at least 3 frames'),
     ({'head': {'num_heads': 7}}, 'num_heads must divide'),
     (

@@ -286,7 +286,8 @@ def test_a_backbone_that_looks_ahead_is_refused(config, message):
   'name, frames, every, message',
   [
     ('final, causal', N, 2, 'classify_every=2: expected 1'),
-    ('final, bidirectional', N, 0, 'classify_every=0: expected 1 or more'),
+    ('final, bidirectional', N, 0, 'classify_every=0: expected 1 to the 6'),
+    ('final, bidirectional', N, 7, 'classify_every=7: expected 1 to the 6'),
     ('final, bidirectional', 1, 1, 'num_frames=1: expected at least 2'),
   ],
 )

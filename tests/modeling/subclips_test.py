@@ -31,9 +31,9 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import same_structure
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import streaming
 from official_ext.grw.modeling import subclips
 from tests import tiny
 
@@ -133,7 +133,7 @@ def with_states(model):
 def streamed_step(model, num_subclips):
   """The same of a second backbone that streams, all under one tape."""
   backbone = with_states(model)
-  streaming.copy_weights(model.backbone, backbone)
+  same_structure.copy_weights(model.backbone, backbone)
   layers = {layer.name: layer for layer in model.layers}
   after = [layer for name, layer in layers.items() if name.startswith('grw_')]
   with tf.GradientTape() as tape:

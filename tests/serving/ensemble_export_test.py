@@ -28,6 +28,7 @@ from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import tflite
+from tests import java_client
 from tests import tiny
 
 # The least that the airplanes are rendered at.
@@ -53,7 +54,7 @@ def params_fixture(model, tmp_path_factory):
 
 def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   folder = tmp_path / 'exported'
-  assert export.export_tflite(params, '', str(folder)) < 1e-4
+  assert export.export_tflite(params, '', str(folder)).difference < 1e-4
   assert sorted(path.name for path in folder.iterdir()) == [
     'labels.txt',
     'model.tflite',
@@ -64,6 +65,7 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   assert card.num_frames == tiny.FRAMES and card.frames_per_second == 8
   assert card.config == json.loads(json.dumps(params.task.model.as_dict()))
 
+  java_client.assert_loses_nothing(str(folder / 'model.tflite'))
   stream = tflite_stream.TfliteStream(str(folder / 'model.tflite'))
   assert set(stream.inputs) == {'image', *card.states}
   for member in ('first', 'second'):
@@ -86,8 +88,8 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
 def test_a_saved_model_is_one_folder(params, model, tmp_path, kind):
   folder = tmp_path / 'exported'
-  difference = export.export_saved_model(params, '', str(folder), kind)
-  assert difference < 1e-5
+  written = export.export_saved_model(params, '', str(folder), kind)
+  assert written.difference < 1e-5
   card, _ = model_card.read(str(folder))
   assert bool(card.states) == (kind == 'stream')
   image = np.random.default_rng(0).random(
@@ -115,7 +117,7 @@ def test_an_ensemble_has_no_single_head_to_split_off(params, model, tmp_path):
   data = params.task.validation_data
   with pytest.raises(ValueError, match='split_head=True: expected False'):
     tflite.export_stream(
-      model, str(tmp_path), data, export.example_clip(params), split_head=True
+      model, str(tmp_path), data, export.example_clips(params), split_head=True
     )
   assert not list(tmp_path.iterdir())
 
@@ -134,12 +136,12 @@ def test_base_members_do_not_stream(params, tmp_path):
 
 
 def test_heads_run_at_some_of_the_frames_they_see(params, model, tmp_path):
-  # Refuses a difference at any frame.
+  # Refuses a difference at any frame, and outputs that share a tensor.
   written = tflite.export_stream(
     model,
     str(tmp_path),
     params.task.validation_data,
-    export.example_clip(params),
+    export.example_clips(params),
     classify_every=4,
   )
   assert written.difference < 1e-4

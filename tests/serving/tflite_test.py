@@ -27,6 +27,7 @@ from official_ext.grw.modeling import streaming
 from official_ext.grw.reports import benchmark
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import tflite
+from tests import java_client
 from tests import tiny
 
 N, SIZE = tiny.FRAMES, tiny.SIZE
@@ -81,6 +82,47 @@ def test_the_interface_that_clients_of_movinet_expect(exported):
     assert inputs[name]['dtype'] == outputs[name]['dtype']
 
 
+@pytest.mark.parametrize('file', [tflite_stream.MODEL_FILE, tflite.SPLIT_FILE])
+@pytest.mark.parametrize('quantized', [False, True])
+def test_clients_in_java_get_every_output(exported, file, quantized, tmp_path):
+  path = os.path.join(os.path.dirname(exported[1]), file)
+  if quantized:
+    tflite.quantize(path, str(tmp_path / file))
+    path = str(tmp_path / file)
+  java_client.assert_loses_nothing(path)
+
+
+@pytest.mark.parametrize(
+  'outputs, names',
+  [
+    (lambda x: {'a': 2 * x, 'b': 2 * x}, 'output a, output b'),
+    (lambda x: {'a': 2 * x, 'b': x}, 'input x, output b'),
+  ],
+)
+def test_outputs_that_share_a_tensor_are_an_error(outputs, names, tmp_path):
+  path = str(tmp_path / 'shared.tflite')
+  serve = tf.function(
+    outputs, input_signature=[tf.TensorSpec([1, 4], tf.float32, 'x')]
+  )
+  with pytest.raises(export_folder.ExportError, match=names):
+    tflite.convert({'serving_default': serve}, [], path, 'float32')
+
+
+def test_a_client_in_java_loses_outputs_that_share_a_tensor(tmp_path):
+  """What the imitation above is to find."""
+  path = tmp_path / 'shared.tflite'
+  serve = tf.function(
+    lambda x: {'a': x + 1.0, 'b': x + 1.0},
+    input_signature=[tf.TensorSpec([1, 4], tf.float32, 'x')],
+  ).get_concrete_function()
+  module = tf.Module()
+  tf.saved_model.save(module, str(tmp_path / 'model'), signatures=serve)
+  converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / 'model'))
+  path.write_bytes(converter.convert())
+  with pytest.raises(AssertionError, match='serving_default, a'):
+    java_client.assert_loses_nothing(str(path))
+
+
 def test_builtin_operations_alone(exported):
   path = exported[1]
   interpreter = litert.Interpreter(path)
@@ -93,6 +135,7 @@ def test_builtin_operations_alone(exported):
 def test_streams_end_where_the_clip_model_does(head, tmp_path):
   model = tiny.classifier(head=head)
   _, path = export(model, tmp_path)
+  java_client.assert_loses_nothing(path)
   stream = tflite_stream.TfliteStream(path)
   for seed in (1, 2):
     frames = video(seed=seed)[0] / np.float32(255)
@@ -128,8 +171,10 @@ def test_quantized_files_are_smaller_and_agree(
 ):
   model = tiny.classifier()
   written, path = export(model, tmp_path, quantization)
-  assert written.difference < tflite.MAX_DIFFERENCE[quantization]
+  assert written.difference < 0.1
+  assert bool(written.agreement) == (quantization == 'dynamic_int8')
   assert os.path.getsize(path) < 0.8 * os.path.getsize(exported[1])
+  java_client.assert_loses_nothing(path)
   details = litert.Interpreter(path).get_signature_runner().get_input_details()
   for name, detail in details.items():
     assert detail['dtype'] == (
@@ -137,7 +182,7 @@ def test_quantized_files_are_smaller_and_agree(
     )
 
 
-@pytest.mark.parametrize('quantization', tflite.MAX_DIFFERENCE)
+@pytest.mark.parametrize('quantization', tflite.QUANTIZATIONS)
 def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
   """A base MoViNet sees frames to come, and has 3D convolutions."""
   model = tiny.classifier(stream=False)
@@ -151,13 +196,14 @@ def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
   )
   assert not written.states
   path = str(tmp_path / tflite_stream.MODEL_FILE)
+  java_client.assert_loses_nothing(path)
   interpreter = litert.Interpreter(path)
   assert list(interpreter.get_signature_list()) == ['serving_default']
   names = {op['op_name'] for op in interpreter._get_ops_details()}  # pylint: disable=protected-access
   assert not [name for name in names if 'Flex' in name or '3D' in name]
   classify = tflite_stream.TfliteClip(path)
   assert classify.image_shape == (1, N, SIZE, SIZE, 3)
-  atol = np.max(np.abs(want)) * tflite.MAX_DIFFERENCE[quantization]
+  atol = np.max(np.abs(want)) * tflite.MAX_DIFFERENCE.get(quantization, 0.1)
   np.testing.assert_allclose(classify(frames), want[0], atol=atol)
   # Four frames are filled by beginning again.
   np.testing.assert_allclose(classify(frames[:4]), want[1], atol=atol)
@@ -203,7 +249,8 @@ def test_a_stream_that_left_the_clip_model_is_an_error(
 def test_a_costly_head_runs_once_a_window_by_default(config, every):
   model = schema.GrwModel()
   model.override({'smoothing': {'window': 3}, **config})
-  assert tflite.default_classify_every(model) == every
+  assert tflite.default_classify_every(model, N) == every
+  assert tflite.default_classify_every(model, 2) == min(every, 2)
 
 
 def test_memory_is_flat_over_ten_thousand_frames(exported):

@@ -203,9 +203,11 @@ def grw_files(
       model,
       path,
       config.task.validation_data,
-      export.example_clip(config),
+      export.example_clips(config, quantization),
       quantization,
-      tflite.default_classify_every(config.task.model),
+      tflite.default_classify_every(
+        config.task.model, config.task.validation_data.feature_shape[0]
+      ),
       split_head=not causal and quantization == 'float32',
     )
     paths[quantization] = path

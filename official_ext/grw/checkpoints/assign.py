@@ -14,6 +14,7 @@
 
 """Gives a model the weights that a file holds, and says what was given."""
 
+import collections
 import dataclasses
 
 import numpy as np
@@ -165,8 +166,8 @@ def assign(
 
   Raises:
     ValueError: a variable of the backbone is not in the file, or the other way
-      around, or shapes differ; names them and what is the likely cause.
-      Nothing has been assigned then.
+      around, or shapes differ, or two variables have one name; names them and
+      what is the likely cause.  Nothing has been assigned then.
   """
   if modules not in MODULES:
     raise ValueError(f'modules={modules!r}: expected one of {MODULES}.')
@@ -180,11 +181,19 @@ def assign(
   if weights.architecture.images:
     modules = 'backbone'
   backbone = getattr(model, 'backbone', model)
+  named = named_variables(model)
+  counts = collections.Counter(name for name, _ in named if name)
+  repeated = [name for name, count in counts.items() if count > 1]
+  if repeated:  # A name would not tell which value is whose.
+    raise ValueError(
+      f'The model has {counts[repeated[0]]} variables that are all '
+      f'{repeated[0]!r}, and cannot be read by name.'
+    )
 
   values: list[tuple[tf.Variable, np.ndarray]] = []
   matched: set[str] = set()
   initial: list[str] = []
-  for name, variable in named_variables(model):
+  for name, variable in named:
     in_backbone = structure.in_backbone(name)
     if name not in weights.values or (
       modules == 'backbone' and not in_backbone

@@ -146,6 +146,11 @@ def translate(
         'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
         'FocalNet, a Video-FocalNet or a PosMLP-Video.'
       )
+    if found[0] in values:
+      raise ValueError(
+        f'The state dict has {key!r} and another entry, which both would be '
+        f'{found[0]!r}: expected one of them.'
+      )
     values[found[0]] = found[1]
   return values
 

@@ -65,7 +65,7 @@ def main(_):
 
     from official_ext.grw.serving import export
 
-    difference = export.export_saved_model(
+    written = export.export_saved_model(
       params,
       values.checkpoint,
       values.output_dir,
@@ -77,5 +77,5 @@ def main(_):
     sys.exit(f'error: {error}')
   print(
     f'written: {values.output_dir}; largest difference to the model '
-    f'{difference:.1e} of the largest logit'
+    f'{written.difference:.1e} of the largest logit'
   )

@@ -72,6 +72,14 @@ def validate_task(task: schema.GrwTask):
       backbone.movinet.model_id,
       f'one of {model_ids}',
     )
+    fields.require(
+      smoothing.placement != 'final'
+      or backbone.movinet.average_pooling_type == '2d',
+      'task.model.backbone.movinet.average_pooling_type',
+      backbone.movinet.average_pooling_type,
+      "'2d', one feature vector a frame, because "
+      "task.model.smoothing.placement is 'final'",
+    )
   for name in ('alpha', 'weight'):
     value = getattr(smoothing, name)
     fields.require(
@@ -183,7 +191,8 @@ def validate_task(task: schema.GrwTask):
     )
     frames = smoothing.window * backbones.frames_per_vector(backbone)
     fields.require(
-      data.feature_shape[0] >= frames,
+      # A window is of no concern to evaluation.
+      not data.is_training or data.feature_shape[0] >= frames,
       f'{field}.feature_shape',
       tuple(data.feature_shape),
       f'clips of at least one GRW window: {frames} frames or more',

@@ -18,6 +18,8 @@ Settings are those of Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 4,
 unless a comment says otherwise.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from official.core import config_definitions as cfg

@@ -79,7 +79,9 @@ def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
   if num_frames is not None and num_frames < window:
     raise ValueError(
       f'A GRW window of {window} frames does not fit into clips that have '
-      f'{num_frames} embeddings: use a smaller window or longer clips.'
+      f'{num_frames} embeddings: use a smaller window, longer clips, or a '
+      "backbone that keeps one a frame (for MoViNet average_pooling_type='2d', "
+      'for ResNet-3D temporal strides of 1).'
     )
   if num_frames is None:
     num_frames = tf.shape(embeddings)[1]
@@ -169,7 +171,8 @@ def smoothing_terms(
 
   def mean(values):  # Of [windows] or [windows, frames].
     if weights is None:
-      return tf.reduce_mean(values)
+      count = tf.cast(tf.size(values), tf.float32)
+      return tf.math.divide_no_nan(tf.reduce_sum(values), count)
     if values.shape.rank == 2:
       values = tf.reduce_mean(values, axis=1)
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), num_windows)
@@ -281,7 +284,10 @@ class SmoothingLayer(_Layer):
     return self._last_call.terms
 
   def call(
-    self, inputs: tf.Tensor, num_frames: tf.Tensor | None = None
+    self,
+    inputs: tf.Tensor,
+    num_frames: tf.Tensor | None = None,
+    training: bool | None = None,
   ) -> tf.Tensor:
     """[batch, N, D] embeddings in, the same embeddings out.
 
@@ -289,12 +295,28 @@ class SmoothingLayer(_Layer):
       inputs: [batch, N, D].
       num_frames: [batch] int, how many embeddings of each clip, from the first,
         take part: a window that holds others costs nothing.  None takes all.
+      training: whether clips must be as long as a window.  In inference shorter
+        ones have no windows, and cost nothing.
+
+    Raises:
+      ValueError: training with clips that are known to be shorter.
     """
     weights = None
     if num_frames is not None:
       weights = window_weights(num_frames, tf.shape(inputs)[1], self.window)
+    if training:
+      tf.debugging.assert_greater_equal(
+        tf.shape(inputs)[1],
+        self.window,
+        f'A GRW window of {self.window} frames fits into no clip of the batch.',
+      )
+    count = inputs.shape[1]
+    if not training and count is not None and count < self.window:
+      windows = tf.zeros([0, self.window, inputs.shape[-1]])
+    else:
+      windows = cut_windows(inputs, self.window)
     terms = smoothing_terms(
-      cut_windows(inputs, self.window),
+      windows,
       self.alpha,
       self.sampled,
       self.num_orderings,

@@ -243,7 +243,8 @@ class StreamingEnsemble(tf_keras.Model):
       # A member that does not classify each frame has its last logits already.
       specs[_member_state(member, streaming.LOGITS)] = (
         tf_keras.layers.InputSpec(
-          shape=(input_shape[0], self.num_classes), dtype='float32'
+          shape=streaming.logits_shape(input_shape[0], self.num_classes),
+          dtype='float32',
         )
       )
       for name, spec in stream.initial_state_specs(input_shape).items():
@@ -257,7 +258,7 @@ class StreamingEnsemble(tf_keras.Model):
     states = {_COUNT: tf.zeros([1], tf.int32)}
     for member, stream in self._members.items():
       states[_member_state(member, streaming.LOGITS)] = tf.zeros(
-        [input_shape[0], self.num_classes]
+        streaming.logits_shape(input_shape[0], self.num_classes)
       )
       for name, state in stream.init_states(input_shape).items():
         states[_member_state(member, name)] = state
@@ -297,13 +298,13 @@ class StreamingEnsemble(tf_keras.Model):
         logits, after = stream(
           {**{name: own[name] for name in names}, 'image': frames}
         )
-        return {**after, streaming.LOGITS: logits}
+        return {**after, streaming.LOGITS: logits[:, tf.newaxis]}
 
       def wait(own=own):
         return own
 
       own = tf.cond(begin < tf.shape(image)[1], step, wait)
-      logits[member] = own[streaming.LOGITS]
+      logits[member] = own[streaming.LOGITS][:, 0]
       for name, state in own.items():
         states[_member_state(member, name)] = state
     first, second = logits['first'], logits['second']

@@ -143,19 +143,6 @@ def last_endpoint(endpoints: Mapping[Any, Any]) -> Any:
   return 'head' if 'head' in endpoints else max(endpoints)
 
 
-def _check_window(
-  vectors: tf.Tensor, name: str, window: int, num_frames: int | None
-):
-  count = vectors.shape[1]
-  if count is not None and count < window:
-    raise ValueError(
-      f'Endpoint {name!r} has {count} feature vectors for {num_frames} '
-      f'frames, fewer than one GRW window of {window}. Use a backbone that '
-      "keeps one a frame (for MoViNet average_pooling_type='2d', for "
-      'ResNet-3D temporal strides of 1), a smaller window or longer clips.'
-    )
-
-
 def _endpoints(backbone: tf_keras.Model, image: tf.Tensor) -> dict[Any, Any]:
   """The features of clips [batch, N, H, W, 3], by endpoint."""
   outputs = backbone(
@@ -176,7 +163,6 @@ class _AfterBackbone:
     model_config: schema.GrwModel,
     num_classes: int,
     endpoints: Mapping[Any, tf.Tensor],
-    num_frames: int | None,
     head_filters: int,
     regularizer: tf_keras.regularizers.Regularizer | None,
   ):
@@ -201,12 +187,6 @@ class _AfterBackbone:
           f'task.model.smoothing.endpoint={config.endpoint!r} is not an '
           f'endpoint of the backbone, which has {sorted(endpoints)}.'
         )
-      _check_window(
-        _frame_vectors(endpoints[config.endpoint], config.endpoint),
-        config.endpoint,
-        config.window,
-        num_frames,
-      )
       # Normalized so that neither a scale nor an offset, both of which the
       # following layers could undo, makes the loss small.
       self._norm = tf_keras.layers.BatchNormalization(
@@ -219,8 +199,6 @@ class _AfterBackbone:
         name='grw_norm',
       )
       self._beside = Beside(name='grw_beside')
-    elif config.placement == 'final':
-      _check_window(features, self._last, config.window, num_frames)
 
     self._embed = None
     if config.placement == 'final' or head.type == 'temporal':
@@ -317,6 +295,9 @@ class GrwClassifier(tf_keras.Model):
   `losses` after a call.  Layers after the backbone have names that begin with
   'grw_', by which the optimizer tells them from the backbone's.
 
+  Training refuses clips with fewer feature vectors than a window of the loss;
+  to inference a window is of no concern.
+
   A call may also give 'num_frames', [batch] int32: how many frames of each
   clip, from the first, are not repetitions.  Only they take part in the head,
   and only windows of them in the loss, so that with a streaming backbone, which
@@ -344,8 +325,8 @@ class GrwClassifier(tf_keras.Model):
       **kwargs: the arguments of the Keras model.
 
     Raises:
-      ValueError: an endpoint that does not exist, too few feature vectors for
-        a window, or embeddings that the attention heads cannot share.
+      ValueError: an endpoint that does not exist, or embeddings that the
+        attention heads cannot share.
     """
     # Half, to match tf.nn.l2_loss.
     regularizer = (
@@ -361,7 +342,6 @@ class GrwClassifier(tf_keras.Model):
       model_config,
       num_classes,
       endpoints,
-      input_specs.shape[1],
       getattr(backbone, 'head_filters', 2048),
       regularizer,
     )

@@ -21,13 +21,13 @@ backbone it adds what the head has to know of earlier frames.
 """
 
 from collections.abc import Mapping, Sequence
-import re
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import same_structure
 from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
@@ -74,7 +74,8 @@ class StreamingClassifier(tf_keras.Model):
       num_frames: N, the frames the head sees: the length of the clips that the
         classifier was trained with.
       classify_every: run the head at the first frame and then at each k-th,
-        and repeat its last logits between.  A causal head runs at every frame.
+        k up to N, and repeat its last logits between.  A causal head runs at
+        every frame.
       **kwargs: the arguments of the Keras model.
 
     Raises:
@@ -87,19 +88,20 @@ class StreamingClassifier(tf_keras.Model):
     self._causal_head = config.head.type == 'temporal' and config.head.causal
     if num_frames < 2:
       raise ValueError(f'num_frames={num_frames}: expected at least 2.')
-    if classify_every < 1 or (self._causal_head and classify_every > 1):
+    if not 1 <= classify_every <= (1 if self._causal_head else num_frames):
       raise ValueError(
         f'classify_every={classify_every}: expected 1, as a causal head has '
         'to take every frame'
         if self._causal_head
-        else f'classify_every={classify_every}: expected 1 or more.'
+        else f'classify_every={classify_every}: expected 1 to the '
+        f'{num_frames} frames of a clip.'
       )
     self.num_frames = num_frames
     self.classify_every = classify_every
     self._backbone = grw_model.build_backbone(
       tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config
     )
-    copy_weights(classifier.backbone, self._backbone)
+    same_structure.copy_weights(classifier.backbone, self._backbone)
     names = {layer.name for layer in classifier.layers}
     self._embedding = (
       classifier.get_layer('grw_embedding')
@@ -137,7 +139,7 @@ class StreamingClassifier(tf_keras.Model):
       }
     shapes[_EMBEDDINGS] = (batch, self.num_frames - 1, self._dim)
     if self.classify_every > 1:
-      shapes[LOGITS] = (batch, self._num_classes)
+      shapes[LOGITS] = logits_shape(batch, self._num_classes)
     return shapes
 
   def initial_state_specs(
@@ -290,9 +292,18 @@ class StreamingClassifier(tf_keras.Model):
       tf.equal(before, 0),
       after // self.classify_every > before // self.classify_every,
     )
-    logits = tf.cond(is_due, classify, lambda: inputs[LOGITS])
-    states[LOGITS] = logits
+    logits = tf.cond(is_due, classify, lambda: inputs[LOGITS][:, 0])
+    states[LOGITS] = logits[:, tf.newaxis]
     return logits, states
+
+
+def logits_shape(batch: Any, num_classes: int) -> tuple:
+  """The shape of the state that repeats the last logits.
+
+  Another than theirs, as they would be one tensor of a TFLite file under two
+  names, of which clients in Java and of LiteRT's CompiledModel fill one.
+  """
+  return (batch, 1, num_classes)
 
 
 def check_states(
@@ -314,27 +325,3 @@ def check_states(
         f'{tuple(spec.shape)} for images of shape '
         f'{tuple(inputs["image"].shape)}; start anew with init_states.'
       )
-
-
-def copy_weights(source: tf_keras.Model, target: tf_keras.Model):
-  """Copies all variables between models of the same layers, by name.
-
-  Or by order, where names differ only in the numbers that Keras gives layers
-  without a name of their own ('conv2d_7'), and that go on from model to model.
-  """
-  values = {variable.name: variable for variable in source.variables}
-  if set(values) == {variable.name for variable in target.variables}:
-    ordered = [values[variable.name] for variable in target.variables]
-  else:
-    ordered = source.variables
-    if _unnumbered(source) != _unnumbered(target):
-      raise ValueError(f'{source.name} and {target.name} differ in variables.')
-  for variable, value in zip(target.variables, ordered):
-    variable.assign(value)
-
-
-def _unnumbered(model: tf_keras.Model) -> list[str]:
-  """Names of the variables without the numbers of their layers."""
-  return [
-    re.sub(r'_\d+(?=/)', '', variable.name) for variable in model.variables
-  ]

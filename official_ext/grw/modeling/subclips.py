@@ -34,6 +34,7 @@ from official.vision.modeling.layers import nn_layers
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import same_structure
 from official_ext.grw.compat import batch_norm
 from official_ext.grw.compat import stochastic_depth
 
@@ -73,17 +74,14 @@ class SubclipBackbone:
       ValueError: the layers of the two differ, or some cannot be run twice
         alike or in a loop.
     """
-    own, other = (
-      [layer for layer in model.layers if layer.weights]
-      for model in (backbone, with_states)
-    )
-    if list(map(_kind, own)) != list(map(_kind, other)):
+    try:
+      pairs = same_structure.paired_layers(backbone, with_states)
+    except ValueError as error:
       raise ValueError(
         f'Backbone {backbone.name} has other layers with states than without '
-        'and cannot be trained in subclips: set task.num_subclips=1.'
-      )
-    # By place, as layers may have been numbered on.
-    shared = {theirs.name: layer for theirs, layer in zip(other, own)}
+        f'and cannot be trained in subclips: set task.num_subclips=1. {error}'
+      ) from error
+    shared = {theirs.name: layer for layer, theirs in pairs}
     # Its layers on a second graph of calls: weights, batch norm and whether
     # they are frozen stay in one place.
     self._stream = tf_keras.models.clone_model(
@@ -261,12 +259,6 @@ class SubclipBackbone:
       yield
     finally:
       self._seeds.seed = None
-
-
-def _kind(layer: tf_keras.layers.Layer) -> tuple:
-  """What layers have in common that may stand for each other."""
-  # Frozen weights come last.
-  return type(layer), sorted(tuple(weight.shape) for weight in layer.weights)
 
 
 def _with_shapes(

@@ -176,7 +176,9 @@ def count(model: tf_keras.Model, params: cfg.ExperimentConfig) -> Counts:
     frame=sum(frames) // len(members),
     head=sum(heads) // len(members),
     heads=len(members),
-    classify_every=tflite.default_classify_every(params.task.model),
+    classify_every=tflite.default_classify_every(
+      params.task.model, params.task.validation_data.feature_shape[0]
+    ),
   )
 
 
@@ -241,8 +243,10 @@ def measure(
       model,
       folder,
       data,
-      export.example_clip(params),
-      classify_every=tflite.default_classify_every(params.task.model),
+      export.example_clips(params),
+      classify_every=tflite.default_classify_every(
+        params.task.model, data.feature_shape[0]
+      ),
     )
     frame = run_alone(
       'stream',

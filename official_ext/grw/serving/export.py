@@ -26,19 +26,38 @@ from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
+from official_ext.grw.serving import agreement
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 
 
-def example_clip(params: cfg.ExperimentConfig) -> np.ndarray:
-  """A rendered video of the model's length: [1, N, S, S, 3] uint8."""
+def example_clips(
+  params: cfg.ExperimentConfig, quantization: str = 'float32'
+) -> np.ndarray:
+  """Rendered clips of the model's length, [M, N, S, S, 3] uint8.
+
+  One, or for 'dynamic_int8' those of three videos, one a class, of
+  `agreement.NUM_FRAMES` in all or a little more.
+  """
   data = params.task.validation_data
-  config = airplanes.AirplanesConfig(
-    num_frames=data.feature_shape[0], image_size=data.min_image_size
+  num_frames = data.feature_shape[0]
+  videos, clips = (
+    (3, -(-agreement.NUM_FRAMES // (3 * num_frames)))
+    if quantization == 'dynamic_int8'
+    else (1, 1)
   )
-  return airplanes.render_example(config, 'validation', 0)['video'][np.newaxis]
+  config = airplanes.AirplanesConfig(
+    num_frames=clips * num_frames, image_size=data.min_image_size
+  )
+  frames = np.concatenate(
+    [
+      airplanes.render_example(config, 'validation', number)['video']
+      for number in range(videos)
+    ]
+  )
+  return frames.reshape(videos * clips, num_frames, *frames.shape[1:])
 
 
 # AutoGraph finds nothing to convert in layers, but takes seconds to look.
@@ -50,7 +69,7 @@ def _export(
   labels: str | None,
   write: Callable[[saved_model.Model, str], saved_model.Written],
   **card,
-) -> float:
+) -> saved_model.Written:
   """Builds a model, has it written to a folder, and describes it there."""
   num_classes = params.task.validation_data.num_classes
   with export_folder.whole_folder(output_dir) as folder:
@@ -82,13 +101,25 @@ def _export(
       texts,
       folder,
     )
-  return written.difference
+  return written
 
 
 def _require_streaming(params: cfg.ExperimentConfig):
-  """Raises ValueError if a backbone cannot stream, before it is built."""
+  """Raises ValueError if a model cannot stream, before it is built."""
   for classifier in ensemble_cfg.classifiers(params.task.model):
     backbones.with_states(classifier.backbone)
+  data = params.task.validation_data
+  if data.sampling == 'segments':
+    raise ValueError(
+      "task.validation_data.sampling='segments': expected 'dense', as frames "
+      'of a stream follow one another and segments are of a whole video. '
+      'Export with --kind=clip.'
+    )
+  if data.feature_shape[0] < 2:
+    raise ValueError(
+      f'task.validation_data.feature_shape={tuple(data.feature_shape)}: '
+      'expected at least 2 frames for a stream. Export with --kind=clip.'
+    )
 
 
 def _input(data: schema.DataConfig, shape, dtype: str) -> dict:
@@ -108,7 +139,7 @@ def export_saved_model(
   kind: str = 'clip',
   input_type: str = 'float32',
   labels: str | None = None,
-) -> float:
+) -> saved_model.Written:
   """Writes a SavedModel, its card and its labels.
 
   Args:
@@ -123,7 +154,7 @@ def export_saved_model(
       `labels.label_texts`.
 
   Returns:
-    The largest difference to the model, relative to the largest logit.
+    What it came to: the largest difference to the model among it.
 
   Raises:
     ValueError: the checkpoint, the labels or the model do not fit.
@@ -142,7 +173,7 @@ def export_saved_model(
     output_dir,
     labels,
     lambda model, folder: write(
-      model, folder, data, example_clip(params), input_type
+      model, folder, data, example_clips(params), input_type
     ),
     kind=kind,
     format='saved_model',
@@ -161,7 +192,7 @@ def export_tflite(
   split_head: bool = False,
   labels: str | None = None,
   kind: str = 'stream',
-) -> float:
+) -> saved_model.Written:
   """Writes TFLite files, their card and their labels.
 
   Args:
@@ -173,7 +204,7 @@ def export_tflite(
       `tflite.export_clip`.
 
   Returns:
-    The largest difference to the model, relative to the largest logit.
+    What it came to: the largest difference to the model among it.
 
   Raises:
     ValueError: the checkpoint, the labels or the model do not fit.
@@ -183,14 +214,22 @@ def export_tflite(
   frames = 1
   if kind == 'stream':
     _require_streaming(params)
-    every = classify_every or tflite.default_classify_every(params.task.model)
+    num_frames = data.feature_shape[0]
+    every = classify_every or tflite.default_classify_every(
+      params.task.model, num_frames
+    )
+    if every > num_frames:
+      raise ValueError(
+        f'classify_every={every}: expected 1 to the {num_frames} frames of a '
+        'clip.'
+      )
 
     def write(model, folder):
       return tflite.export_stream(
         model,
         folder,
         data,
-        example_clip(params),
+        example_clips(params, quantization),
         quantization,
         every,
         split_head,
@@ -205,7 +244,11 @@ def export_tflite(
 
     def write(model, folder):
       return tflite.export_clip(
-        model, folder, data, example_clip(params), quantization
+        model,
+        folder,
+        data,
+        example_clips(params, quantization),
+        quantization,
       )
 
   return _export(

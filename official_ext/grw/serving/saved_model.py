@@ -50,10 +50,12 @@ class Written(NamedTuple):
     difference: the largest difference of logits between what was written and
       the model, relative to the largest logit.
     states: shape and type of each state, by name; a clip model has none.
+    agreement: what was measured of answers in 8 bits; '' for others.
   """
 
   difference: float
   states: dict[str, tf_keras.layers.InputSpec]
+  agreement: str = ''
 
 
 def build_trained_model(params: cfg.ExperimentConfig, checkpoint: str) -> Model:

@@ -14,6 +14,7 @@
 
 """Writes trained models as TFLite files that prove themselves."""
 
+from collections.abc import Callable
 import contextlib
 import io
 import os
@@ -34,36 +35,44 @@ from official_ext.grw.datasets import feature_names
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import agreement
+from official_ext.grw.serving import distinct_outputs
 from official_ext.grw.serving import saved_model
 
 SPLIT_FILE = 'model_split.tflite'
 
+QUANTIZATIONS = ('float32', 'float16', 'dynamic_int8')
 # By quantization, the largest difference of logits to the model, relative to
-# the largest logit.
-MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2, 'dynamic_int8': 1e-1}
+# the largest logit.  For dynamic_int8 see `agreement`.
+MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2}
 
 
 def default_classify_every(
-  config: schema.GrwModel | ensemble_cfg.GrwEnsemble,
+  config: schema.GrwModel | ensemble_cfg.GrwEnsemble, num_frames: int
 ) -> int:
   """How often the head runs if nobody says: each window, if it is costly.
 
   Of an ensemble each head runs once in a window of the frames it sees.
+
+  Args:
+    config: the model's configuration.
+    num_frames: N, which a window may exceed: of evaluation it is no concern.
   """
   members = ensemble_cfg.classifiers(config)
   if any(
     member.head.type != 'temporal' or member.head.causal for member in members
   ):
     return 1
-  return len(members) * max(member.smoothing.window for member in members)
+  window = max(member.smoothing.window for member in members)
+  return min(len(members) * window, num_frames)
 
 
 def check_quantization(quantization: str):
   """Raises ValueError for one that is not offered."""
-  if quantization not in MAX_DIFFERENCE:
+  if quantization not in QUANTIZATIONS:
     raise ValueError(
       f'quantization={quantization!r}: expected one of '
-      f'{list(MAX_DIFFERENCE)}. Full int8 is not offered, as states of '
+      f'{list(QUANTIZATIONS)}. Full int8 is not offered, as states of '
       'integers drift along a stream; use dynamic_int8, which is smaller '
       'and faster than float32.'
     )
@@ -73,9 +82,19 @@ def convert(
   signatures: dict[str, Any],
   variables: list[tf.Variable],
   path: str,
-  quantization: str,
+  quantization: str = 'float32',
 ):
-  """Writes functions as a TFLite file of builtin operations alone."""
+  """Writes functions as a TFLite file of builtin operations alone.
+
+  Args:
+    signatures: functions by name, each of which returns outputs by name.
+    variables: the variables that they read.
+    path: the path of the file.
+    quantization: 'float32' or 'float16'.
+
+  Raises:
+    export_folder.ExportError: an output is no tensor of its own.
+  """
   with tempfile.TemporaryDirectory() as folder:
     # Converting functions instead of a SavedModel would lose output names.
     with frozen_weights.frozen_weights():
@@ -87,27 +106,74 @@ def convert(
       converter.optimizations = [tf.lite.Optimize.DEFAULT]
       converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
-    if quantization != 'dynamic_int8':
-      with open(path, 'wb') as file:
-        file.write(content)
-      return
-    unquantized = os.path.join(folder, 'float32.tflite')
-    with open(unquantized, 'wb') as file:
-      file.write(content)
-    recipe = quantizer.Quantizer(unquantized)
-    # Depthwise convolutions stay in float32: in 8 bits the kernels they get
-    # are slower.  So do the activations: states quantized to integers are not
-    # zero at the start and drift.
-    for name in (
-      qtyping.TFLOperationName.FULLY_CONNECTED,
-      qtyping.TFLOperationName.CONV_2D,
-    ):
-      recipe.add_dynamic_config(regex='.*', operation_name=name, num_bits=8)
-    with (
-      contextlib.redirect_stdout(io.StringIO()),
-      contextlib.redirect_stderr(io.StringIO()),
-    ):  # Progress of 0.1 s.
-      recipe.quantize().export_model(path)
+  with open(path, 'wb') as file:
+    file.write(content)
+  distinct_outputs.require_distinct_outputs(path)
+
+
+def quantize(source: str, path: str):
+  """Writes a float32 TFLite file with its large weights in 8 bits.
+
+  Raises:
+    export_folder.ExportError: an output is no tensor of its own.
+  """
+  recipe = quantizer.Quantizer(source)
+  # Depthwise convolutions stay in float32: in 8 bits the kernels they get are
+  # slower.  So do the activations: states quantized to integers are not zero at
+  # the start and drift.
+  for name in (
+    qtyping.TFLOperationName.FULLY_CONNECTED,
+    qtyping.TFLOperationName.CONV_2D,
+  ):
+    recipe.add_dynamic_config(regex='.*', operation_name=name, num_bits=8)
+  with (
+    contextlib.redirect_stdout(io.StringIO()),
+    contextlib.redirect_stderr(io.StringIO()),
+  ):  # Progress of 0.1 s.
+    recipe.quantize().export_model(path)
+  distinct_outputs.require_distinct_outputs(path)
+
+
+def _write(
+  signatures: dict[str, Any],
+  variables: list[tf.Variable],
+  path: str,
+  quantization: str,
+  answers: Callable[[str, np.ndarray], np.ndarray],
+  clips: np.ndarray,
+  expected: np.ndarray,
+) -> saved_model.Written:
+  """Converts, quantizes, and checks each step against the one before.
+
+  Args:
+    signatures, variables, path, quantization: as for `convert`; also
+      'dynamic_int8'.
+    answers: a function that runs a file along clips, for logits
+      [answers, classes].
+    clips: float32 clips [M, N, height, width, 3].
+    expected: the answers of the model to the first clip.
+
+  Raises:
+    export_folder.ExportError: they differ by too much.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    in_8_bits = quantization == 'dynamic_int8'
+    floating = os.path.join(folder, 'float32.tflite') if in_8_bits else path
+    kind = 'float32' if in_8_bits else quantization
+    convert(signatures, variables, floating, kind)
+    difference = saved_model.relative_difference(
+      answers(floating, clips[:1]), expected
+    )
+    saved_model.require_agreement(difference, MAX_DIFFERENCE[kind])
+    if not in_8_bits:
+      return saved_model.Written(difference, {})
+    quantize(floating, path)
+    want, got = answers(floating, clips), answers(path, clips)
+  found = agreement.measure(got, want)
+  agreement.require(found)
+  return saved_model.Written(
+    saved_model.relative_difference(got, want), {}, str(found)
+  )
 
 
 def export_stream(
@@ -134,7 +200,8 @@ def export_stream(
     model: with a causal backbone, or an ensemble of two.
     folder: to write to.
     data: the data of the evaluation; gives N, height and width.
-    example: uint8 clips [1, N, height, width, 3] for the check.
+    example: uint8 clips [M, N, height, width, 3] for the checks: logits against
+      the model on the first, and answers of 'dynamic_int8' along all of them.
     quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
       weights of dense layers and pointwise convolutions in 8 bits.
     classify_every: see `ensemble.stream_of`.
@@ -146,7 +213,8 @@ def export_stream(
 
   Raises:
     ValueError: the model cannot stream, or an argument is out of range.
-    export_folder.ExportError: a difference is larger than MAX_DIFFERENCE.
+    export_folder.ExportError: a difference is larger than MAX_DIFFERENCE, or
+      answers in 8 bits are others, see `agreement`.
   """
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
@@ -176,17 +244,18 @@ def export_stream(
     logits, states = stream(inputs)
     return {**states, 'logits': logits}
 
-  frames = saved_model.prepared(tf.constant(example), data)[0].numpy()
-  expected = _logits(serve, stream.init_states(shape), frames)
-  _require_clip_model(model, frames, expected, classify_every)
-  path = os.path.join(folder, tflite_stream.MODEL_FILE)
-  convert({'serving_default': serve}, stream.variables, path, quantization)
-  written = tflite_stream.TfliteStream(path)
-  differences = [
-    saved_model.relative_difference(
-      np.stack([written.step(frame) for frame in frames]), expected
-    )
-  ]
+  clips = saved_model.prepared(tf.constant(example), data).numpy()
+  expected = _logits(serve, stream.init_states(shape), clips[0])
+  _require_clip_model(model, clips[0], expected, classify_every)
+  written = _write(
+    {'serving_default': serve},
+    stream.variables,
+    os.path.join(folder, tflite_stream.MODEL_FILE),
+    quantization,
+    _stream_logits,
+    clips,
+    expected,
+  )
   if split_head:
 
     @tf.function(
@@ -209,22 +278,19 @@ def export_stream(
     def classify(embeddings, num_frames):
       return {'logits': stream.classify(embeddings, num_frames[0])}
 
-    path = os.path.join(folder, SPLIT_FILE)
-    convert(
+    last = num_frames // classify_every * classify_every
+    split = _write(
       {'encode': encode, 'classify': classify},
       stream.variables,
-      path,
+      os.path.join(folder, SPLIT_FILE),
       quantization,
+      lambda path, clips: _split_logits(path, clips[:, :last]),
+      clips,
+      expected[last - 1 : last],
     )
-    last = len(frames) // classify_every * classify_every
-    differences.append(
-      saved_model.relative_difference(
-        _split_logits(path, frames[:last]), expected[last - 1 : last]
-      )
-    )
-  difference = max(differences)
-  saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
-  return saved_model.Written(difference, states)
+    if split.difference > written.difference:
+      written = split
+  return written._replace(states=states)
 
 
 def export_clip(
@@ -249,26 +315,29 @@ def export_clip(
 
   Raises:
     ValueError: the quantization is not offered.
-    export_folder.ExportError: the two differ by more than MAX_DIFFERENCE.
+    export_folder.ExportError: as of `export_stream`.
   """
   check_quantization(quantization)
-  clip = saved_model.prepared(tf.constant(example), data)
-  expected = model({'image': clip}, training=False)
+  clips = saved_model.prepared(tf.constant(example), data)
+  expected = model({'image': clips[:1]}, training=False)
   frame_operations.use(model)
 
   @tf.function(
-    input_signature=[tf.TensorSpec(clip.shape, tf.float32, 'image')],
+    input_signature=[tf.TensorSpec(clips[:1].shape, tf.float32, 'image')],
     autograph=False,
   )
   def serve(image):
     return {'logits': model({'image': image}, training=False)}
 
-  path = os.path.join(folder, tflite_stream.MODEL_FILE)
-  convert({'serving_default': serve}, model.variables, path, quantization)
-  written = tflite_stream.TfliteClip(path)(clip[0].numpy())
-  difference = saved_model.relative_difference(written, expected[0])
-  saved_model.require_agreement(difference, MAX_DIFFERENCE[quantization])
-  return saved_model.Written(difference, {})
+  return _write(
+    {'serving_default': serve},
+    model.variables,
+    os.path.join(folder, tflite_stream.MODEL_FILE),
+    quantization,
+    _clip_logits,
+    clips.numpy(),
+    expected.numpy(),
+  )
 
 
 def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
@@ -289,7 +358,7 @@ def _require_clip_model(
 ):
   """Raises ExportError unless the stream ends where the clip model does."""
   last = max(len(frames) // classify_every * classify_every, 1)
-  # Not cut off: less than a window cannot be smoothed.
+  # Not cut off: an ensemble takes no odd number of frames.
   expected = model(
     {
       'image': frames[np.newaxis],
@@ -303,22 +372,37 @@ def _require_clip_model(
   )
 
 
-def _split_logits(path: str, frames: np.ndarray) -> np.ndarray:
-  """Logits [1, classes] of a file with `encode` and `classify`."""
+def _stream_logits(path: str, clips: np.ndarray) -> np.ndarray:
+  """Logits after every frame, [M · N, classes], of clips as one stream."""
+  stream = tflite_stream.TfliteStream(path)
+  return np.stack([stream.step(frame) for clip in clips for frame in clip])
+
+
+def _clip_logits(path: str, clips: np.ndarray) -> np.ndarray:
+  """Logits [M, classes] of clips."""
+  return np.stack(list(map(tflite_stream.TfliteClip(path), clips)))
+
+
+def _split_logits(path: str, clips: np.ndarray) -> np.ndarray:
+  """Logits [M, classes] of a file with `encode` and `classify`."""
   interpreter = litert.Interpreter(path)
   encode = interpreter.get_signature_runner('encode')
   classify = interpreter.get_signature_runner('classify')
-  states = {
-    name: np.zeros(detail['shape'], detail['dtype'])
-    for name, detail in encode.get_input_details().items()
-    if name != 'image'
-  }
-  embeddings = np.zeros(
-    classify.get_input_details()['embeddings']['shape'], np.float32
-  )
-  for number, frame in enumerate(frames):
-    states = encode(image=frame[np.newaxis, np.newaxis], **states)
-    embeddings[0, number] = states.pop('embedding')[0]
-  return classify(
-    embeddings=embeddings, num_frames=np.array([len(frames)], np.int32)
-  )['logits']
+
+  def classified(clip):
+    states = {
+      name: np.zeros(detail['shape'], detail['dtype'])
+      for name, detail in encode.get_input_details().items()
+      if name != 'image'
+    }
+    embeddings = np.zeros(
+      classify.get_input_details()['embeddings']['shape'], np.float32
+    )
+    for number, frame in enumerate(clip):
+      states = encode(image=frame[np.newaxis, np.newaxis], **states)
+      embeddings[0, number] = states.pop('embedding')[0]
+    return classify(
+      embeddings=embeddings, num_frames=np.array([len(clip)], np.int32)
+    )['logits'][0]
+
+  return np.stack(list(map(classified, clips)))

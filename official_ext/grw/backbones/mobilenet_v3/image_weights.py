@@ -22,6 +22,7 @@ shape: with a base frame it sees 6 channels where an image has 3.
 import numpy as np
 import tensorflow as tf
 
+from official_ext.grw.backbones import same_structure
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.checkpoints import tf_reader
 
@@ -64,7 +65,7 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
       'size and width_multiplier of task.model.backbone.mobilenet_v3 to the '
       "checkpoint's, or task.init_checkpoint to one of this network."
     )
-  needed = backbone.variables[0].shape[2]
+  needed = 6 if config['temporal'] == 'base_frame' else 3
   if channels > needed:
     raise ValueError(
       f"{prefix} was trained with temporal='base_frame' and its stem sees "
@@ -81,13 +82,15 @@ def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
     saved = tf.train.Checkpoint(**{name: saved})
   saved.read(prefix).expect_partial().assert_existing_objects_matched()
   averages = tf_reader.assign_averages(saved, prefix)
-  stem, *others = network.variables
   copies = needed // channels
-  backbone.variables[0].assign(
-    np.concatenate([stem.numpy() / copies] * copies, axis=2)
-  )
-  for variable, value in zip(backbone.variables[1:], others):
-    variable.assign(value)
+  for value, variable in same_structure.paired_variables(
+    network, backbone, same_shapes=False
+  ):
+    variable.assign(
+      value
+      if value.shape == variable.shape  # All but the stem's kernel.
+      else np.concatenate([value.numpy() / copies] * copies, axis=2)
+    )
   spread = ', its stem spread over 6 channels' if copies > 1 else ''
   of = 'the moving averages of ' if averages else ''
   return f'Loaded {of}the backbone from {prefix}{spread}.'

@@ -303,8 +303,8 @@ class MobileNetV3(tf_keras.Model):
   def image_network(self, channels: int = 3) -> mobilenet.MobileNet:
     """A new network of the Model Garden's, of this size, for images.
 
-    It has the variables of this model in the same order; of them only the
-    first, the kernel of the stem, has a shape that depends on `channels`.
+    It has the layers of this model that have variables; of those only the
+    kernel of the first has a shape that depends on `channels`.
     """
     return self._image_network(
       input_specs=tf_keras.layers.InputSpec(shape=[None, None, None, channels])

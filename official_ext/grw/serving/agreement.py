@@ -1,0 +1,85 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How far the answers of a quantized file are those of the float32 one.
+
+A difference of logits says little: a softmax does not see what all logits of a
+frame have in common, and sees the others the less the surer it is.  Measured is
+what a user gets, probabilities and the best class, along a stream.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from official_ext.grw.serving import export_folder
+
+# Frames to compare, in one stream.
+NUM_FRAMES = 300
+LEAST_SAME_ANSWERS = 0.95
+MOST_DIFFERENCE = 0.2
+# Classes whose probabilities are closer are as good an answer.
+_TIE = 0.1
+
+
+class Agreement(NamedTuple):
+  """What was measured over answers of two files.
+
+  Attributes:
+    num_answers: how many were compared.
+    same_answers: share of them whose best class is the same, or one that is
+      within 0.1 of the best probability.
+    difference: the mean of ½ Σ|p − q| over answers, p and q being their
+      probabilities, as a share of the mean of ½ Σ|p − 1/classes|, which is how
+      much p says at all.  So it is close to the mean share of probability that
+      moved for a model that is sure, and of a sensible scale for one that was
+      never trained.
+  """
+
+  num_answers: int
+  same_answers: float
+  difference: float
+
+  def __str__(self) -> str:
+    return (
+      f'{self.same_answers:.1%} of {self.num_answers} answers are the same, '
+      f'and probabilities differ by {self.difference:.1%} of what they say'
+    )
+
+
+def measure(logits: np.ndarray, expected: np.ndarray) -> Agreement:
+  """Compares answers, [answers, classes] logits both."""
+  p, q = special.softmax(expected, axis=-1), special.softmax(logits, axis=-1)
+  chosen = np.take_along_axis(p, q.argmax(-1)[:, np.newaxis], axis=-1)[:, 0]
+  return Agreement(
+    len(p),
+    float(np.mean(chosen >= p.max(-1) - _TIE)),
+    float(np.abs(p - q).sum() / np.abs(p - 1 / p.shape[-1]).sum()),
+  )
+
+
+def require(found: Agreement):
+  """Raises ExportError, with what to do, for answers that are others."""
+  # Not a number is not below.
+  if not (
+    found.same_answers >= LEAST_SAME_ANSWERS
+    and found.difference <= MOST_DIFFERENCE
+  ):
+    raise export_folder.ExportError(
+      f'In 8 bits the model answers differently: {found}; expected at least '
+      f'{LEAST_SAME_ANSWERS:.0%} and at most {MOST_DIFFERENCE:.0%}. Use '
+      '--quantization=float16, which is half the size of float32. Nothing was '
+      'written.'
+    )
