@@ -13,7 +13,9 @@
 # limitations under the License.
 """What the repository promises: license, requirements, README and make."""
 
+import ast
 import importlib.metadata
+import json
 import os
 import pathlib
 import re
@@ -353,3 +355,29 @@ def test_continuous_integration_runs_make_test():
   script = ROOT / '.ci/run'
   assert os.access(script, os.X_OK)
   assert 'make test' in script.read_text()
+
+
+def test_the_packaged_description_has_the_fields_of_the_sources():
+  """Types and defaults are compared where TensorFlow is imported."""
+  package = ROOT / 'official_ext' / 'grw'
+  described = json.loads((package / 'configs' / 'fields.json').read_text())
+  problems = []
+  for path in [
+    *(package / 'configs').glob('*.py'),
+    *package.glob('*/**/config.py'),
+  ]:
+    module = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
+    for node in ast.parse(path.read_text()).body:
+      if not isinstance(node, ast.ClassDef):
+        continue
+      fields = described['classes'].get(f'{module}.{node.name}')
+      for item in node.body if fields is not None else ():
+        if isinstance(item, ast.AnnAssign):
+          name = ast.unparse(item.target)
+          if name not in fields:
+            problems.append(f'{node.name}.{name} is not described')
+          elif isinstance(item.value, ast.Constant) and (
+            item.value.value != fields[name][1]
+          ):
+            problems.append(f'{node.name}.{name} has another default')
+  assert not problems, f'{problems}; run: python3 tools/describe_configs.py'

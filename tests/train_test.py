@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
   return folder
 
 
-def driver(folder, model_dir, *extra):
+def command(folder, model_dir, *extra):
   return tiny.command(
     folder / 'config.yaml',
     folder / model_dir,
@@ -77,7 +77,7 @@ def driver(folder, model_dir, *extra):
 def interrupted(folder):
   """A run that was killed once it had saved, and run again."""
   process = subprocess.Popen(
-    driver(folder, 'interrupted'),
+    command(folder, 'interrupted'),
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
   )
@@ -92,7 +92,7 @@ def interrupted(folder):
     path.name for path in (folder / 'interrupted').glob('ckpt-*.index')
   )
   second = subprocess.run(
-    driver(folder, 'interrupted'), capture_output=True, text=True, check=False
+    command(folder, 'interrupted'), capture_output=True, text=True, check=False
   )
   assert second.returncode == 0, second.stderr[-3000:]
   return saved, second
@@ -101,7 +101,10 @@ def interrupted(folder):
 @pytest.fixture(scope='module')
 def uninterrupted(folder):
   run = subprocess.run(
-    driver(folder, 'uninterrupted'), capture_output=True, text=True, check=False
+    command(folder, 'uninterrupted'),
+    capture_output=True,
+    text=True,
+    check=False,
   )
   assert run.returncode == 0, run.stderr[-3000:]
   return run
@@ -233,11 +236,6 @@ def free_port():
 @pytest.mark.parametrize(
   'arguments, expected',
   [
-    (['--experiment=nothing'], 'nothing'),
-    (['--config_file=/no/such/file.yaml'], '/no/such/file.yaml'),
-    (['--params_override={"trainer": {"train_steps": "many"}}'], 'many|int'),
-    (['--params_override={"task": '], 'error: '),
-    (['--mode=continuous_train_and_eval'], 'continuous_train_and_eval'),
     (['--tf_data_service=grpc://localhost'], 'grpc://host:port'),
     (
       [f'--tf_data_service=grpc://127.0.0.1:{free_port()}'],

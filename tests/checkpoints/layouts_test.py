@@ -108,7 +108,7 @@ def our_classifier(
 ) -> grw_model.GrwClassifier:
   config = schema.GrwModel()
   config.backbone.movinet = backbone_config(conv_type, **kwargs)
-  config.head.type = head
+  config.head.override({'type': head})
   if head == 'movinet':
     config.smoothing.placement = 'none'
   config.dropout_rate = 0.0
@@ -479,10 +479,13 @@ def test_other_class_count_names_shapes_and_remedy(stock, tmp_path):
     'grw_classifier_head/classifier',
     '(1, 1, 32, 3)',
     '(1, 1, 32, 7)',
-    "init_checkpoint_modules to 'backbone'",
+    "init_checkpoint_modules to 'all_but_classifier'",
   ):
     assert part in str(error.value)
-  assign.assign(model, weights, 'backbone')
+  report = assign.assign(model, weights, 'all_but_classifier')
+  assert len(report.initial) == 2
+  for name in report.initial:
+    assert name.startswith('grw_classifier_head/classifier/')
 
 
 def test_wrong_model_id_names_variable_shapes_and_id(stock, tmp_path):

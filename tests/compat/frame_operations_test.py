@@ -119,9 +119,11 @@ def clips_fixture():
   )
 
 
-def test_a_base_movinet_has_the_same_logits_and_gradients(clips, monkeypatch):
-  monkeypatch.setattr(frame_operations, 'use_on_cpu', lambda backbone: None)
-  model = tiny.classifier(stream=False)
+def test_a_base_movinet_has_the_same_logits_and_gradients(clips):
+  model = tiny.classifier(stream=False, video_operations='volumes')
+  assert operations(
+    lambda images: model({'image': images}, training=False), clips.shape
+  ) & {'Conv3D', 'AvgPool3D', 'DepthwiseConv3dNative'}
 
   def step():
     with tf.GradientTape() as tape:
@@ -145,6 +147,44 @@ def test_a_base_movinet_has_the_same_logits_and_gradients(clips, monkeypatch):
       atol=1e-5 * np.abs(theirs).max() + noise,
       err_msg=variable.name,
     )
+
+
+class Devices:
+  """What a strategy says of its devices, which this machine may not have."""
+
+  def __init__(self, *devices):
+    self.extended = self
+    self.worker_devices = devices
+
+
+@pytest.mark.parametrize(
+  'devices, on_cpus',
+  [
+    (['/job:localhost/replica:0/task:0/device:CPU:0'], True),
+    (['/job:localhost/replica:0/task:0/device:GPU:0'], False),
+    (['/device:GPU:0', '/device:GPU:1'], False),
+    (['/job:worker/replica:0/task:0/device:TPU:0'], False),
+  ],
+)
+def test_the_device_that_trains_decides(devices, on_cpus, monkeypatch):
+  monkeypatch.setattr(tf.distribute, 'has_strategy', lambda: True)
+  monkeypatch.setattr(tf.distribute, 'get_strategy', lambda: Devices(*devices))
+  # Whatever else the machine has.
+  monkeypatch.setattr(tf.config, 'list_logical_devices', lambda kind: [kind])
+  assert frame_operations.computes_on_cpus() == on_cpus
+
+
+@pytest.mark.parametrize(
+  'strategy',
+  [
+    tf.distribute.get_strategy(),
+    tf.distribute.OneDeviceStrategy('device:CPU:0'),
+  ],
+  ids=['none', 'one device'],
+)
+def test_a_strategy_on_the_cpu_says_so(strategy):
+  with strategy.scope():
+    assert frame_operations.computes_on_cpus()
 
 
 def test_on_cpus_a_base_movinet_is_built_without_3d_operations(clips):

@@ -69,7 +69,7 @@ def test_nothing_but_the_path_need_be_typed(path):
     assert (data.num_classes, data.num_examples) == (5, count)
     assert data.frames_per_second == 5
   assert task.labels == str(folder / 'labels.txt')
-  assert task.init_checkpoint_modules == 'backbone'
+  assert task.init_checkpoint_modules == 'all_but_classifier'
   # Batches of 8, ten epochs.
   assert (trainer.train_steps, trainer.validation_steps) == (50, 3)
   for name in (
@@ -149,7 +149,7 @@ def test_what_was_set_is_written_down_and_read_without_the_file(path, tmp_path):
   train_utils.serialize_config(params, str(tmp_path / 'model'))
   path.unlink()
   again = parse(
-    'runtime.num_gpus=0', config_file=[str(tmp_path / 'model' / 'params.yaml')]
+    'runtime.num_gpus=-1', config_file=[str(tmp_path / 'model' / 'params.yaml')]
   )
   assert again.as_dict() == params.as_dict()
 

@@ -142,7 +142,7 @@ def test_odd_numbers_of_frames_are_refused():
     ),
     (
       {'first': {'model': {'head': {'type': 'lstm'}}}},
-      "In task.model.first.*'lstm'",
+      "task.model.first.model.head.type='lstm': expected one of 'temporal'",
     ),
     (
       {'first': {'num_classes': 1}, 'second': {'num_classes': 1}},

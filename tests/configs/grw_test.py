@@ -150,7 +150,11 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.model.head.embedding_dim', 100, 'multiple of num_heads=8'),
     ('task.model.head.stochastic_depth_drop_rate', 1.0, r'rate in \[0, 1\)'),
     ('task.model.dropout_rate', -0.1, r'rate in \[0, 1\)'),
-    ('task.init_checkpoint_modules', 'head', "'all' or 'backbone'"),
+    (
+      'task.init_checkpoint_modules',
+      'head',
+      "one of 'backbone', 'all_but_classifier'",
+    ),
     ('task.num_subclips', 0, 'num_subclips=0: expected at least 1'),
     ('task.num_subclips', 4, 'num_subclips=4.*divisor of the 50 frames'),
     (
@@ -161,7 +165,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.train_data.num_classes', 1, 'num_classes=1'),
     ('task.train_data.num_classes', 599, 'the 599 classes'),
     ('task.train_data.is_training', False, 'expected True'),
-    ('task.validation_data.on_bad_record', 'ignore', "'error' or 'skip'"),
+    ('task.validation_data.on_bad_record', 'ignore', "one of 'error', 'skip'"),
     ('task.validation_data.resize', 'stretch', "'stretch'.*'square'"),
     ('task.validation_data.min_image_size', 160, 'min_image_size=160.*172'),
     ('task.validation_data.clip_start', 'end', "'end'.*'start'"),

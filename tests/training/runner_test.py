@@ -351,3 +351,55 @@ def test_an_input_error_names_file_and_record(experiment, folder):
     match=r'record 5 \(from 0\) of file ".*bad.tfrecord"',
   ):
     experiment.controller.train(steps=6)
+
+
+@pytest.fixture(scope='module')
+def ended(folder):
+  """A folder of a training that has come to its end, and its configuration."""
+  params = experiment_config(
+    folder, train_steps=2, steps_per_loop=2, validation_interval=2
+  )
+  launch.build_runner(params, 'train', str(folder / 'ended')).run()
+  return folder / 'ended'
+
+
+def test_with_nothing_left_to_train_nothing_is_touched(ended, folder):
+  before = {path.name: path.read_bytes() for path in ended.glob('*.*')}
+  params = experiment_config(folder, train_steps=2)
+  params.task.train_data.global_batch_size = 2
+  for mode in ('train', 'train_and_eval'):
+    said = launch.nothing_left(params, mode, str(ended))
+    assert 'ckpt-2 is at step 2 of trainer.train_steps=2' in (said or '')
+  assert launch.nothing_left(params, 'eval', str(ended)) is None
+  params.trainer.train_steps = 3
+  assert launch.nothing_left(params, 'train', str(ended)) is None
+  assert launch.nothing_left(params, 'train', str(folder / 'new')) is None
+  assert before == {path.name: path.read_bytes() for path in ended.glob('*.*')}
+
+
+def test_another_model_is_refused_and_params_stay(ended, folder):
+  before = (ended / 'params.yaml').read_bytes()
+  params = experiment_config(folder, train_steps=4)
+  params.override({'task': {'model': {'head': {'num_layers': 2}}}})
+  with pytest.raises(ValueError, match='num_layers=2: expected 1'):
+    launch.build_runner(params, 'train', str(ended))
+  assert (ended / 'params.yaml').read_bytes() == before
+
+
+def test_a_run_goes_on_with_other_batches_data_and_more_steps(
+  ended, folder, caplog
+):
+  params = experiment_config(folder, train_steps=4)
+  other = tiny.write_records(folder / 'other.tfrecord', [2, 1, 0, 2], 5)
+  params.task.train_data.override({'global_batch_size': 2, 'input_path': other})
+  with caplog.at_level(logging.WARNING):
+    run = launch.build_runner(params, 'train', str(ended))
+  assert 'global_batch_size 4 -> 2' in caplog.text
+  assert 'trainer.train_steps 2 -> 4' in caplog.text
+  assert int(run.trainer.global_step.numpy()) == 2
+  iterations = run.trainer.optimizer.iterations
+  run.run()
+  assert int(run.trainer.global_step.numpy()) == 4
+  assert int(iterations.numpy()) == 4
+  written = (ended / 'params.yaml').read_text()
+  assert 'global_batch_size: 2' in written and 'train_steps: 4' in written

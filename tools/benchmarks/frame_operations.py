@@ -18,7 +18,7 @@
 
 MoViNet-A0-Base with GRW on 50 frames of 172 x 172: inference and the task's own
 train step, of one clip, with 3D layers computed frame by frame
-(`modeling/frame_operations.py`) and as the Model Garden has them, in turns.
+(`compat/frame_operations.py`) and as the Model Garden has them, in turns.
 """
 
 import pathlib
@@ -32,7 +32,6 @@ import tf_keras
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.compat import frame_operations
 from official_ext.grw.reports import benchmark
 from official_ext.grw.reports import model_table
 from official_ext.grw.reports import train_step
@@ -51,17 +50,12 @@ _REPEATS = flags.DEFINE_integer(
 )
 
 
-def steps(path: str, by_frames: bool):
+def steps(path: str, video_operations: str):
   """Inference and train step of a model, as functions that wait."""
   params = model_table.read_config(path).params
   params.task.seed = 0
-  use_on_cpu = frame_operations.use_on_cpu
-  if not by_frames:
-    frame_operations.use_on_cpu = lambda model: None
-  try:
-    model, clips, train = train_step.build(params, 1)
-  finally:
-    frame_operations.use_on_cpu = use_on_cpu
+  params.task.model.video_operations = video_operations
+  model, clips, train = train_step.build(params, 1)
   infer = tf.function(lambda: model({'image': clips}, training=False))
   return lambda: infer().numpy(), train
 
@@ -71,8 +65,8 @@ def main(_):
     f'{benchmark.machine()}; TensorFlow {tf.__version__}; '
     f'tf_keras {tf_keras.__version__}'
   )
-  ours = steps(_CONFIG.value, by_frames=True)
-  stock = steps(_CONFIG.value, by_frames=False)
+  ours = steps(_CONFIG.value, 'frames')
+  stock = steps(_CONFIG.value, 'volumes')
   rows = []
   for name, functions in zip(('inference', 'train step'), zip(ours, stock)):
     by_frames, in_3d = benchmark.medians(functions, _REPEATS.value, warm_up=1)

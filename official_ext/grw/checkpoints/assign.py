@@ -15,6 +15,7 @@
 """Gives a model the weights that a file holds, and says what was given."""
 
 import collections
+from collections.abc import Mapping
 import dataclasses
 
 import numpy as np
@@ -26,7 +27,12 @@ from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import structure
 
-MODULES = ('backbone', 'all')
+MODULES = ('backbone', 'all_but_classifier', 'all')
+
+_HEADS_DIFFER = (
+  'The heads differ: set task.init_checkpoint_modules to '
+  "'backbone', or task.model.head to what the file holds."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Report:
 
   Attributes:
     weights: where from.
-    modules: 'backbone' or 'all', of those the ones read.
+    modules: those of `MODULES` that were read.
     model: what the model is.
     matched: names of the model's variables that were assigned.
     initial: names of the model's variables that kept their initial value.
@@ -86,9 +92,9 @@ class Report:
         'left at their initial value',
         tuple(name for name in self.initial if name not in branch),
       ),
-      _listed('unused:      ', 'in the file only', self.unused)
-      if self.modules == 'all'
-      else f"unused:      {len(self.unused)} of the file's head",
+      f"unused:      {len(self.unused)} of the file's head"
+      if self.modules == 'backbone'
+      else _listed('unused:      ', 'in the file only', self.unused),
     ]
     return '\n'.join(lines)
 
@@ -132,6 +138,69 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
   ]
 
 
+def match_head(
+  model: tf_keras.Model, values: Mapping[str, np.ndarray], path: str
+) -> dict[str, tuple[tf.Variable, np.ndarray]]:
+  """Finds the values of all after the backbone but the last dense layer.
+
+  A part of the model, such as the embedding or the temporal head, is taken
+  whole or, where the file has no such part, not at all.
+
+  Args:
+    model: see `assign`; nothing is assigned.
+    values: those of the file, by structural name.
+    path: the file, for messages.
+
+  Returns:
+    By structural name, the variable and its value in the variable's layout.
+
+  Raises:
+    ValueError: a part of the model is in the file with other variables or
+      shapes; says which field of the config to set.
+  """
+
+  def is_body(name):
+    return name.startswith(
+      ('grw_', 'classifier_head/')
+    ) and not structure.in_classifier(name)
+
+  found = {}
+  ours = {
+    name: variable for name, variable in named_variables(model) if is_body(name)
+  }
+  theirs = {name for name in values if is_body(name)}
+  shared = {_part(name) for name in ours} & {_part(name) for name in theirs}
+  for name in sorted(theirs ^ ours.keys()):
+    if _part(name) in shared:
+      where = 'the file' if name in theirs else 'the model'
+      raise ValueError(
+        f'{path}: the variable {name!r} is in {where} only. {_HEADS_DIFFER}'
+      )
+  for name, variable in ours.items():
+    if name not in values:
+      continue
+    value = structure.from_structural(
+      name, variable.name, variable.shape, values[name]
+    )
+    if value.shape != tuple(variable.shape):
+      width = (
+        f'Embeddings are {value.shape[-1]} wide there: set task.model.head.'
+        f'embedding_dim to {value.shape[-1]}, or task.init_checkpoint_modules '
+        "to 'backbone' to train another head."
+      )
+      raise ValueError(
+        f'{path}: the variable {name!r} has shape {value.shape}, and '
+        f'{tuple(variable.shape)} in the model. '
+        + (width if name.startswith('grw_embedding/') else _HEADS_DIFFER)
+      )
+    found[name] = (variable, value)
+  return found
+
+
+def _part(name: str) -> str:
+  return name.split('/')[0]
+
+
 def is_recognized(model: tf_keras.Model) -> bool:
   """Whether the model, or its backbone, is one that is read by name."""
   return _architecture(model) is not None
@@ -159,7 +228,9 @@ def assign(
       as its `backbone`.
     weights: see `source.read`.  Those of a FocalNet for images become the
       spatial part of a Video-FocalNet.
-    modules: 'backbone', or 'all' for the head too, unless it is of images.
+    modules: 'backbone', 'all' for the head too, or 'all_but_classifier' for
+      what of the head does not depend on the classes (see `match_head`); of a
+      model of images, always 'backbone'.
 
   Returns:
     What was assigned, and what was not.
@@ -193,11 +264,18 @@ def assign(
   values: list[tuple[tf.Variable, np.ndarray]] = []
   matched: set[str] = set()
   initial: list[str] = []
+  head = (
+    match_head(model, weights.values, weights.path)
+    if modules == 'all_but_classifier'
+    else {}
+  )
   for name, variable in named:
     in_backbone = structure.in_backbone(name)
-    if name not in weights.values or (
-      modules == 'backbone' and not in_backbone
-    ):
+    if name in head:
+      values.append(head[name])
+      matched.add(name)
+      continue
+    if name not in weights.values or (modules != 'all' and not in_backbone):
       if in_backbone and not (
         weights.architecture.images and structure.in_temporal_branch(name)
       ):
@@ -347,12 +425,9 @@ def _likely_cause(
       return (
         f'The file is for {theirs.num_classes} classes and the model for '
         f'{ours.num_classes}: set task.init_checkpoint_modules to '
-        "'backbone'."
+        "'all_but_classifier'."
       )
-    return (
-      'The heads differ: set task.init_checkpoint_modules to '
-      "'backbone', or task.model.head to what the file holds."
-    )
+    return _HEADS_DIFFER
   if theirs.images:
     return (
       'Video-FocalNets have two focal levels: of the FocalNets for '

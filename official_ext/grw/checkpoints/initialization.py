@@ -40,7 +40,7 @@ def initialize(
   Args:
     model: with a `backbone`.
     path: see `source.read`.
-    modules: 'backbone' or 'all'.
+    modules: one of `assign.MODULES`.
 
   Returns:
     What was loaded, to be logged.
@@ -48,6 +48,8 @@ def initialize(
   Raises:
     ValueError: the path holds nothing that fits; says why.
   """
+  if modules not in assign.MODULES:
+    raise ValueError(f'modules={modules!r}: expected one of {assign.MODULES}.')
   if assign.is_recognized(model):
     return assign.assign(model, source.read(path), modules)
   if tf.io.gfile.isdir(path):
@@ -55,6 +57,25 @@ def initialize(
     if prefix is None:
       raise ValueError(f"{path} has no 'checkpoint' file, so no checkpoint.")
     path = prefix
+  if modules == 'all_but_classifier':
+    # Objects bear numbers that depend on the layers before them: the head,
+    # which may differ, goes by name.
+    head = assign.match_head(
+      model, source.structural_values(tf_reader.read(path), path), path
+    )
+    report = initialize(model, path, 'backbone')
+    for variable, value in head.values():
+      variable.assign(value)
+    backbone = {id(variable) for variable in model.backbone.variables}
+    initial = [
+      variable.name
+      for name, variable in assign.named_variables(model)
+      if id(variable) not in backbone and name not in head
+    ]
+    return (
+      f'{report}\nAfter the backbone, {len(head)} variables were loaded, and '
+      f'{len(initial)} keep their initial value: {", ".join(initial)}.'
+    )
   if modules == 'backbone' and isinstance(
     model.backbone, mobilenet_v3.MobileNetV3
   ):
@@ -72,8 +93,8 @@ def initialize(
     raise ValueError(
       f'{path} does not hold {what}: {" ".join(str(error).split())[:300]} '
       'Expected a checkpoint of the same model: set task.model to the one '
-      'that was trained, or task.init_checkpoint_modules to backbone if the '
-      'heads differ.'
+      'that was trained, or task.init_checkpoint_modules to '
+      'all_but_classifier if the classes differ and backbone if the heads do.'
     ) from error
   of = (
     'the moving averages of '

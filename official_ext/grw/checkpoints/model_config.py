@@ -93,7 +93,8 @@ def model_config(
     model.smoothing.placement = (
       'final' if 'grw_embedding/kernel' in weights.values else 'none'
     )
-    model.head.type = found.head or model.head.type
+    if found.head:
+      model.head.override({'type': found.head})
   if weights.window:
     model.smoothing.window = weights.window
   if weights.kind == 'trainer':

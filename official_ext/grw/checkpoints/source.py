@@ -199,6 +199,29 @@ def _from_tensorflow(
   if kind is None:
     training = {'optimizer', 'global_step'} & set(read_variables.roots)
     kind = 'trainer' if training else 'tarball'
+  values = structural_values(read_variables, path)
+  return PublishedWeights(
+    kind=kind,
+    path=path,
+    values=values,
+    architecture=_identify(values, path),
+    weights=read_variables.weights,
+    has_average=read_variables.has_average,
+  )
+
+
+def structural_values(
+  read_variables: tf_reader.TfVariables, path: str
+) -> dict[str, np.ndarray]:
+  """The variables of a checkpoint that have a structural name, under it.
+
+  Args:
+    read_variables: of the checkpoint.
+    path: the checkpoint, for messages.
+
+  Raises:
+    ValueError: two different variables would have the same name.
+  """
   values: dict[str, np.ndarray] = {}
   names: dict[str, str] = {}
   for name, value in read_variables.values.items():
@@ -213,14 +236,7 @@ def _from_tensorflow(
         'than one model was saved together.'
       )
     values[structural], names[structural] = value, name
-  return PublishedWeights(
-    kind=kind,
-    path=path,
-    values=values,
-    architecture=_identify(values, path),
-    weights=read_variables.weights,
-    has_average=read_variables.has_average,
-  )
+  return values
 
 
 def _from_torch(path: str, weights: str) -> PublishedWeights:

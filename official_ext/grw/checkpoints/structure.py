@@ -50,6 +50,8 @@ _BACKBONE = re.compile(r'(stem|head|block\d+_layer\d+)/')
 # Video-FocalNets' and PosMLP-Video's.
 _CLIP_BACKBONE = re.compile(r'(patch_embed\d?|layers|blocks\d|norm)/')
 _MOVINET = re.compile(r'(stem|head|classifier_head|block\d+_layer\d+)/')
+# The last dense layer of any of our heads, and of the stock one.
+_CLASSIFIER = re.compile(r'(grw_\w*head|classifier_head)/classifier/')
 _CONV_RANKS = (4, 5)
 
 # The published streaming models add a position to squeeze-excitations; its
@@ -65,6 +67,11 @@ def positional_scale(block: str) -> str:
 def in_backbone(name: str) -> bool:
   """Whether a structural name is of the backbone and not of a head."""
   return bool(_BACKBONE.match(name) or _CLIP_BACKBONE.match(name))
+
+
+def in_classifier(name: str) -> bool:
+  """Whether a structural name is of the last dense layer, that of classes."""
+  return bool(_CLASSIFIER.match(name))
 
 
 def in_temporal_branch(name: str) -> bool:

@@ -19,20 +19,28 @@ r"""Trains and evaluates; takes the Model Garden's flags.
     --config_file=movinet_a0_stream_grw_k600 \
     --model_dir=/tmp/movinet_a0_stream_grw_k600
 
-The same command again continues from the last checkpoint.  --config_file takes
-published configurations by name, and files.  What the user can mend ends in one
-line and exit status 1; --verbosity=1 shows the traceback too.
+--experiment       what is trained: a model, data and their settings
+--mode             train, train_and_eval, eval, ...
+--model_dir        folder of checkpoints and logs; the same command again
+                   continues from its last checkpoint
+--config_file      published configurations by name, and files of settings
+--params_override  field=value,field=value: what differs from all of these
+
+What the user can mend ends in one line and exit status 1; --verbosity=1 shows
+the traceback too.
 """
 
 from collections.abc import Iterator
 import contextlib
-import pprint
 import sys
 
 from absl import flags
 from absl import logging
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.configs import description
+from official_ext.grw.configs import overrides
+from official_ext.grw.configs import preflight
 
 
 @contextlib.contextmanager
@@ -54,9 +62,29 @@ def _told_in_one_line(*errors: type[BaseException]) -> Iterator[None]:
     sys.exit(1)
 
 
+# Of the flags that matter.
+_HELP = {
+  'experiment': f'One of {", ".join(sorted(description.read().experiments))}.',
+  'mode': f'One of {", ".join(preflight.MODES)}.',
+  'model_dir': 'Folder of checkpoints, logs and params.yaml, the configuration '
+  'as it was completed.',
+  'config_file': 'Published configuration, or YAML or JSON file, of fields '
+  "that differ from the experiment's; of several, the later wins.",
+  'params_override': 'field=value,field=value, for example '
+  'trainer.train_epochs=5,task.train_data.feature_shape=[50,172,172,3]; or '
+  'YAML, or the path of a YAML file. Wins over --config_file.',
+  'tf_data_service': 'Address of a tf.data service that reads the data, '
+  'grpc://host:port.',
+  'tpu': "Name or address of a TPU, or 'local' on its own machine; with "
+  'runtime.distribution_strategy=tpu.',
+}
+
+
 def define_flags():
   """Defines the Model Garden's flags."""
   experiment_flags.define()
+  for name, text in _HELP.items():
+    flags.FLAGS[name].help = text
   flags.DEFINE_bool(
     'enable_async_checkpointing',
     True,
@@ -68,9 +96,14 @@ def define_flags():
 def main(_):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
-  with _told_in_one_line(ValueError):
+  with _told_in_one_line(ValueError, OSError):
     experiment_flags.find_config_files()
+    changes = overrides.read(values.config_file, values.params_override)
+    preflight.check(
+      values.experiment, values.mode, values.model_dir, changes, values.tpu
+    )
 
+  # From here on it takes half a minute to say anything.
   import gin
   from official.core import train_utils
   import tensorflow as tf
@@ -80,7 +113,6 @@ def main(_):
   from official_ext.grw.datasets import record_check
   from official_ext.grw.training import checkpoints
   from official_ext.grw.training import launch
-  from official_ext.grw.training import runner
 
   # What is wrong when these come out of the config is the config.
   with _told_in_one_line(
@@ -93,23 +125,19 @@ def main(_):
     yaml.YAMLError,
   ):
     gin.parse_config_files_and_bindings(values.gin_file, values.gin_params)
-    if values.mode not in runner.MODES:
-      raise ValueError(
-        f'mode={values.mode!r} is not implemented: expected one of '
-        f'{runner.MODES}.'
-      )
-    params = experiment_flags.parse()
-    launch.configure_data_service(params, values.tf_data_service)
-    params.lock()
-  logging.info(
-    'Final experiment parameters:\n%s', pprint.pformat(params.as_dict())
-  )
+    params = launch.parse_experiment(
+      values.experiment, changes, values.tpu, values.tf_data_service
+    )
   run_errors = (
     record_check.InputDataError,
     checkpoints.CheckpointError,
     FloatingPointError,
   )
   with _told_in_one_line(ValueError, *run_errors):
+    done = launch.nothing_left(params, values.mode, values.model_dir)
+    if done:
+      print(done)
+      return
     built = launch.build_runner(
       params, values.mode, values.model_dir, values.enable_async_checkpointing
     )

@@ -128,7 +128,16 @@ def use(model: tf_keras.Model):
       layer.call = _average(layer)
 
 
-def use_on_cpu(model: tf_keras.Model):
-  """`use`, on machines without accelerators, whose 3D kernels are better."""
-  if not any(tf.config.list_logical_devices(kind) for kind in ('GPU', 'TPU')):
-    use(model)
+def computes_on_cpus() -> bool:
+  """Whether the distribution strategy that is entered computes on CPUs alone.
+
+  Without one, operations go to an accelerator if there is one.
+  """
+  if not tf.distribute.has_strategy():
+    return not any(
+      tf.config.list_logical_devices(kind) for kind in ('GPU', 'TPU')
+    )
+  devices = tf.distribute.get_strategy().extended.worker_devices
+  return all(
+    tf.DeviceSpec.from_string(device).device_type == 'CPU' for device in devices
+  )

@@ -12,32 +12,26 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Rejects experiments that cannot be built or cannot train, by field."""
+"""Rejects experiments that cannot be built or cannot train, by field.
+
+Nothing here needs TensorFlow, so that `train.py` can say what is wrong before
+it is imported: of a configuration only attributes are read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import logging
-from official.core import config_definitions as cfg
-from official.projects.movinet.modeling import movinet as movinet_specs
 
-from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import data_checks
+from official_ext.grw.configs import description
 from official_ext.grw.configs import fields
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
-
-PLACEMENTS = ('final', 'intermediate', 'none')
-
-HEADS = ('temporal', 'movinet', 'linear')
-
-RESIZES = ('keep_aspect', 'square')
-
-CLIP_STARTS = ('middle', 'start')
-
-SAMPLINGS = ('dense', 'segments')
+  from official_ext.grw.optimization import config as optimization
 
 MIN_WINDOW = 3
 
@@ -45,12 +39,6 @@ MIN_WINDOW = 3
 def validate_task(task: schema.GrwTask):
   """Raises ValueError for a task that cannot be built or cannot train."""
   smoothing, head = task.model.smoothing, task.model.head
-  fields.require(
-    smoothing.placement in PLACEMENTS,
-    'task.model.smoothing.placement',
-    smoothing.placement,
-    f'one of {PLACEMENTS}',
-  )
   fields.require(
     smoothing.placement != 'intermediate' or bool(smoothing.endpoint),
     'task.model.smoothing.endpoint',
@@ -63,23 +51,6 @@ def validate_task(task: schema.GrwTask):
     smoothing.window,
     f'at least {MIN_WINDOW} frames, as an acceleration takes three',
   )
-  backbone = task.model.backbone
-  if backbone.type == 'movinet':
-    model_ids = sorted(movinet_specs.BLOCK_SPECS)
-    fields.require(
-      backbone.movinet.model_id in model_ids,
-      'task.model.backbone.movinet.model_id',
-      backbone.movinet.model_id,
-      f'one of {model_ids}',
-    )
-    fields.require(
-      smoothing.placement != 'final'
-      or backbone.movinet.average_pooling_type == '2d',
-      'task.model.backbone.movinet.average_pooling_type',
-      backbone.movinet.average_pooling_type,
-      "'2d', one feature vector a frame, because "
-      "task.model.smoothing.placement is 'final'",
-    )
   for name in ('alpha', 'weight'):
     value = getattr(smoothing, name)
     fields.require(
@@ -91,10 +62,6 @@ def validate_task(task: schema.GrwTask):
     smoothing.num_orderings,
     'at least 2',
   )
-  fields.require(
-    head.type in HEADS, 'task.model.head.type', head.type, f'one of {HEADS}'
-  )
-  validate_backbone(task.model)
   for name in ('num_layers', 'num_heads', 'mlp_ratio'):
     value = getattr(head, name)
     fields.require(value >= 1, f'task.model.head.{name}', value, 'at least 1')
@@ -118,13 +85,6 @@ def validate_task(task: schema.GrwTask):
     fields.require(
       0 <= rate < 1, f'task.model.{field}', rate, 'a rate in [0, 1)'
     )
-  fields.require(
-    task.init_checkpoint_modules in ('all', 'backbone'),
-    'task.init_checkpoint_modules',
-    task.init_checkpoint_modules,
-    "'all' or 'backbone'",
-  )
-
   data_checks.validate_frames(task)
   data_checks.validate_labels(task)
   for split in ('train_data', 'validation_data'):
@@ -137,10 +97,10 @@ def validate_task(task: schema.GrwTask):
       'at least 2, or task.dataset_info to take it from',
     )
     fields.require(
-      data.resize in RESIZES,
-      f'{field}.resize',
-      data.resize,
-      f'one of {RESIZES}',
+      min(data.feature_shape) >= 1,
+      f'{field}.feature_shape',
+      list(data.feature_shape),
+      '4 integers of at least 1, [frames, height, width, channels]',
     )
     fields.require(
       data.resize != 'square'
@@ -149,18 +109,6 @@ def validate_task(task: schema.GrwTask):
       data.min_image_size,
       'at least the crop of feature_shape='
       f"{tuple(data.feature_shape)}, because resize is 'square'",
-    )
-    fields.require(
-      data.clip_start in CLIP_STARTS,
-      f'{field}.clip_start',
-      data.clip_start,
-      f'one of {CLIP_STARTS}',
-    )
-    fields.require(
-      data.sampling in SAMPLINGS,
-      f'{field}.sampling',
-      data.sampling,
-      f'one of {SAMPLINGS}',
     )
     if data.sampling == 'segments':
       for name, value in (
@@ -182,32 +130,11 @@ def validate_task(task: schema.GrwTask):
       data.frames_per_second,
       'a frame rate above 0, or null',
     )
-    backbones.check_clip(backbone, data.feature_shape, f'{field}.feature_shape')
-    fields.require(
-      not (data.zero_centering_image and backbones.normalizes(backbone)),
-      f'{field}.zero_centering_image',
-      data.zero_centering_image,
-      f'False, because {backbone.type} normalizes frames in [0, 1] itself',
-    )
-    frames = smoothing.window * backbones.frames_per_vector(backbone)
-    fields.require(
-      # A window is of no concern to evaluation.
-      not data.is_training or data.feature_shape[0] >= frames,
-      f'{field}.feature_shape',
-      tuple(data.feature_shape),
-      f'clips of at least one GRW window: {frames} frames or more',
-    )
     fields.require(
       data.mixup_and_cutmix is None or not data.one_hot,
       f'{field}.one_hot',
       data.one_hot,
       'False, because mixup_and_cutmix mixes and returns vectors itself',
-    )
-    fields.require(
-      data.on_bad_record in ('error', 'skip'),
-      f'{field}.on_bad_record',
-      data.on_bad_record,
-      "'error' or 'skip'",
     )
     fields.require(
       data.is_training == (split == 'train_data'),
@@ -221,57 +148,110 @@ def validate_task(task: schema.GrwTask):
     task.validation_data.num_classes,
     f'the {task.train_data.num_classes} classes of task.train_data',
   )
-  validate_subclips(task)
 
 
-def validate_subclips(task: schema.GrwTask):
-  """Raises ValueError for training clips that cannot be split as asked."""
-  count = task.num_subclips
-  fields.require(count >= 1, 'task.num_subclips', count, 'at least 1')
-  if count == 1:
-    return
-  try:
-    backbones.with_states(task.model.backbone)
-  except ValueError as error:
-    raise ValueError(
-      f'task.num_subclips={count}: expected 1, because the backbone has no '
-      f'states to carry from one subclip to the next. {error}'
-    ) from error
-  frames = task.train_data.feature_shape[0]
+def metric_names(task: schema.GrwTask) -> list[str]:
+  """What an evaluation measures, by the names in logs and TensorBoard."""
+  names = ['validation_loss', 'accuracy', 'top_1_accuracy', 'top_5_accuracy']
+  data = task.validation_data
+  if task.losses.one_hot and task.train_data.is_multilabel:
+    names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
+    if task.metrics.use_per_class_recall:
+      names += [f'recall-{label}' for label in range(data.num_classes)]
+  names.append('cross_entropy')
+  smoothing = getattr(task.model, 'smoothing', None)  # Ensembles have none.
+  if smoothing is not None and smoothing.placement != 'none':
+    names += [
+      'order_loss',
+      'speed_loss',
+      'order_accuracy',
+      'acceleration_over_speed',
+    ]
+  if data.on_bad_record == 'skip':
+    names.append('bad_records')
+  return names
+
+
+def validate_best_checkpoint(
+  trainer: optimization.TrainerConfig, metrics: Sequence[str]
+):
+  """Raises ValueError for a best checkpoint that could not be kept.
+
+  Args:
+    trainer: says where, and by which metric.
+    metrics: the names of those that there are.
+  """
+  folder = trainer.best_checkpoint_export_subdir
+  metric = trainer.best_checkpoint_eval_metric
   fields.require(
-    frames % count == 0,
-    'task.num_subclips',
-    count,
-    f'a divisor of the {frames} frames of task.train_data.feature_shape',
+    not metric or metric in metrics,
+    'trainer.best_checkpoint_eval_metric',
+    metric,
+    f'one of {", ".join(metrics)}{description.did_you_mean(metric, metrics)}',
   )
-  smoothing, length = task.model.smoothing, frames // count
   fields.require(
-    smoothing.placement == 'none' or length % smoothing.window == 0,
-    'task.num_subclips',
-    count,
-    'subclips that cut no window of task.model.smoothing.window='
-    f'{smoothing.window} frames; of {frames} frames they have {length}',
+    bool(folder) == bool(metric),
+    'trainer.best_checkpoint_eval_metric'
+    if folder
+    else 'trainer.best_checkpoint_export_subdir',
+    metric if folder else folder,
+    f'one of {", ".join(metrics)}, because trainer.'
+    f'best_checkpoint_export_subdir={folder!r} asks for the best checkpoint'
+    if folder
+    else 'the name of a folder for the best checkpoint, because trainer.'
+    f'best_checkpoint_eval_metric={metric!r} asks for one',
   )
-
-
-def validate_backbone(model: schema.GrwModel):
-  """Raises ValueError for a backbone that does not fit the rest."""
-  if model.backbone.type != 'mobilenet_v3':
-    return
-  backbone = model.backbone.mobilenet_v3
-  backbone.validate()
   fields.require(
-    backbone.temporal != 'base_frame'
-    or model.smoothing.placement == 'none'
-    or backbone.window == model.smoothing.window,
-    'task.model.backbone.mobilenet_v3.window',
-    backbone.window,
-    f'task.model.smoothing.window={model.smoothing.window}, as a window '
-    'that is smoothed has one base frame',
+    trainer.best_checkpoint_metric_comp in ('higher', 'lower'),
+    'trainer.best_checkpoint_metric_comp',
+    trainer.best_checkpoint_metric_comp,
+    "'higher' or 'lower'",
   )
 
 
-def validate_trainer(trainer: cfg.TrainerConfig):
+def validate_runtime(config: schema.GrwExperimentConfig):
+  """Raises ValueError for devices that could not be used."""
+  runtime = config.runtime
+  fields.require(
+    runtime.num_gpus >= -1,
+    'runtime.num_gpus',
+    runtime.num_gpus,
+    'a number of GPUs, 0 for the CPU or -1 for all GPUs that there are',
+  )
+  if runtime.distribution_strategy in ('one_device', 'off'):
+    fields.require(
+      runtime.num_gpus <= 1,
+      'runtime.num_gpus',
+      runtime.num_gpus,
+      '1 at most, because runtime.distribution_strategy='
+      f'{runtime.distribution_strategy!r}',
+    )
+  fields.require(
+    runtime.distribution_strategy != 'tpu' or runtime.tpu is not None,
+    'runtime.tpu',
+    runtime.tpu,
+    "the name or address of a TPU, or 'local' on its own machine (or --tpu), "
+    "because runtime.distribution_strategy is 'tpu'",
+  )
+  precision = runtime.mixed_precision_dtype
+  subclips = config.task.num_subclips
+  fields.require(
+    subclips == 1 or precision in (None, 'float32'),
+    'runtime.mixed_precision_dtype',
+    precision,
+    "'float32', as the states of a stream are, because "
+    f'task.num_subclips={subclips}',
+  )
+
+
+def validate_experiment(config: schema.GrwExperimentConfig):
+  """Raises ValueError for what tasks, trainers and devices say together."""
+  validate_trainer(config.trainer)
+  validate_best_checkpoint(config.trainer, metric_names(config.task))
+  validate_runtime(config)
+
+
+def validate_trainer(trainer: optimization.TrainerConfig):
   """Raises ValueError for a trainer that would lose its work or its logs."""
   for name in (
     'train_steps',
@@ -320,6 +300,3 @@ def validate_trainer(trainer: cfg.TrainerConfig):
       warmup.warmup_steps,
       trainer.train_steps,
     )
-  optimizer = trainer.optimizer_config.optimizer
-  if optimizer.type == 'two_rate_adamw':
-    optimizer.two_rate_adamw.validate()

@@ -20,7 +20,7 @@ import json
 import os
 from typing import Any
 
-import tensorflow as tf
+from official_ext.grw.files import paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,14 +104,13 @@ def read(path: str) -> DatasetInfo:
     ValueError: the file is not there, not JSON or lacks something; the message
       names the file and the field.
   """
-  if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+  if not paths.exists(path) or paths.is_folder(path):
     raise ValueError(
       f'task.dataset_info={path!r} is not a file: expected the dataset.json '
       'that tools/videos_to_tfrecords.py wrote beside its TFRecords.'
     )
   try:
-    with tf.io.gfile.GFile(path) as file:
-      found = json.loads(file.read())
+    found = json.loads(paths.read_text(path))
   except ValueError as error:  # Of the encoding too.
     raise ValueError(f'{path} is not JSON: {error}.') from error
 

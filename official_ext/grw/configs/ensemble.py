@@ -23,11 +23,9 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
-from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.modeling import hyperparams
 
-from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
 from official_ext.grw.configs import experiments
 from official_ext.grw.configs import schema
@@ -236,15 +234,13 @@ def validate_task(task: GrwEnsembleTask):
       )
   for name in MEMBERS:
     try:
-      checks.validate_task(
-        schema.GrwTask(
-          model=getattr(task.model, name).model,
-          losses=task.losses,
-          metrics=task.metrics,
-          train_data=_member_data(task.train_data),
-          validation_data=_member_data(task.validation_data),
-        )
-      )
+      schema.GrwTask(
+        model=getattr(task.model, name).model,
+        train_data=_member_data(task.train_data),
+        validation_data=_member_data(task.validation_data),
+        losses=task.losses,
+        metrics=task.metrics,
+      ).validate()
     except ValueError as error:
       raise ValueError(
         f'In task.model.{name}, as a task of its own: {error}'
@@ -263,7 +259,7 @@ def movinet_grw_ensemble_kinetics600() -> GrwEnsembleExperimentConfig:
   """
   single = experiments.movinet_grw_kinetics600()
   return GrwEnsembleExperimentConfig(
-    runtime=cfg.RuntimeConfig(),
+    runtime=schema.RuntimeConfig(),
     task=GrwEnsembleTask(
       train_data=single.task.train_data,
       validation_data=single.task.validation_data,

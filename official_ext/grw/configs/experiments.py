@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from official.core import config_definitions as cfg
 from official.core import exp_factory
 
 from official_ext.grw.backbones import config as backbones
@@ -53,7 +52,7 @@ def _experiment(
   train_data.global_batch_size = train_batch_size
   validation_data.global_batch_size = validation_batch_size
   return schema.GrwExperimentConfig(
-    runtime=cfg.RuntimeConfig(),
+    runtime=schema.RuntimeConfig(),
     task=schema.GrwTask(
       model=model, train_data=train_data, validation_data=validation_data
     ),
@@ -145,14 +144,20 @@ def movinet_grw_kinetics600() -> schema.GrwExperimentConfig:
 
 @exp_factory.register_config_factory('movinet_grw_kinetics400')
 def movinet_grw_kinetics400() -> schema.GrwExperimentConfig:
-  """MoViNet-A0-Stream with GRW on Kinetics-400."""
-  return _kinetics(
+  """MoViNet-A0-Stream with GRW on Kinetics-400.
+
+  As in the paper, from the weights trained on Kinetics-600 but for the last
+  dense layer, if `task.init_checkpoint` gives them.
+  """
+  config = _kinetics(
     400,
     train_epochs=10,
     num_train=215570,
     evaluated='validation',
     num_evaluated=17706,
   )
+  config.task.init_checkpoint_modules = 'all_but_classifier'
+  return config
 
 
 @exp_factory.register_config_factory('mobilenet_v3_grw_kinetics600')
@@ -171,9 +176,10 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   """MoViNet-A0-Stream with GRW on the videos that `task.dataset_info` names.
 
   Classes, clips, files, steps and labels are the dataset's.  The configs of
-  published rows can be given on top.  Of `task.init_checkpoint` the backbone
-  is taken, as the classes are others.  Not an experiment of the paper: batch
-  size and epochs suit some thousand clips and one small machine.
+  published rows can be given on top.  Of `task.init_checkpoint` all is taken
+  but the last dense layer, as the classes are others.  Not an experiment of
+  the paper: batch size and epochs suit some thousand clips and one small
+  machine.
   """
   config = _experiment(
     schema.GrwModel(dropout_rate=0.0),
@@ -183,7 +189,7 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
     train_batch_size=8,
     validation_batch_size=8,
   )
-  config.task.init_checkpoint_modules = 'backbone'
+  config.task.init_checkpoint_modules = 'all_but_classifier'
   return config
 
 

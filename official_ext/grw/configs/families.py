@@ -21,7 +21,6 @@ Numbers are those of the published Kinetics-400 configurations.
 
 from typing import Any
 
-from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.vision.configs import common
 from official.vision.configs import video_classification
@@ -100,7 +99,7 @@ def _experiment(
     model.smoothing.placement = 'none'
     model.head.type = 'linear'
   return schema.GrwExperimentConfig(
-    runtime=cfg.RuntimeConfig(),
+    runtime=schema.RuntimeConfig(),
     task=schema.GrwTask(
       model=model,
       losses=video_classification.Losses(l2_weight_decay=l2_weight_decay),

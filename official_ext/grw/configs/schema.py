@@ -22,6 +22,7 @@ the dataset (`completion`) and rejects what cannot work before anything is built
 """
 
 import dataclasses
+from typing import Annotated, Literal
 
 from official.core import config_definitions as cfg
 from official.modeling import hyperparams
@@ -30,9 +31,10 @@ from official.vision.configs import video_classification
 
 from official_ext.grw.backbones import config as backbones
 from official_ext.grw.backbones.movinet import config as movinet_config
+from official_ext.grw.configs import backbone_checks
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
-from official_ext.grw.configs import fields
+from official_ext.grw.configs import description
 from official_ext.grw.configs import windows
 from official_ext.grw.optimization import config as optimization
 
@@ -59,7 +61,7 @@ class Smoothing(hyperparams.Config):
     seed: the seed of the sample.
   """
 
-  placement: str = 'final'
+  placement: Literal['final', 'intermediate', 'none'] = 'final'
   endpoint: str = ''
   window: int = 5
   alpha: float = 0.5
@@ -87,7 +89,7 @@ class Head(hyperparams.Config):
     movinet_activation: activation inside the 'movinet' head.
   """
 
-  type: str = 'temporal'
+  type: Literal['temporal', 'movinet', 'linear'] = 'temporal'
   embedding_dim: int = 0
   num_layers: int = 2
   num_heads: int = 8
@@ -95,6 +97,20 @@ class Head(hyperparams.Config):
   causal: bool = False
   stochastic_depth_drop_rate: float = 0.0
   movinet_activation: str = 'swish'
+
+
+@dataclasses.dataclass
+class NormActivation(common.NormActivation):
+  """Batch norm of a backbone.
+
+  Attributes:
+    activation: of a backbone that has none of its own to configure.
+  """
+
+  activation: str | None = None
+  norm_momentum: float = 0.99
+  norm_epsilon: float = 1e-3
+  use_sync_bn: bool = True
 
 
 @dataclasses.dataclass
@@ -107,19 +123,22 @@ class GrwModel(video_classification.VideoClassificationModel):
     head: what classifies them.
     dropout_rate: before the last dense layer.
     norm_activation: batch norm of the backbone.
+    video_operations: how the backbone's 3D layers are computed: by operations
+      on single 'frames', which CPUs are many times faster at, or on 'volumes',
+      as accelerators are; 'auto' does what suits the device that trains.  The
+      function and the weights are the same.
   """
 
   model_type: str = 'grw'
   backbone: backbones.Backbone3D = dataclasses.field(
     default_factory=lambda: movinet_config.published('a0', stream=True)
   )
-  norm_activation: common.NormActivation = dataclasses.field(
-    default_factory=lambda: common.NormActivation(  # pylint: disable=g-long-lambda
-      activation=None, norm_momentum=0.99, norm_epsilon=1e-3, use_sync_bn=True
-    )
+  norm_activation: NormActivation = dataclasses.field(
+    default_factory=NormActivation
   )
   smoothing: Smoothing = dataclasses.field(default_factory=Smoothing)
   head: Head = dataclasses.field(default_factory=Head)
+  video_operations: Literal['auto', 'frames', 'volumes'] = 'auto'
 
 
 @dataclasses.dataclass
@@ -127,6 +146,7 @@ class DataConfig(video_classification.DataConfig):
   """The Model Garden's video data, with the switches it lacks.
 
   Attributes:
+    feature_shape: of a clip.
     augment: False trains on clips prepared as in evaluation: shorter side to
       `min_image_size`, center crop, no flip.
     random_flip: mirror half of the clips, when `augment`.
@@ -160,17 +180,20 @@ class DataConfig(video_classification.DataConfig):
       and counts.
   """
 
+  feature_shape: Annotated[
+    tuple[int, int, int, int], 'frames, height, width, channels'
+  ] = (64, 224, 224, 3)
   augment: bool = True
   random_flip: bool = True
   random_offset: bool = True
-  resize: str = 'keep_aspect'
+  resize: Literal['keep_aspect', 'square'] = 'keep_aspect'
   antialias: bool = False
-  clip_start: str = 'middle'
-  sampling: str = 'dense'
+  clip_start: Literal['middle', 'start'] = 'middle'
+  sampling: Literal['dense', 'segments'] = 'dense'
   short_clips: str = 'repeat'
   view_average: str = 'probabilities'
   frames_per_second: float | None = None
-  on_bad_record: str = 'error'
+  on_bad_record: Literal['error', 'skip'] = 'error'
 
 
 @dataclasses.dataclass
@@ -185,6 +208,9 @@ class GrwTask(video_classification.VideoClassificationTask):
       it.  Of both data, what is unset is taken from there: `num_classes` and
       `num_examples` (unset is −1), `input_path` (''), for the split named by
       `split`; and `labels`.
+    init_checkpoint_modules: what is taken of `init_checkpoint`: 'backbone',
+      'all', or 'all_but_classifier': all but the last dense layer, which is of
+      other classes; a head that the file does not have stays initial.
     labels: path of a text file with the texts of the labels, one a line.
     seed: the seed of weight initialization, dropout and stochastic depth; null
       draws another each time.  The order of the data has `train_data.seed`.
@@ -198,6 +224,9 @@ class GrwTask(video_classification.VideoClassificationTask):
   labels: str = ''
   seed: int | None = None
   num_subclips: int = 1
+  init_checkpoint_modules: Literal['backbone', 'all_but_classifier', 'all'] = (
+    'all'
+  )
   model: GrwModel = dataclasses.field(default_factory=GrwModel)
   train_data: DataConfig = dataclasses.field(
     default_factory=lambda: DataConfig(is_training=True, drop_remainder=True)
@@ -210,7 +239,29 @@ class GrwTask(video_classification.VideoClassificationTask):
 
   def validate(self):
     """Raises ValueError for a task that cannot be built or cannot train."""
+    description.require_types(self)
     checks.validate_task(self)
+    backbone_checks.validate_task(self)
+
+
+@dataclasses.dataclass
+class RuntimeConfig(cfg.RuntimeConfig):
+  """The Model Garden's, which takes the GPUs that there are.
+
+  Attributes:
+    distribution_strategy: how replicas train together; 'mirrored' on one
+      machine, with one GPU or many.
+    num_gpus: the first so many train; −1, all that there are, and where there
+      is none, the CPU; 0, the CPU.
+    mixed_precision_dtype: of the computation of all but the loss; null is
+      float32.
+  """
+
+  distribution_strategy: Literal[
+    'mirrored', 'one_device', 'multi_worker_mirrored', 'tpu', 'off'
+  ] = 'mirrored'
+  num_gpus: int = -1
+  mixed_precision_dtype: Literal['float32', 'float16', 'bfloat16'] | None = None
 
 
 @dataclasses.dataclass
@@ -221,6 +272,7 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
   trainer: optimization.TrainerConfig = dataclasses.field(
     default_factory=optimization.TrainerConfig
   )
+  runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
   def validate(self):
     """Sets what is unset, and checks all that needs neither model nor data.
@@ -231,18 +283,14 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     Raises:
       ValueError: names the field, its value, what was expected and what to do.
     """
+    description.require_types(self)
     completion.set_from_dataset(self.task)
     completion.set_steps(self)
     super().validate()
     self.task.validate()
-    checks.validate_trainer(self.trainer)
+    checks.validate_experiment(self)
+    optimizer = self.trainer.optimizer_config.optimizer
+    if optimizer.type == 'two_rate_adamw':
+      optimizer.two_rate_adamw.validate()
     if isinstance(self.task.model, GrwModel):
       windows.log(self.task)
-    precision = self.runtime.mixed_precision_dtype
-    fields.require(
-      self.task.num_subclips == 1 or precision in (None, '', 'float32'),
-      'runtime.mixed_precision_dtype',
-      precision,
-      "'float32', as the states of a stream are, because "
-      f'task.num_subclips={self.task.num_subclips}',
-    )

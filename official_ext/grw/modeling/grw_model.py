@@ -49,12 +49,13 @@ def build_backbone(
 ) -> tf_keras.Model:
   """The stock backbone, with its batch norms synchronized as configured.
 
-  On a machine without accelerators its 3D layers are computed by 2D operations,
+  Where `video_operations` asks for it, or else where the distribution strategy
+  that is entered computes on CPUs, its 3D layers are computed by 2D operations,
   see `frame_operations`.
 
   Args:
     input_specs: [batch, frames, height, width, 3].
-    model_config: `backbone` and `norm_activation` are read.
+    model_config: `backbone`, `norm_activation` and `video_operations` are read.
     l2_regularizer: the regularizer of the convolutions.
   """
   backbone = backbones.factory.build_backbone(
@@ -65,7 +66,13 @@ def build_backbone(
   )
   if model_config.norm_activation.use_sync_bn:
     batch_norm.synchronize(backbone)
-  frame_operations.use_on_cpu(backbone)
+  by_frames = {
+    'auto': frame_operations.computes_on_cpus(),
+    'frames': True,
+    'volumes': False,
+  }[model_config.video_operations]
+  if by_frames:
+    frame_operations.use(backbone)
   return backbone
 
 

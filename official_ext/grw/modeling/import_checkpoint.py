@@ -107,7 +107,8 @@ def _heading(report: assign.Report, output_dir: str, experiment: str) -> str:
     f'  --config_file={os.path.join(output_dir, "config.yaml")} \\',
     '  --model_dir=DIR --params_override='
     'task.train_data.input_path=TRAIN,task.validation_data.input_path=VALID',
-    'For other classes also set task.init_checkpoint_modules=backbone.',
+    'For other classes also set '
+    'task.init_checkpoint_modules=all_but_classifier.',
   ]
   return ''.join(
     f'# {line}'.rstrip() + '\n' for line in str(report).split('\n') + usage

@@ -43,6 +43,7 @@ class TwoRateAdamWConfig(optimizer_config.AdamWeightDecayExperimentalConfig):
   """
 
   name: str = 'TwoRateAdamW'
+  global_clipnorm: float | None = 1.0
   backbone_lr_scale: float = 0.1
   head_pattern: str = '^grw_'
   exclude_from_weight_decay: list[str] | None = None

@@ -13,16 +13,24 @@
 # limitations under the License.
 """Makes of a configuration what runs it."""
 
+from collections.abc import Mapping, Sequence
+import pprint
+import re
 import socket
 from typing import Any
 from urllib import parse
 
-from official.common import distribute_utils
+from absl import logging
 from official.core import config_definitions as cfg
+from official.core import exp_factory
 from official.core import task_factory
 from official.core import train_utils
 from official.modeling import performance
 
+from official_ext.grw.configs import continuing
+from official_ext.grw.configs import preflight
+from official_ext.grw.training import checkpoints
+from official_ext.grw.training import devices
 from official_ext.grw.training import runner
 
 _CONNECT_SECONDS = 5
@@ -88,6 +96,57 @@ def configure_data_service(
     )
 
 
+def parse_experiment(
+  experiment: str,
+  changes: Sequence[tuple[str, Mapping[str, Any]]],
+  tpu: str | None = None,
+  tf_data_service: str | None = None,
+) -> cfg.ExperimentConfig:
+  """Returns a registered experiment with changes, validated and locked.
+
+  Args:
+    experiment: registered name.
+    changes: where each comes from, and nested values.
+    tpu: the address of a TPU, unless `changes` say.
+    tf_data_service: see `configure_data_service`.
+
+  Raises:
+    ValueError: there is no such experiment, or its fields do not fit.
+  """
+  try:
+    params = exp_factory.get_exp_config(experiment)
+  except LookupError as error:
+    raise preflight.unknown_experiment(experiment) from error
+  if tpu is not None:
+    params.override({'runtime': {'tpu': tpu}})
+  for _, values in changes:
+    params.override(dict(values))
+  params.validate()
+  configure_data_service(params, tf_data_service)
+  params.lock()
+  logging.info(
+    'Final experiment parameters:\n%s', pprint.pformat(params.as_dict())
+  )
+  return params
+
+
+def nothing_left(
+  params: cfg.ExperimentConfig, mode: str, model_dir: str
+) -> str | None:
+  """Says that a training has come to its end already; None if it has not."""
+  if mode not in ('train', 'train_and_eval'):
+    return None
+  checkpoint = checkpoints.newest_readable_checkpoint(model_dir)
+  number = re.search(r'-(\d+)$', checkpoint or '')
+  if not number or int(number[1]) < params.trainer.train_steps:
+    return None
+  return (
+    f'Nothing is left to train: {checkpoint} is at step {number[1]} of '
+    f'trainer.train_steps={params.trainer.train_steps}. Raise trainer.'
+    'train_epochs or train_steps to train on, or measure it with --mode=eval.'
+  )
+
+
 def build_runner(
   params: cfg.ExperimentConfig,
   mode: str,
@@ -99,25 +158,26 @@ def build_runner(
 
   Args:
     params: the experiment.
-    mode: one of `runner.MODES`.
-    model_dir: the folder of checkpoints, logs and `params.yaml`.
+    mode: one of `preflight.MODES`.
+    model_dir: the folder of checkpoints, logs and `params.yaml`, which is
+      written once all is built.
     enable_async_checkpointing: write checkpoints while training goes on.
     **kwargs: the arguments of `runner.ExperimentRunner`.
+
+  Raises:
+    ValueError: the folder has checkpoints of another model or optimizer.
   """
-  if 'train' in mode:
-    # An evaluation beside the training must not write the same file.
-    train_utils.serialize_config(params, model_dir)
+  changed = continuing.changes(params.as_dict(), mode, model_dir)
+  if changed and 'train' in mode:
+    logging.warning(
+      'Changed since %s was trained last: %s.', model_dir, '; '.join(changed)
+    )
   if params.runtime.mixed_precision_dtype:
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype)
-  strategy = distribute_utils.get_distribution_strategy(
-    distribution_strategy=params.runtime.distribution_strategy,
-    all_reduce_alg=params.runtime.all_reduce_alg,
-    num_gpus=params.runtime.num_gpus,
-    tpu_address=params.runtime.tpu,
-  )
+  strategy = devices.build_strategy(params.runtime)
   with strategy.scope():
     task = task_factory.get_task(params.task, logging_dir=model_dir)
-  return runner.ExperimentRunner(
+  experiment = runner.ExperimentRunner(
     strategy,
     task,
     mode,
@@ -126,3 +186,7 @@ def build_runner(
     enable_async_checkpointing=enable_async_checkpointing,
     **kwargs,
   )
+  if 'train' in mode:
+    # An evaluation beside the training must not write the same file.
+    train_utils.serialize_config(params, model_dir)
+  return experiment

@@ -34,20 +34,13 @@ import orbit
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.configs import preflight
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.training import checkpoints
 from official_ext.grw.training import finite_guard
 from official_ext.grw.training import trainer
-
-MODES = (
-  'train',
-  'eval',
-  'train_and_eval',
-  'train_and_post_eval',
-  'continuous_eval',
-)
 
 REPORT_FOLDER = 'evaluation'
 
@@ -76,13 +69,13 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     Args:
       distribution_strategy: what to train under.
       task: what to train.
-      mode: one of `MODES`.
+      mode: one of `preflight.MODES`.
       params: the whole experiment.
       model_dir: checkpoints and logs; shared by all workers.
       **kwargs: the arguments of `train_lib.OrbitExperimentRunner`.
     """
-    if mode not in MODES:
-      raise ValueError(f'mode={mode!r}: expected one of {MODES}.')
+    if mode not in preflight.MODES:
+      raise ValueError(f'mode={mode!r}: expected one of {preflight.MODES}.')
     if 'train' in mode:
       task.check_training()
     if mode == 'eval' and not task.has_initial_weights:

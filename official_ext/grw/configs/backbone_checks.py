@@ -1,0 +1,116 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Rejects models whose backbone does not fit the rest, by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from official.projects.movinet.modeling import movinet as movinet_specs
+
+from official_ext.grw.backbones import config as backbones
+from official_ext.grw.configs import fields
+
+if TYPE_CHECKING:
+  from official_ext.grw.configs import schema
+
+
+def validate_task(task: schema.GrwTask):
+  """Raises ValueError for a backbone that does not fit model or data."""
+  backbone = task.model.backbone
+  if backbone.type == 'movinet':
+    model_ids = sorted(movinet_specs.BLOCK_SPECS)
+    fields.require(
+      backbone.movinet.model_id in model_ids,
+      'task.model.backbone.movinet.model_id',
+      backbone.movinet.model_id,
+      f'one of {model_ids}',
+    )
+    fields.require(
+      task.model.smoothing.placement != 'final'
+      or backbone.movinet.average_pooling_type == '2d',
+      'task.model.backbone.movinet.average_pooling_type',
+      backbone.movinet.average_pooling_type,
+      "'2d', one feature vector a frame, because "
+      "task.model.smoothing.placement is 'final'",
+    )
+  validate_backbone(task.model)
+  for split in ('train_data', 'validation_data'):
+    data = getattr(task, split)
+    field = f'task.{split}'
+    backbones.check_clip(backbone, data.feature_shape, f'{field}.feature_shape')
+    fields.require(
+      not (data.zero_centering_image and backbones.normalizes(backbone)),
+      f'{field}.zero_centering_image',
+      data.zero_centering_image,
+      f'False, because {backbone.type} normalizes frames in [0, 1] itself',
+    )
+    window = task.model.smoothing.window
+    frames = window * backbones.frames_per_vector(backbone)
+    fields.require(
+      # A window is of no concern to evaluation.
+      not data.is_training or data.feature_shape[0] >= frames,
+      f'{field}.feature_shape',
+      tuple(data.feature_shape),
+      f'clips of at least one GRW window: {frames} frames or more',
+    )
+  validate_subclips(task)
+
+
+def validate_subclips(task: schema.GrwTask):
+  """Raises ValueError for training clips that cannot be split as asked."""
+  count = task.num_subclips
+  fields.require(count >= 1, 'task.num_subclips', count, 'at least 1')
+  if count == 1:
+    return
+  try:
+    backbones.with_states(task.model.backbone)
+  except ValueError as error:
+    raise ValueError(
+      f'task.num_subclips={count}: expected 1, because the backbone has no '
+      f'states to carry from one subclip to the next. {error}'
+    ) from error
+  frames = task.train_data.feature_shape[0]
+  fields.require(
+    frames % count == 0,
+    'task.num_subclips',
+    count,
+    f'a divisor of the {frames} frames of task.train_data.feature_shape',
+  )
+  smoothing, length = task.model.smoothing, frames // count
+  fields.require(
+    smoothing.placement == 'none' or length % smoothing.window == 0,
+    'task.num_subclips',
+    count,
+    'subclips that cut no window of task.model.smoothing.window='
+    f'{smoothing.window} frames; of {frames} frames they have {length}',
+  )
+
+
+def validate_backbone(model: schema.GrwModel):
+  """Raises ValueError for a backbone that does not fit the rest."""
+  if model.backbone.type != 'mobilenet_v3':
+    return
+  backbone = model.backbone.mobilenet_v3
+  backbone.validate()
+  fields.require(
+    backbone.temporal != 'base_frame'
+    or model.smoothing.placement == 'none'
+    or backbone.window == model.smoothing.window,
+    'task.model.backbone.mobilenet_v3.window',
+    backbone.window,
+    f'task.model.smoothing.window={model.smoothing.window}, as a window '
+    'that is smoothed has one base frame',
+  )

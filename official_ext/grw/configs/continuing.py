@@ -1,0 +1,127 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What may change between two starts of one training.
+
+A checkpoint holds weights, the state of the optimizer and the number of steps.
+What these belong to must stay; everything else may change, and the run goes on
+at the same step of the new configuration: batch size, epochs, data, learning
+rates, augmentation and whatever acts in training alone.
+"""
+
+from collections.abc import Iterator, Mapping
+import os
+import re
+from typing import Any
+
+import yaml
+
+from official_ext.grw.configs import overrides
+from official_ext.grw.files import paths
+
+# Of the model, what acts in training alone, or changes no result.
+_FREE = re.compile(
+  r'task\.model\.(.*\.)?('
+  r'dropout_rate|stochastic_depth_drop_rate|video_operations'
+  r'|smoothing\.(window|alpha|weight|sampled|num_orderings|seed)'
+  r'|norm_activation\.(norm_momentum|use_sync_bn))$'
+)
+_FIXED = re.compile(
+  r'task\.model\.'
+  r'|task\.(train|validation)_data\.'
+  r'(num_classes|is_multilabel|zero_centering_image)$'
+)
+# The optimizer keeps its state in the order of what it trains.
+_FIXED_IN_TRAINING = re.compile(
+  r'trainer\.optimizer_config\.(optimizer\.type|ema)$|task\.freeze_backbone$'
+)
+_REMEDY = (
+  'Give it back, or train into an empty model_dir; task.init_checkpoint='
+)
+
+
+def has_checkpoint(model_dir: str) -> bool:
+  """Whether a folder on this machine has a checkpoint."""
+  return os.path.isdir(model_dir) and any(
+    re.fullmatch(r'ckpt-\d+\.index', name) for name in os.listdir(model_dir)
+  )
+
+
+def changes(values: Mapping[str, Any], mode: str, model_dir: str) -> list[str]:
+  """What differs from the last start of a training, in words.
+
+  Args:
+    values: the whole configuration, nested.
+    mode: of the driver; evaluation needs no optimizer.
+    model_dir: of checkpoints and `params.yaml`; on remote file systems
+      nothing is compared.
+
+  Raises:
+    ValueError: something differs that the checkpoints depend on; names the
+      field.
+  """
+  path = os.path.join(model_dir, 'params.yaml')
+  if not has_checkpoint(model_dir) or not os.path.exists(path):
+    return []
+  try:
+    before = overrides.load_yaml(paths.read_text(path))
+  except (yaml.YAMLError, UnicodeDecodeError) as error:
+    raise ValueError(
+      f'{path} cannot be read ({error}): expected the configuration of the '
+      'checkpoints beside it. Restore it, or delete it to go on without a '
+      'comparison.'
+    ) from error
+  if not isinstance(before, dict):
+    return []
+  found = []
+  for field, old, new in _differences(before, values):
+    fixed = _FIXED.match(field) and not _FREE.match(field)
+    # With float16 another optimizer, which scales the loss, is around it.
+    scales = field == 'runtime.mixed_precision_dtype' and 'float16' in (
+      old,
+      new,
+    )
+    fixed_in_training = scales or _FIXED_IN_TRAINING.match(field)
+    if fixed or ('train' in mode and fixed_in_training):
+      raise ValueError(
+        f'{field}={new!r}: expected {old!r}, with which the checkpoints in '
+        f'{model_dir} were trained. {_REMEDY}{model_dir} starts from its '
+        'weights.'
+      )
+    found.append(f'{field} {old!r} -> {new!r}')
+  return found
+
+
+def _differences(
+  before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ''
+) -> Iterator[tuple[str, Any, Any]]:
+  """(field, old value, new value) of all that both know."""
+  for name, old in before.items():
+    if name not in now:
+      continue
+    field, new = f'{prefix}{name}', now[name]
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+      yield from _differences(old, new, f'{field}.')
+    elif isinstance(old, Mapping) or isinstance(new, Mapping):
+      yield field, _setting(old), _setting(new)
+    elif _plain(old) != _plain(new):
+      yield field, old, new
+
+
+def _setting(value: Any) -> Any:
+  return 'a setting' if isinstance(value, Mapping) else value
+
+
+def _plain(value: Any) -> Any:
+  return list(value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,195 @@
+# Copyright 2026 The GRW-smoothing Authors. All Rights Reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What can be said of a run before TensorFlow is imported.
+
+Flags, overrides and files are checked against the packaged description of the
+experiments, in a second; the experiment itself checks all again, and what needs
+the Model Garden.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+import sys
+import types
+from typing import Any
+
+from absl import logging
+
+from official_ext.grw.configs import checks
+from official_ext.grw.configs import completion
+from official_ext.grw.configs import continuing
+from official_ext.grw.configs import description
+from official_ext.grw.files import paths
+
+MODES = (
+  'train',
+  'eval',
+  'train_and_eval',
+  'train_and_post_eval',
+  'continuous_eval',
+)
+
+_ENSEMBLES = 'GrwEnsembleExperimentConfig'
+
+
+class _Values(types.SimpleNamespace):
+  """Nested values by attribute, as the checks read a configuration."""
+
+  def get(self) -> Any:
+    """What `type` chooses."""
+    return getattr(self, self.type) if self.type else None
+
+
+def _attributes(value: Any) -> Any:
+  if isinstance(value, dict):
+    return _Values(**{name: _attributes(item) for name, item in value.items()})
+  return value
+
+
+def _nested(value: Any) -> Any:
+  if isinstance(value, _Values):
+    return {name: _nested(item) for name, item in vars(value).items()}
+  return value
+
+
+def unknown_experiment(name: str) -> ValueError:
+  """The error for an experiment that there is not."""
+  known = sorted(description.read().experiments)
+  return ValueError(
+    f'--experiment={name}: expected one of {", ".join(known)}'
+    f'{description.did_you_mean(name, known)}.'
+  )
+
+
+def check(
+  experiment: str,
+  mode: str,
+  model_dir: str,
+  changes: Sequence[tuple[str, Mapping[str, Any]]],
+  tpu: str | None = None,
+):
+  """Raises ValueError for a run that cannot go well.
+
+  Args:
+    experiment: its name.
+    mode: one of `MODES`.
+    model_dir: of checkpoints and logs.
+    changes: where each comes from, and nested values.
+    tpu: see the flag.
+  """
+  if mode not in MODES:
+    raise ValueError(
+      f'--mode={mode}: expected one of {", ".join(MODES)}'
+      f'{description.did_you_mean(mode, MODES)}.'
+    )
+  known = description.read()
+  if experiment not in known.experiments:
+    if 'tensorflow' in sys.modules:
+      return  # A program may have registered its own.
+    raise unknown_experiment(experiment)
+  if not paths.is_remote(model_dir) and paths.exists(model_dir):
+    if not paths.is_folder(model_dir):
+      raise ValueError(f'--model_dir={model_dir}: this is a file.')
+  class_name = known.experiments[experiment]['class']
+  values = known.values(experiment)
+  if tpu is not None:
+    values['runtime']['tpu'] = tpu
+  for origin, change in changes:
+    try:
+      known.require_fields(class_name, change)
+    except ValueError as error:
+      if not origin.startswith('--config_file'):
+        raise
+      raise ValueError(f'{origin}: {error}') from error
+    description.merge(values, change)
+
+  _require_weights(values, mode, model_dir)
+  config = _attributes(values)
+  level = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)  # Warnings come with the experiment.
+  try:
+    completion.set_from_dataset(config.task)
+    completion.set_steps(config)
+    if not class_name.endswith(_ENSEMBLES):
+      checks.validate_task(config.task)
+    checks.validate_experiment(config)
+  finally:
+    logging.set_verbosity(level)
+  for split in ('train', 'validation'):
+    if split == 'train' and 'train' not in mode:
+      continue
+    if split == 'validation' and 'eval' not in mode:
+      continue
+    _require_input(getattr(config.task, f'{split}_data'), split)
+  if config.task.labels and not paths.exists(config.task.labels):
+    raise ValueError(
+      f'task.labels={config.task.labels!r}: there is no such file; expected '
+      'the texts of the labels, one a line.'
+    )
+  continuing.changes(_nested(config), mode, model_dir)
+
+
+def _require_input(data: Any, split: str):
+  """Raises ValueError for data without files."""
+  if data.tfds_name or data.enable_tf_data_service:
+    return
+  field = f'task.{split}_data.input_path'
+  given = data.input_path
+  patterns = [given] if isinstance(given, str) else list(given or [])
+  patterns = [
+    part.strip() for pattern in patterns for part in pattern.split(',')
+  ]
+  if not any(patterns):
+    raise ValueError(
+      f'{field}={given!r}: expected the pattern of TFRecord files, such as '
+      "'records/train-*', or task.dataset_info."
+    )
+  for pattern in patterns:
+    if not paths.is_remote(pattern) and not paths.matches(pattern):
+      raise ValueError(f'{field}={pattern!r}: no file matches.')
+
+
+def _weights(
+  values: Mapping[str, Any], prefix: str
+) -> Iterator[tuple[str, str]]:
+  """(field, path) of all weights that are named."""
+  for name, value in values.items():
+    if isinstance(value, Mapping):
+      yield from _weights(value, f'{prefix}.{name}')
+    elif name in ('init_checkpoint', 'checkpoint') and value:
+      yield f'{prefix}.{name}', value
+
+
+def _require_weights(values: Mapping[str, Any], mode: str, model_dir: str):
+  """Raises ValueError for weights that are not there."""
+  named = list(_weights(values['task'], 'task'))
+  for field, path in named:
+    if paths.is_remote(path) or ':' in path.split('/')[0]:
+      continue
+    if not (paths.exists(path) or paths.exists(f'{path}.index')):
+      raise ValueError(
+        f'{field}={path!r}: there is no such file or folder, and no '
+        f'{path}.index of a checkpoint.'
+      )
+  if (
+    mode == 'eval'
+    and not named
+    and not paths.is_remote(model_dir)
+    and not continuing.has_checkpoint(model_dir)
+  ):
+    raise ValueError(
+      f'There is no checkpoint in {model_dir} to evaluate. Train into this '
+      'folder first, or set task.init_checkpoint to the weights (of an '
+      'ensemble, task.model.first.checkpoint and task.model.second.checkpoint).'
+    )
