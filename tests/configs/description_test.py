@@ -107,7 +107,7 @@ def test_a_type_that_is_set_in_code_is_checked_too():
     {
       'model': {'smoothing': {'placement': 'none'}, 'head': {'type': 'movinet'}}
     },
-    {'validation_data': {'on_bad_record': 'skip'}},
+    {'validation_data': {'on_bad_record': 'skip', 'short_clips': 'drop'}},
     {
       'train_data': {'is_multilabel': True},
       'validation_data': {'is_multilabel': True},

@@ -169,6 +169,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     ]
   if data.on_bad_record == 'skip':
     names.append('bad_records')
+  if data.short_clips == 'drop':
+    names.append('short_clips')
   return names
 
 

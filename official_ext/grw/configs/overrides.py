@@ -40,10 +40,15 @@ _Loader.add_implicit_resolver(
   re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'),
   list('-+.0123456789'),
 )
-# As the Model Garden writes the tuples of params.yaml.
-_Loader.add_constructor(
-  'tag:yaml.org,2002:python/tuple', yaml.SafeLoader.construct_yaml_seq
-)
+
+
+def _sequence(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
+  """A tuple of params.yaml, as the Model Garden writes it."""
+  assert isinstance(node, yaml.SequenceNode)
+  return loader.construct_sequence(node)
+
+
+_Loader.add_constructor('tag:yaml.org,2002:python/tuple', _sequence)
 
 
 def load_yaml(text: str) -> Any:
