@@ -18,20 +18,32 @@ import dataclasses
 import json
 
 import cv2
+import matplotlib.colors
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from official_ext.grw.reports import demo
+from tests import tiny
 
 # One log and one checkpoint of two steps: the real thing, as short as it gets.
 SETTING = demo.Setting(train_clips=33, validation_clips=12, epochs=1, seed=3)
+MODEL = {
+  'backbone': {'movinet': {'model_id': 'tiny'}},
+  'head': {'num_layers': 1, 'embedding_dim': 8},
+}
+
+
+def compare(setting, folder):
+  return demo.compare(
+    setting, str(folder), MODEL, tiny.program('official_ext/grw/train.py')
+  )
 
 
 @pytest.fixture(name='folder', scope='module')
 def folder_fixture(tmp_path_factory):
   folder = tmp_path_factory.mktemp('demo')
-  demo.compare(SETTING, str(folder))
+  compare(SETTING, folder)
   return folder
 
 
@@ -50,7 +62,7 @@ def test_both_runs_are_trained_to_the_end_from_the_same_weights(folder):
 
 
 def test_measures_are_those_of_the_held_out_clips(folder):
-  outcomes = demo.compare(SETTING, str(folder))
+  outcomes = compare(SETTING, folder)
   assert [outcome.weight for outcome in outcomes] == [0.0, 0.1]
   measures, embeddings, labels = demo.measure(folder / 'lambda=0.1')
   assert embeddings.shape[:2] == (12, 10)
@@ -65,18 +77,39 @@ def test_measures_are_those_of_the_held_out_clips(folder):
   assert all(outcome.seconds > 0 for outcome in outcomes)
 
 
-def test_picture_shows_both_runs_side_by_side(folder):
-  picture = cv2.imread(str(folder / 'embeddings.png'))
+def test_the_picture_is_written(folder):
+  assert cv2.imread(str(folder / 'embeddings.png')) is not None
+
+
+def test_the_picture_has_a_panel_a_run_and_a_color_a_class(tmp_path):
+  rng = np.random.default_rng(0)
+  embeddings = rng.normal(size=[6, 10, 8]).cumsum(axis=1)
+  outcomes = [demo.Outcome(weight, 0.5, 0.1, 1.0, 9.0) for weight in (0.0, 0.1)]
+  clouds = [
+    (embeddings, np.array([0, 0, 1, 1, 2, 2])),
+    (embeddings, np.array([0, 0, 0, 1, 1, 1])),
+  ]
+  demo.draw_embeddings(outcomes, clouds, tmp_path / 'a.png')
+  picture = cv2.imread(str(tmp_path / 'a.png'))
   assert picture is not None
   height, width, _ = picture.shape
   assert width > 1.8 * height
-  for half in np.array_split(picture, 2, axis=1):
-    # Trajectories in three colors on white.
-    assert len(np.unique(half.reshape([-1, 3]), axis=0)) > 100
+  panels = np.array_split(picture.astype(float), 2, axis=1)
+
+  def pixels(panel, color):  # Of lines, which are a tenth transparent.
+    line = 0.9 * 255 * np.array(matplotlib.colors.to_rgb(color))[::-1] + 25.5
+    return int((np.abs(panel - line).max(axis=-1) < 3).sum())
+
+  first, second = (
+    [pixels(panel, color) for color in demo.COLORS] for panel in panels
+  )
+  assert min(first) > 500 and min(second[:2]) > 500
+  # The second run has no clip of the third class.
+  assert second[2] < 10
 
 
 def test_the_table_has_a_row_for_each_run(folder):
-  outcomes = demo.compare(SETTING, str(folder))
+  outcomes = compare(SETTING, folder)
   rows = demo.table(outcomes).splitlines()
   assert len(rows) == 4
   assert f'| λ = 0.1 | {outcomes[1].top_1:.1%} |' in rows[3]
@@ -85,7 +118,7 @@ def test_the_table_has_a_row_for_each_run(folder):
 def test_a_folder_of_another_comparison_is_refused(folder):
   other = dataclasses.replace(SETTING, seed=4)
   with pytest.raises(demo.DemoError, match='other settings'):
-    demo.compare(other, str(folder))
+    compare(other, folder)
 
 
 def test_too_few_clips_are_refused(tmp_path):

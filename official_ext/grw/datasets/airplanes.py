@@ -29,6 +29,7 @@ In the Model Garden's DataConfig they are `tfds_name` and `tfds_data_dir`.
 from collections.abc import Iterator
 import dataclasses
 import os
+import pathlib
 import re
 from typing import Any
 
@@ -198,6 +199,10 @@ class Airplanes(tfds.core.GeneratorBasedBuilder):
   # this version is read, not rendered again.
   VERSION = tfds.core.Version('1.0.0')
   BUILDER_CONFIGS = [AirplanesConfig()]
+  # TFDS would look for these in `official_ext`, which is a namespace package
+  # and need not be one folder: in an editable install that fails.
+  pkg_dir_path = pathlib.Path(__file__).parent
+  code_path = pathlib.Path(__file__)
 
   def __init__(
     self, *, config: AirplanesConfig | str | None = None, **kwargs: Any

@@ -19,7 +19,7 @@ Figure 2), which has another model, trained on images before, and fewer clips:
 the same model, data and seed with λ > 0 and with λ = 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import json
 import os
@@ -42,7 +42,7 @@ from official_ext.grw.reports import benchmark
 from official_ext.grw.training import training_process
 
 EXPERIMENT = 'movinet_grw_airplanes'
-_COLORS = ('tab:blue', 'tab:orange', 'tab:green')
+COLORS = ('tab:blue', 'tab:orange', 'tab:green')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,11 @@ def _steps_per_epoch(setting: Setting) -> int:
 
 
 def _overrides(
-  setting: Setting, weight: float, data_dir: pathlib.Path, dataset: str
+  setting: Setting,
+  weight: float,
+  data_dir: pathlib.Path,
+  dataset: str,
+  model: Mapping[str, Any],
 ) -> dict[str, Any]:
   """What the run differs in from the experiment."""
   epoch = _steps_per_epoch(setting)
@@ -119,7 +123,10 @@ def _overrides(
   return {
     'task': {
       'seed': setting.seed,
-      'model': {'smoothing': {'weight': weight}},
+      'model': {
+        **model,
+        'smoothing': {**model.get('smoothing', {}), 'weight': weight},
+      },
       'train_data': {**data(setting.train_clips), 'seed': setting.seed},
       'validation_data': data(setting.validation_clips),
     },
@@ -148,7 +155,12 @@ def _claim(folder: pathlib.Path, setting: Setting):
   whole_file.write(path, text)
 
 
-def compare(setting: Setting, output_dir: str) -> list[Outcome]:
+def compare(
+  setting: Setting,
+  output_dir: str,
+  model: Mapping[str, Any] | None = None,
+  program: Sequence[str] = training_process.TRAIN_PROGRAM,
+) -> list[Outcome]:
   """Trains without and with GRW side by side, measures both, draws both.
 
   Writes, under `output_dir`: both model directories with their TensorBoard
@@ -156,8 +168,11 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
   the same arguments it continues, and once complete it only reads.
 
   Args:
-    setting: the setting of the comparison.
+    setting: what is compared.
     output_dir: the folder of everything written.
+    model: overrides of `task.model`, for both runs.
+    program: the command line of train.py without its flags; another program may
+      register backbones before.
 
   Returns:
     The outcomes, without GRW first.
@@ -192,9 +207,10 @@ def compare(setting: Setting, output_dir: str) -> list[Outcome]:
       folder / label,
       EXPERIMENT,
       'train',
-      _overrides(setting, weight, data_dir, dataset),
+      _overrides(setting, weight, data_dir, dataset, model or {}),
       label,
       cores=max(1, cores // 2),
+      program=program,
     )
   # One core: one after the other, or both would only take turns.
   finished = list(
@@ -298,7 +314,7 @@ def draw_embeddings(
     explained = np.sum(sizes[:2] ** 2) / np.sum(sizes**2)
     points = (centered @ directions[:2].T).reshape([*embeddings.shape[:2], 2])
     for label, name in enumerate(airplanes.LABELS):
-      color = _COLORS[label]
+      color = COLORS[label]
       mine = points[labels == label]
       axes.scatter(
         *mine.reshape([-1, 2]).T, s=4, alpha=0.12, color=color, linewidths=0
