@@ -46,6 +46,7 @@ _LONG = (
   'parity_test.py',
   'demo_test.py',
   'train_test.py',
+  'wheel_test.py',
   'sweep_test.py',
   'own_data_test.py',
   'ensemble_export_test.py',
