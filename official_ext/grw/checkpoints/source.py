@@ -216,7 +216,7 @@ def structural_values(
   """The variables of a checkpoint that have a structural name, under it.
 
   Args:
-    read_variables: of the checkpoint.
+    read_variables: the variables of the checkpoint.
     path: the checkpoint, for messages.
 
   Raises:

@@ -63,9 +63,9 @@ def changes(values: Mapping[str, Any], mode: str, model_dir: str) -> list[str]:
 
   Args:
     values: the whole configuration, nested.
-    mode: of the driver; evaluation needs no optimizer.
-    model_dir: of checkpoints and `params.yaml`; on remote file systems
-      nothing is compared.
+    mode: the mode of the driver; evaluation needs no optimizer.
+    model_dir: the folder of checkpoints and `params.yaml`; on remote file
+      systems nothing is compared.
 
   Raises:
     ValueError: something differs that the checkpoints depend on; names the

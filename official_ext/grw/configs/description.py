@@ -85,7 +85,7 @@ class Description:
     Args:
       class_name: whose fields they are to be.
       values: by field, nested; not all of them.
-      prefix: of the names of fields, for messages.
+      prefix: the prefix of the names of fields, for messages.
     """
     fields = self.classes[class_name]
     if not isinstance(values, Mapping):

@@ -84,7 +84,7 @@ def check(
   Args:
     experiment: its name.
     mode: one of `MODES`.
-    model_dir: of checkpoints and logs.
+    model_dir: the folder of checkpoints and logs.
     changes: where each comes from, and nested values.
     tpu: see the flag.
   """

@@ -104,7 +104,8 @@ class NormActivation(common.NormActivation):
   """Batch norm of a backbone.
 
   Attributes:
-    activation: of a backbone that has none of its own to configure.
+    activation: the activation of a backbone that has none of its own to
+      configure.
   """
 
   activation: str | None = None
@@ -146,7 +147,7 @@ class DataConfig(video_classification.DataConfig):
   """The Model Garden's video data, with the switches it lacks.
 
   Attributes:
-    feature_shape: of a clip.
+    feature_shape: the shape of a clip.
     augment: False trains on clips prepared as in evaluation: shorter side to
       `min_image_size`, center crop, no flip.
     random_flip: mirror half of the clips, when `augment`.
@@ -253,8 +254,8 @@ class RuntimeConfig(cfg.RuntimeConfig):
       machine, with one GPU or many.
     num_gpus: the first so many train; −1, all that there are, and where there
       is none, the CPU; 0, the CPU.
-    mixed_precision_dtype: of the computation of all but the loss; null is
-      float32.
+    mixed_precision_dtype: the type of the computation of all but the loss; null
+      is float32.
   """
 
   distribution_strategy: Literal[
