@@ -53,7 +53,9 @@ def define_flags():
   flags.mark_flags_as_required(['input'])
 
 
-def _show(split: record_inspection.Split, contents: record_inspection.Contents):
+def _show(
+  split: record_inspection.Records, contents: record_inspection.Contents
+):
   """Prints what was found."""
   from official_ext.grw.reports import benchmark
 

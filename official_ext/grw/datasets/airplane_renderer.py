@@ -66,7 +66,7 @@ _Face = tuple[np.ndarray, _Color]
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
+class Partition:
   """A node of a binary space partition of the airplane.
 
   Attributes:
@@ -78,8 +78,8 @@ class Split:
 
   normal: tuple[float, float, float]
   offset: float
-  beyond: 'Split | str'
-  before: 'Split | str'
+  beyond: 'Partition | str'
+  before: 'Partition | str'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Airplane:
   offsets: np.ndarray
   colors: np.ndarray
   parts: dict[str, list[int]]
-  partition: Split
+  partition: Partition
 
 
 def _loft(
@@ -281,24 +281,24 @@ def airplane() -> Airplane:
   flank_offset = flank(rear) - lean * rear
 
   def beside(normal_y, beyond, before):
-    return Split((-lean, normal_y, 0.0), flank_offset, beyond, before)
+    return Partition((-lean, normal_y, 0.0), flank_offset, beyond, before)
 
   # The wing's bottom rises from 0.0625 below its root to -0.04 at its tip.
   rise = (0.0625 + 0.04) / (0.98 - side)
 
   def half_wing(name, sign):
-    return Split(
+    return Partition(
       (0.0, -sign * rise, -1.0),
       -0.0625 - rise * side,
       f'{name} wing',
       f'{name} engine',
     )
 
-  front = Split(
+  front = Partition(
     (0.0, 1.0, 0.0),
     side,
     half_wing('starboard', 1),
-    Split((0.0, -1.0, 0.0), side, half_wing('port', -1), 'fuselage'),
+    Partition((0.0, -1.0, 0.0), side, half_wing('port', -1), 'fuselage'),
   )
   back = beside(
     1.0,
@@ -306,7 +306,7 @@ def airplane() -> Airplane:
     beside(
       -1.0,
       'port tailplane',
-      Split((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail'),
+      Partition((-lean, 0.0, -1.0), flank_offset, 'fin', 'tail'),
     ),
   )
 
@@ -336,11 +336,11 @@ def airplane() -> Airplane:
     np.array(offsets),
     np.array(colors, float),
     parts,
-    Split((1.0, 0.0, 0.0), rear, front, back),
+    Partition((1.0, 0.0, 0.0), rear, front, back),
   )
 
 
-def _back_to_front(node: Split | str, eye: np.ndarray) -> Iterator[str]:
+def _back_to_front(node: Partition | str, eye: np.ndarray) -> Iterator[str]:
   """Names of the parts, each before those that can hide it from the eye."""
   if isinstance(node, str):
     yield node

@@ -36,7 +36,7 @@ _DPI = 100
 
 
 @dataclasses.dataclass
-class Split:
+class Records:
   """TFRecord files to look at.
 
   Attributes:
@@ -77,7 +77,7 @@ def _matching(folder: str, pattern: str) -> list[str]:
   return sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
 
 
-def find_splits(path: str, num_classes: int | None = None) -> list[Split]:
+def find_splits(path: str, num_classes: int | None = None) -> list[Records]:
   """Finds what to look at.
 
   Args:
@@ -99,14 +99,14 @@ def find_splits(path: str, num_classes: int | None = None) -> list[Split]:
       raise ValueError(
         f'{path} is no folder with dataset.json: give --num_classes.'
       )
-    return [Split(path, files, [], num_classes)]
+    return [Records(path, files, [], num_classes)]
   try:
     with open(description, encoding='utf-8') as f:
       dataset = json.load(f)
     with open(os.path.join(path, dataset['labels']), encoding='utf-8') as f:
       labels = f.read().splitlines()
     splits = [
-      Split(
+      Records(
         name,
         _matching(path, split['files']),
         labels,
@@ -133,7 +133,7 @@ def find_splits(path: str, num_classes: int | None = None) -> list[Split]:
   return splits
 
 
-def inspect(split: Split, num_samples: int, seed: int = 0) -> Contents:
+def inspect(split: Records, num_samples: int, seed: int = 0) -> Contents:
   """Reads all records of a split and decodes all frames.
 
   Args:

@@ -19,6 +19,10 @@ import dataclasses
 from official.modeling import hyperparams
 from official.vision.modeling.backbones import mobilenet
 
+from official_ext.grw.configs import fields
+
+FIELD = 'task.model.backbone.mobilenet_v3'
+
 TEMPORALS = ('base_frame', 'shift', 'none')
 
 
@@ -53,21 +57,16 @@ class MobileNetV3(hyperparams.Config):
 
   def validate(self):
     """Raises ValueError for values that no network can be built of."""
-    field = 'task.model.backbone.mobilenet_v3'
-    if self.model_id not in mobilenet.SUPPORTED_SPECS_MAP:
-      raise ValueError(
-        f"{field}.size={self.size!r}: expected 'small' or 'large'."
-      )
-    if self.temporal not in TEMPORALS:
-      raise ValueError(
-        f'{field}.temporal={self.temporal!r}: expected one of {TEMPORALS}.'
-      )
-    if self.width_multiplier <= 0:
-      raise ValueError(
-        f'{field}.width_multiplier={self.width_multiplier!r}: expected a '
-        'number above 0.'
-      )
-    if self.window < 1:
-      raise ValueError(
-        f'{field}.window={self.window!r}: expected at least 1 frame.'
+    for name, condition, expected in (
+      (
+        'size',
+        self.model_id in mobilenet.SUPPORTED_SPECS_MAP,
+        "'small' or 'large'",
+      ),
+      ('temporal', self.temporal in TEMPORALS, f'one of {TEMPORALS}'),
+      ('width_multiplier', self.width_multiplier > 0, 'a number above 0'),
+      ('window', self.window >= 1, 'at least 1 frame'),
+    ):
+      fields.require(
+        condition, f'{FIELD}.{name}', getattr(self, name), expected
       )

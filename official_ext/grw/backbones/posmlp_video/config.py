@@ -20,6 +20,10 @@ import math
 
 from official.modeling import hyperparams
 
+from official_ext.grw.configs import fields
+
+FIELD = 'task.model.backbone.posmlp_video'
+
 # Steps from the input to a stage's features, in height and in width.
 _STRIDES = (4, 8, 16, 32)
 _S = {
@@ -79,8 +83,9 @@ class PosMlpVideo(hyperparams.Config):
     Raises:
       ValueError: a value that no model can have; names the field.
     """
-    if self.variant not in VARIANTS:
-      self._refuse('variant', f'one of {sorted(VARIANTS)}')
+    _require(
+      self, 'variant', self.variant in VARIANTS, f'one of {sorted(VARIANTS)}'
+    )
     values = {
       name: getattr(self, name) or value
       for name, value in VARIANTS[self.variant].items()
@@ -93,28 +98,50 @@ class PosMlpVideo(hyperparams.Config):
     )
     for name in ('depths', 'channels', 'groups', 'windows'):
       value = getattr(config, name)
-      if len(value) != len(_STRIDES) or min(value) < 1:
-        config._refuse(name, f'{len(_STRIDES)} numbers above 0, one a stage')
-    if any(c % g for c, g in zip(config.channels, config.groups)):
-      config._refuse('channels', f'multiples of groups={config.groups}')
-    if config.channels[0] % 2:
-      config._refuse('channels', 'an even first width, which the stem halves')
-    if config.num_frames < 1:
-      config._refuse('num_frames', "above 0, or 0 for the variant's")
-    if not 0 <= config.stochastic_depth_drop_rate < 1:
-      config._refuse('stochastic_depth_drop_rate', 'a rate in [0, 1)')
-    for name in ('mean', 'stddev'):
-      if len(getattr(config, name)) not in (0, 3):
-        config._refuse(name, 'three numbers, for R, G and B, or ()')
-    if any(not value > 0 for value in config.stddev):
-      config._refuse('stddev', 'numbers above 0')
-    return config
-
-  def _refuse(self, name: str, expected: str):
-    raise ValueError(
-      f'task.model.backbone.posmlp_video.{name}='
-      f'{getattr(self, name)!r}: expected {expected}.'
+      _require(
+        config,
+        name,
+        len(value) == len(_STRIDES) and min(value) >= 1,
+        f'{len(_STRIDES)} numbers above 0, one a stage',
+      )
+    _require(
+      config,
+      'channels',
+      all(c % g == 0 for c, g in zip(config.channels, config.groups)),
+      f'multiples of groups={config.groups}',
     )
+    _require(
+      config,
+      'channels',
+      config.channels[0] % 2 == 0,
+      'an even first width, which the stem halves',
+    )
+    _require(
+      config,
+      'num_frames',
+      config.num_frames >= 1,
+      "above 0, or 0 for the variant's",
+    )
+    _require(
+      config,
+      'stochastic_depth_drop_rate',
+      0 <= config.stochastic_depth_drop_rate < 1,
+      'a rate in [0, 1)',
+    )
+    for name in ('mean', 'stddev'):
+      _require(
+        config,
+        name,
+        len(getattr(config, name)) in (0, 3),
+        'three numbers, for R, G and B, or ()',
+      )
+    _require(
+      config,
+      'stddev',
+      all(value > 0 for value in config.stddev),
+      'numbers above 0',
+    )
+    return config
 
   def check_clip(self, shape: Sequence[int | None], field: str):
     """Checks that the backbone can take clips of a shape.
@@ -152,3 +179,7 @@ class PosMlpVideo(hyperparams.Config):
             f'not divide; expected height and width that are multiples of '
             f'{multiple}, or other windows.'
           )
+
+
+def _require(config: PosMlpVideo, name: str, condition: bool, expected: str):
+  fields.require(condition, f'{FIELD}.{name}', getattr(config, name), expected)

@@ -24,6 +24,10 @@ from typing import NamedTuple
 
 from official.modeling import hyperparams
 
+from official_ext.grw.configs import fields
+
+FIELD = 'task.model.backbone.videofocalnet'
+
 # Of a frame: less leaves nothing of the last stage, 1/32 of it.
 MIN_SIZE = 32
 TUBELET_SIZES = (1, 2)
@@ -80,9 +84,9 @@ class VideoFocalNet(hyperparams.Config):
     Raises:
       ValueError: a field that cannot be used, by name.
     """
-    _require(
+    fields.require(
       self.variant in VARIANTS,
-      'variant',
+      f'{FIELD}.variant',
       self.variant,
       f'one of {tuple(VARIANTS)}',
     )
@@ -95,35 +99,35 @@ class VideoFocalNet(hyperparams.Config):
     )
     for name in ('depths', 'channels'):
       value = getattr(found, name)
-      _require(
+      fields.require(
         len(value) == 4 and min(value) >= 1,
-        name,
+        f'{FIELD}.{name}',
         value,
         'a number of 1 or more for each of the four stages',
       )
-    _require(
+    fields.require(
       0 <= found.stochastic_depth_drop_rate < 1,
-      'stochastic_depth_drop_rate',
+      f'{FIELD}.stochastic_depth_drop_rate',
       rate,
       'a rate in [0, 1)',
     )
-    _require(
+    fields.require(
       self.tubelet_size in TUBELET_SIZES,
-      'tubelet_size',
+      f'{FIELD}.tubelet_size',
       self.tubelet_size,
       f'one of {TUBELET_SIZES}',
     )
     for name in ('mean', 'stddev'):
       value = getattr(self, name)
-      _require(
+      fields.require(
         len(value) in (0, 3),
-        name,
+        f'{FIELD}.{name}',
         tuple(value),
         'a number for each of the three channels, or ()',
       )
-    _require(
+    fields.require(
       all(value > 0 for value in self.stddev),
-      'stddev',
+      f'{FIELD}.stddev',
       tuple(self.stddev),
       'numbers above 0',
     )
@@ -145,7 +149,7 @@ class VideoFocalNet(hyperparams.Config):
     if frames is not None and frames % self.tubelet_size:
       raise ValueError(
         f'{field}={tuple(shape)}: expected a number of frames divisible by '
-        f'{_FIELD}.tubelet_size={self.tubelet_size}.'
+        f'{FIELD}.tubelet_size={self.tubelet_size}.'
       )
     if any(side is not None and side < MIN_SIZE for side in size):
       raise ValueError(
@@ -153,11 +157,3 @@ class VideoFocalNet(hyperparams.Config):
         f'{MIN_SIZE} x {MIN_SIZE}, because the last stage of a '
         f'videofocalnet has 1/{MIN_SIZE} of their height and width.'
       )
-
-
-_FIELD = 'task.model.backbone.videofocalnet'
-
-
-def _require(condition: bool, field: str, value, expected: str):
-  if not condition:
-    raise ValueError(f'{_FIELD}.{field}={value!r}: expected {expected}.')
