@@ -765,16 +765,3 @@ def test_other_errors_pass_unchanged(folder):
     with video_input.explained_errors(config(folder / '*.tfrecord')):
       raise error
   assert caught.value is error
-
-
-def test_the_spread_of_randaugments_magnitude_reaches_it(tmp_path):
-  """The stock parser passes every other field on, and not this one."""
-  randaug = common.RandAugment(num_layers=4, magnitude=7, magnitude_std=0.5)
-  params = config(
-    tmp_path,
-    is_training=True,
-    aug_type=common.Augmentation(type='randaug', randaug=randaug),
-  )
-  augmenter = video_parser.VideoParser(params)._augmenter
-  for name in ('num_layers', 'magnitude', 'magnitude_std'):
-    assert getattr(augmenter, name) == getattr(randaug, name)

@@ -15,7 +15,6 @@
 """Turns the decoded frames of a record into a clip and its label."""
 
 from official.vision.dataloaders import video_input
-from official.vision.ops import augment
 from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 
@@ -136,9 +135,6 @@ class VideoParser(video_input.Parser):
       params.image_field_key,
       params.label_field_key,
     )
-    if isinstance(self._augmenter, augment.RandAugment):
-      # The stock parser leaves it out.
-      self._augmenter.magnitude_std = params.aug_type.randaug.magnitude_std
 
   def _num_clips(self, is_training: bool) -> int:
     return 1 if is_training else self._params.num_test_clips
