@@ -130,7 +130,7 @@ EXTRA_OF = {
   'demo': None,
   'export_saved_model': 'export',
   'export_tflite': 'export',
-  'import_checkpoint': None,
+  'import_checkpoint': 'predict',  # Of TFLite files, for what it reports.
   'inspect': None,
   'predict': 'predict',
   'smoothing_scale': None,

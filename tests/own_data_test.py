@@ -74,8 +74,15 @@ def folder_fixture(tmp_path_factory):
     folder / 'tiny.yaml',
     {
       'task': {
+        # Weights that were drawn do not tell it.
+        'init_checkpoint_gating_activation': 'hard_sigmoid',
         'model': {
-          'backbone': {'movinet': {'model_id': 'tiny'}},
+          'backbone': {
+            'movinet': {
+              'model_id': 'tiny',
+              'gating_activation': 'hard_sigmoid',
+            }
+          },
           'smoothing': {'window': 3},
           'head': {'num_layers': 1, 'num_heads': 2},
         },

@@ -35,8 +35,8 @@ from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import source
 from official_ext.grw.modeling import grw_model
-from official_ext.grw.modeling import import_checkpoint
 from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import import_checkpoint
 from official_ext.grw.serving import saved_model
 from tests.checkpoints import torch_writer
 from tests.testdata.parity import state_dict_recipe

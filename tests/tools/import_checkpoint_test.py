@@ -36,7 +36,7 @@ import yaml
 
 from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
-from official_ext.grw.modeling import import_checkpoint
+from official_ext.grw.serving import import_checkpoint
 from official_ext.grw.training import launch
 from tests import tiny  # noqa: F401  # Registers the block specification.
 from tests.checkpoints import families_test
@@ -46,6 +46,8 @@ from tests.checkpoints import torch_writer
 ROOT = pathlib.Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'import_checkpoint.py'
 CLASSES = 600
+# Weights that were drawn at random do not tell it.
+GATE = 'grw>hard_sigmoid'
 
 
 def run_tool(*flags: str) -> subprocess.CompletedProcess:
@@ -164,7 +166,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
   published_folder = str(tmp_path / 'published')
   write_source(kind, published, published_folder)
   import_checkpoint.import_checkpoint(
-    published_folder, str(tmp_path / 'imported')
+    published_folder, str(tmp_path / 'imported'), gating_activation=GATE
   )
 
   data_dir, name = airplane_data
@@ -184,6 +186,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
       'task': {
         'init_checkpoint': published_folder,
         'init_checkpoint_modules': 'backbone',
+        'init_checkpoint_gating_activation': GATE,
         'train_data': data,
         'validation_data': data,
       },
@@ -215,7 +218,9 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
 def test_the_yaml_rebuilds_the_stock_model(published, tmp_path):
   write_source('tarball', published, str(tmp_path / 'published'))
   report = import_checkpoint.import_checkpoint(
-    str(tmp_path / 'published'), str(tmp_path / 'imported')
+    str(tmp_path / 'published'),
+    str(tmp_path / 'imported'),
+    gating_activation=GATE,
   )
   config = yaml.safe_load((tmp_path / 'imported' / 'config.yaml').read_text())
   model = config['task']['model']
@@ -240,7 +245,10 @@ def test_the_yaml_rebuilds_the_stock_model(published, tmp_path):
 def test_another_class_count_makes_a_new_head(published, tmp_path):
   write_source('tarball', published, str(tmp_path / 'published'))
   report = import_checkpoint.import_checkpoint(
-    str(tmp_path / 'published'), str(tmp_path / 'imported'), num_classes=4
+    str(tmp_path / 'published'),
+    str(tmp_path / 'imported'),
+    num_classes=4,
+    gating_activation=GATE,
   )
   assert 'grw_classifier_head/classifier/conv2d' in ' '.join(report.initial)
   weights = source.read(str(tmp_path / 'imported'))

@@ -49,6 +49,7 @@ class Report:
     conv_type: the kind of convolutions of a MoViNet.
     activation: the activation of a MoViNet.
     gating_activation: the gate of a MoViNet.
+    notes: lines that are printed as they are.
   """
 
   weights: source.PublishedWeights
@@ -60,6 +61,7 @@ class Report:
   conv_type: str = ''
   activation: str = ''
   gating_activation: str = ''
+  notes: tuple[str, ...] = ()
 
   def __str__(self):
     branch = [
@@ -95,6 +97,7 @@ class Report:
       f"unused:      {len(self.unused)} of the file's head"
       if self.modules == 'backbone'
       else _listed('unused:      ', 'in the file only', self.unused),
+      *self.notes,
     ]
     return '\n'.join(lines)
 
@@ -319,7 +322,7 @@ def assign(
     else {
       'conv_type': backbone.conv_type,
       'activation': str(backbone.get_config().get('activation', '')),
-      'gating_activation': _gating_activation(backbone),
+      'gating_activation': gating_activation(backbone),
     }
   )
   return Report(
@@ -333,8 +336,8 @@ def assign(
   )
 
 
-def _gating_activation(backbone: tf_keras.Model) -> str:
-  """The activation of the first gate, by the name the config gives it."""
+def gating_activation(backbone: tf_keras.Model) -> str:
+  """The activation of the first gate, by its name in the config, or 'none'."""
   for layer in backbone.submodules:
     if layer.name.split('/')[-1] == 'se_expand':
       return str(layer.get_config()['activation'])

@@ -15,20 +15,34 @@
 """Models from checkpoints: `task.init_checkpoint`, and those of ensembles."""
 
 from collections.abc import Sequence
+import dataclasses
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones.mobilenet_v3 import image_weights as mobilenet
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.checkpoints import clips
+from official_ext.grw.checkpoints import folded_norms
+from official_ext.grw.checkpoints import gates
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import tf_reader
+from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import ensemble as ensemble_cfg
+
+# Height and width where a file takes frames of any.
+_DEFAULT_SIZE = 172
+_NUM_CLIPS = 12
 
 
 def initialize(
-  model: tf_keras.Model, path: str, modules: str = 'backbone'
+  model: tf_keras.Model,
+  path: str,
+  modules: str = 'backbone',
+  gating_activation: str = '',
+  same_model: bool = False,
 ) -> str | assign.Report:
   """Loads weights, in whatever layout they were published, into `model`.
 
@@ -41,6 +55,10 @@ def initialize(
     model: with a `backbone`.
     path: see `source.read`.
     modules: one of `assign.MODULES`.
+    gating_activation: the gate that the weights of a MoViNet were trained with,
+      where nothing else says it.
+    same_model: whether the model is known to be the one of the weights, so that
+      its gates are theirs unless the path says otherwise.
 
   Returns:
     What was loaded, to be logged.
@@ -51,7 +69,15 @@ def initialize(
   if modules not in assign.MODULES:
     raise ValueError(f'modules={modules!r}: expected one of {assign.MODULES}.')
   if assign.is_recognized(model):
-    return assign.assign(model, source.read(path), modules)
+    published = source.read(path)
+    report = assign.assign(model, published, modules)
+    gate = gates.require_same(
+      model, published, gating_activation, weigh_evidence=not same_model
+    )
+    notes = [f'gates:       {gate}'] if gate else []
+    if published.graph is not None:
+      notes += restore_norms(model, published.graph)
+    return dataclasses.replace(report, notes=tuple(notes))
   if tf.io.gfile.isdir(path):
     prefix = tf.train.latest_checkpoint(path)
     if prefix is None:
@@ -63,7 +89,7 @@ def initialize(
     head = assign.match_head(
       model, source.structural_values(tf_reader.read(path), path), path
     )
-    report = initialize(model, path, 'backbone')
+    said = initialize(model, path, 'backbone')
     for variable, value in head.values():
       variable.assign(value)
     backbone = {id(variable) for variable in model.backbone.variables}
@@ -73,7 +99,7 @@ def initialize(
       if id(variable) not in backbone and name not in head
     ]
     return (
-      f'{report}\nAfter the backbone, {len(head)} variables were loaded, and '
+      f'{said}\nAfter the backbone, {len(head)} variables were loaded, and '
       f'{len(initial)} keep their initial value: {", ".join(initial)}.'
     )
   if modules == 'backbone' and isinstance(
@@ -104,6 +130,41 @@ def initialize(
   return f'Loaded {of}{what} from {path}.'
 
 
+def clip_size(graph: tflite_graph.StreamingMovinet) -> int:
+  """Height and width of clips for the model of a file."""
+  return max(graph.image_size) or _DEFAULT_SIZE
+
+
+def restore_norms(
+  model: tf_keras.Model,
+  graph: tflite_graph.StreamingMovinet,
+  videos: Sequence[np.ndarray] = (),
+) -> list[str]:
+  """Makes a model of a TFLite file one that trains.
+
+  Args:
+    model: has been assigned the weights of the file.
+    graph: of the file.
+    videos: clips [1, frames, height, width, 3] in [0, 1] to measure statistics
+      on; rendered ones if there are none.
+
+  Returns:
+    Lines that say what was done.
+  """
+  frames = videos or clips.rendered(_NUM_CLIPS, clip_size(graph))
+  folded_norms.restore(model, graph.norms, frames)
+  stored = ', '.join(
+    f'{count} of {kind}' for kind, count in sorted(graph.stored.items())
+  )
+  return [
+    f'dequantized: {stored or "nothing, all constants are float32"}',
+    f'batch norms: {len(graph.norms)} taken out of convolutions; statistics of '
+    f'{len(frames)} {"clips of your videos" if videos else "rendered clips"}',
+    'note:        these are the weights of a file for inference, not the float '
+    'original',
+  ]
+
+
 def initialize_members(
   models: Sequence[tf_keras.Model], config: ensemble_cfg.GrwEnsemble
 ) -> str:
@@ -128,7 +189,7 @@ def initialize_members(
         'as task.init_checkpoint takes them.'
       )
     try:
-      report = initialize(model, member.checkpoint, 'all')
+      report = initialize(model, member.checkpoint, 'all', same_model=True)
     except ValueError as error:
       raise ValueError(f'{field}: {error}') from error
     if isinstance(report, assign.Report) and report.initial:

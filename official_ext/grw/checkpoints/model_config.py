@@ -15,6 +15,8 @@
 """The configuration that rebuilds the model of published weights."""
 
 from collections.abc import Mapping
+import json
+import os
 from typing import Any
 
 from official.core import exp_factory
@@ -23,6 +25,7 @@ from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import families
 from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.configs import schema
 from official_ext.grw.configs import trained_params
@@ -40,6 +43,7 @@ _CLIPS = {
   't0': (25, 2.5, 160, 176),
 }
 _CROP = 224  # Of the published PosMLP-Video.
+_CARD_FILE = 'model_card.json'  # Of our exports.
 # What of a MoViNet's config decides what its weights compute.
 _BACKBONE_FIELDS = (
   'model_id',
@@ -99,11 +103,20 @@ def model_config(
     model.smoothing.window = weights.window
   if weights.kind == 'trainer':
     _override_from_trainer(model, weights.path)
+  if weights.graph is not None:
+    _override_from_graph(model, weights)
+  if weights.gate:
+    model.backbone.movinet.gating_activation = weights.gate
   if gating_activation:
     if found.family != 'movinet':
       raise ValueError(
         f'{weights.path} holds {found}, which has no gates: leave out the '
         f'gating activation, {gating_activation!r}.'
+      )
+    if weights.graph is not None and gating_activation != weights.gate:
+      raise ValueError(
+        f'{weights.path} computes with the gate {weights.gate!r}, as its graph '
+        f'shows: leave out the gating activation, {gating_activation!r}.'
       )
     model.backbone.movinet.gating_activation = gating_activation
   return model
@@ -157,8 +170,30 @@ def _override_from_trainer(model: schema.GrwModel, prefix: str):
     model.head.movinet_activation = trained['activation']
 
 
+def _override_from_graph(
+  model: schema.GrwModel, weights: source.PublishedWeights
+):
+  """Takes what the graph of a file tells, and of ours the card beside it."""
+  assert weights.graph is not None
+  card = os.path.join(os.path.dirname(weights.path), _CARD_FILE)
+  if os.path.exists(card):
+    with open(card, encoding='utf-8') as file:
+      described = json.load(file)
+    if os.path.basename(weights.path) in described.get('files', {}):
+      # What training has and inference has not; the graph has the last word.
+      for part in ('smoothing', 'head'):
+        getattr(model, part).override(described['config'].get(part, {}))
+  model.backbone.movinet.override(dict(weights.graph.backbone))
+  model.head.override(dict(weights.graph.head))
+
+
 def experiment_overrides(
-  model: schema.GrwModel, num_classes: int, checkpoint: str, modules: str
+  model: schema.GrwModel,
+  num_classes: int,
+  checkpoint: str,
+  modules: str,
+  graph: tflite_graph.StreamingMovinet | None = None,
+  labels: str = '',
 ) -> Mapping[str, Any]:
   """What a `--config_file` must say for an experiment to rebuild the model.
 
@@ -167,6 +202,8 @@ def experiment_overrides(
     num_classes: the number of classes of the data.
     checkpoint: to start from.
     modules: 'backbone' or 'all'.
+    graph: of a TFLite file, which fixes the size of frames.
+    labels: path of the label texts, or ''.
   """
   backbone = model.backbone.get().as_dict()
   if model.backbone.type == 'movinet':
@@ -179,8 +216,14 @@ def experiment_overrides(
       and model.backbone.movinet.model_id in _CLIPS
     ):
       frames, rate, crop, side = _CLIPS[model.backbone.movinet.model_id]
+      height, width = crop, crop
+      if graph is not None and all(graph.image_size):
+        height, width = graph.image_size
+        side = round(side * max(height, width) / crop)
+      if graph is not None and graph.num_frames:
+        frames = graph.num_frames
       found.update(
-        feature_shape=[frames, crop, crop, 3],
+        feature_shape=[frames, height, width, 3],
         frames_per_second=rate,
         min_image_size=side,
       )
@@ -201,6 +244,7 @@ def experiment_overrides(
         'smoothing': model.smoothing.as_dict(),
         'head': model.head.as_dict(),
       },
+      **({'labels': labels} if labels else {}),
       'train_data': data(),
       'validation_data': data(),
     }

@@ -26,6 +26,7 @@ Sources, by the layouts in which weights were published:
 7.  'focalnet_pytorch': weights of a FocalNet for images, with which a
     Video-FocalNet begins.
 8.  'posmlp_video_pytorch': a checkpoint of the PosMLP-Video authors.
+9.  'tflite': a TFLite file of a streaming MoViNet, published or ours.
 """
 
 from collections.abc import Mapping
@@ -37,10 +38,14 @@ import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.checkpoints import architecture
+from official_ext.grw.checkpoints import graph_gates
 from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import tf_reader
+from official_ext.grw.checkpoints import tflite_graph
+from official_ext.grw.checkpoints import tflite_reader
 from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.checkpoints import torch_reader
+from official_ext.grw.configs import trained_params
 
 DESCRIPTIONS = {
   'tarball': "a model's checkpoint, in the layout of the published tarballs",
@@ -51,10 +56,14 @@ DESCRIPTIONS = {
   'videofocalnet_pytorch': "a Video-FocalNet authors' PyTorch checkpoint",
   'focalnet_pytorch': "a FocalNet authors' PyTorch checkpoint, for images",
   'posmlp_video_pytorch': "a PosMLP-Video authors' PyTorch checkpoint",
+  'tflite': 'a TFLite file',
 }
 WEIGHTS = ('auto', 'model', 'ema')
 # Where a torch file has its state dict, if it is not one itself.
 _STATES = ('model_state', 'state_dict', 'model')
+_EPSILON = 1e-3  # Of MoViNets' batch norms.
+# What tools/export_tflite.py writes into a folder.
+_EXPORTED = 'model.tflite'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +78,10 @@ class PublishedWeights:
     weights: 'model' or 'ema', of those in the file the ones read.
     has_average: whether the file holds an exponential moving average.
     window: T of the GRW loss, if the file says, or 0.
+    gate: of a MoViNet the gating activation, where the source says it, or ''.
+    gate_source: what says it.
+    graph: of a TFLite file what its graph tells, or None.  The batch norms in
+      it were folded: `folded_norms.restore` gives them statistics.
   """
 
   kind: str
@@ -78,6 +91,9 @@ class PublishedWeights:
   weights: str = 'model'
   has_average: bool = False
   window: int = 0
+  gate: str = ''
+  gate_source: str = ''
+  graph: tflite_graph.StreamingMovinet | None = None
 
   def __str__(self):
     averages = ''
@@ -97,7 +113,8 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
 
   Args:
     path: a checkpoint (its prefix, its '.index' file or its folder), the folder
-      of a SavedModel or the one above its version, or a torch file.
+      of a SavedModel or the one above its version, a torch file, or a TFLite
+      file or the folder of an exported one.
     weights: which weights to take of a file that also holds an exponential
       moving average: 'ema', 'model', or 'auto' for what its own code loads by
       default, which is the average for a Trainer's checkpoints and the model
@@ -118,6 +135,11 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
       weights,
       saved_model,
     )
+  exported = os.path.join(location, _EXPORTED)
+  if os.path.isfile(exported):
+    location = exported
+  if os.path.isfile(location) and tflite_reader.is_tflite(location):
+    return _from_tflite(location)
   prefix = _find_checkpoint(location)
   if prefix:
     return _from_tensorflow(prefix, None, weights, prefix)
@@ -129,8 +151,8 @@ def read(path: str, weights: str = 'auto') -> PublishedWeights:
 def _unrecognized(path: str) -> str:
   expected = (
     "expected a checkpoint (a prefix such as 'ckpt-1', its '.index' file or "
-    "the folder with a 'checkpoint' file), a SavedModel's folder, or a file "
-    'that torch.save wrote'
+    "the folder with a 'checkpoint' file), a SavedModel's folder, a file "
+    'that torch.save wrote, or a TFLite file'
   )
   if not tf.io.gfile.exists(path):
     return f'{path} does not exist; {expected}.'
@@ -200,11 +222,17 @@ def _from_tensorflow(
     training = {'optimizer', 'global_step'} & set(read_variables.roots)
     kind = 'trainer' if training else 'tarball'
   values = structural_values(read_variables, path)
+  found = _identify(values, path)
+  gate, gate_source = '', ''
+  if found.family == 'movinet':
+    gate, gate_source = _stated_gate(kind, path)
   return PublishedWeights(
     kind=kind,
     path=path,
     values=values,
-    architecture=_identify(values, path),
+    architecture=found,
+    gate=gate,
+    gate_source=gate_source,
     weights=read_variables.weights,
     has_average=read_variables.has_average,
   )
@@ -239,6 +267,37 @@ def structural_values(
   return values
 
 
+def _stated_gate(kind: str, path: str) -> tuple[str, str]:
+  """The gating activation that stands in or beside a source, and where."""
+  if kind == 'saved_model':
+    gate = graph_gates.read(os.path.join(path, 'saved_model.pb'))
+    return gate, 'the graph of the SavedModel'
+  file, params = trained_params.find(path)
+  backbone = params.get('task', {}).get('model', {}).get('backbone', {})
+  movinet = backbone.get('movinet', {}) if isinstance(backbone, dict) else {}
+  return movinet.get('gating_activation', ''), file
+
+
+def _from_tflite(path: str) -> PublishedWeights:
+  found = tflite_graph.read(path)
+  values = dict(found.values)
+  for name in found.norms:
+    values[f'{name}/moving_mean'] = np.zeros_like(values[f'{name}/beta'])
+    # With the epsilon of the published models, a division by one.
+    values[f'{name}/moving_variance'] = np.full_like(
+      values[f'{name}/beta'], 1 - _EPSILON
+    )
+  return PublishedWeights(
+    kind='tflite',
+    path=path,
+    values=values,
+    architecture=_identify(values, path),
+    gate=found.backbone.get('gating_activation', ''),
+    gate_source='the graph of the file',
+    graph=found,
+  )
+
+
 def _from_torch(path: str, weights: str) -> PublishedWeights:
   loaded = torch_reader.load(path)
   if not isinstance(loaded, dict):
@@ -271,11 +330,16 @@ def _from_torch(path: str, weights: str) -> PublishedWeights:
         'whole number.'
       )
   values = torch_names.translate(state, num_heads)
+  found = _identify(values, path)
+  # The only form that the code of these files has.
+  original = found.family == 'movinet' and found.stream
   return PublishedWeights(
     kind=f'{torch_names.kind(state)}_pytorch',
     path=path,
     values=values,
-    architecture=_identify(values, path),
+    architecture=found,
+    gate='grw>hard_sigmoid' if original else '',
+    gate_source='what the PyTorch code of such files computes',
     weights='ema' if weights == 'ema' else 'model',
     has_average=bool(average),
     window=window,

@@ -18,9 +18,13 @@ r"""Turns published weights into a checkpoint of this project.
 Reads the Model Garden's tarballs (unpacked) and Trainer checkpoints, the
 SavedModels on Kaggle, state dicts of the PyTorch MoViNet port and the PyTorch
 checkpoints of the authors of GRW, Video-FocalNets, FocalNets (for images) and
-PosMLP-Video; which one it is shows in the file.  Prints what was found and
-matched, and writes a checkpoint and `config.yaml`, with which `grw train`
-rebuilds, evaluates and fine-tunes the model.
+PosMLP-Video, and TFLite files of streaming MoViNets; which one it is shows in
+the file.  Prints what was found and matched, and writes a checkpoint and
+`config.yaml`, with which `grw train` rebuilds, evaluates and fine-tunes the
+model.
+
+The gate of a streaming MoViNet is read where it stands, or found by the fit of
+batch statistics; where these do not tell, --gating_activation is required.
 """
 
 import os
@@ -34,7 +38,7 @@ def define_flags():
     'source',
     None,
     'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
-    'or a file that torch.save wrote (.pt, .pth, .pyth).',
+    'a file that torch.save wrote (.pt, .pth, .pyth), or a TFLite file.',
   )
   flags.DEFINE_string(
     'output_dir',
@@ -60,16 +64,23 @@ def define_flags():
   flags.DEFINE_string(
     'gating_activation',
     '',
-    'The gate of the squeeze-excitations, in place of the published one; '
-    "'hard_sigmoid' for streaming weights trained with tf-models-official 2.8 "
-    'or later.',
+    'The gate of the squeeze-excitations, in place of the one that is found; '
+    "'grw>hard_sigmoid' for streaming weights trained with tf-models-official "
+    "up to 2.7, 'hard_sigmoid' for later ones.",
+  )
+  flags.DEFINE_string(
+    'calibration_videos',
+    '',
+    'A folder of videos, for a TFLite file: on them the statistics of batch '
+    'norms are measured that inference has no need of and training has. '
+    'Rendered clips by default.',
   )
   flags.mark_flags_as_required(['source', 'output_dir'])
 
 
 def main(_):
   from official_ext.grw import registry_imports  # noqa: F401
-  from official_ext.grw.modeling import import_checkpoint
+  from official_ext.grw.serving import import_checkpoint
 
   values = flags.FLAGS
   try:
@@ -79,6 +90,7 @@ def main(_):
       values.weights,
       values.num_classes,
       values.gating_activation,
+      values.calibration_videos,
     )
   except (ValueError, OSError) as error:
     sys.exit(f'error: {error}')

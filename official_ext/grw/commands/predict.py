@@ -16,6 +16,12 @@ r"""Says what an exported model sees in a video file or a camera.
   grw predict --model=/tmp/a0s_grw_tflite \
     --video=ride.mp4 --output_dir=/tmp/ride
 
+A TFLite file of a streaming MoViNet that others wrote will do too:
+
+  grw predict --model=movinet.tflite --labels=label_map.txt --video=ride.mp4
+
+What such a file does not say is then assumed as published, and said.
+
 Prints the most probable classes after the last frame; of a model of several
 labels a video, also those that reach --threshold.  With --output_dir also
 writes `probabilities.png`, `annotated.mp4` and `predictions.csv`.  A camera is
@@ -33,7 +39,14 @@ def define_flags():
   flags.DEFINE_string(
     'model',
     None,
-    'The folder that `grw export` wrote, or the TFLite file in it.',
+    'The folder that `grw export` wrote, or the TFLite file in it, or one that '
+    'others wrote.',
+  )
+  flags.DEFINE_string(
+    'labels',
+    None,
+    'A text file with the names of the classes, one a line; by default the one '
+    'beside the model.',
   )
   flags.DEFINE_string('video', None, 'The file to read.')
   flags.DEFINE_integer(
@@ -95,7 +108,9 @@ def main(_):
 
   values = flags.FLAGS
   try:
-    model = exported.open_model(values.model, values.num_threads)
+    model = exported.open_model(values.model, values.num_threads, values.labels)
+    if model.assumed:
+      print(model.assumed, file=sys.stderr)
     fps = model.frame_rate(values.fps, '--fps')
     frames = (
       camera.read_frames(values.camera, fps)

@@ -213,6 +213,9 @@ class GrwTask(video_classification.VideoClassificationTask):
       'all', or 'all_but_classifier': all but the last dense layer, which is of
       other classes; a head that the file does not have stays initial.
     labels: path of a text file with the texts of the labels, one a line.
+    init_checkpoint_gating_activation: the gate that the streaming MoViNet of
+      `init_checkpoint` was trained with, 'grw>hard_sigmoid' or 'hard_sigmoid',
+      where neither the weights nor what is beside them tells.
     seed: the seed of weight initialization, dropout and stochastic depth; null
       draws another each time.  The order of the data has `train_data.seed`.
     num_subclips: n parts of equal length in which a training clip goes through
@@ -223,6 +226,7 @@ class GrwTask(video_classification.VideoClassificationTask):
 
   dataset_info: str = ''
   labels: str = ''
+  init_checkpoint_gating_activation: str = ''
   seed: int | None = None
   num_subclips: int = 1
   init_checkpoint_modules: Literal['backbone', 'all_but_classifier', 'all'] = (

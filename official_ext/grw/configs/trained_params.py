@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The `params.yaml` that a Trainer left beside its checkpoints."""
+"""What stands beside a checkpoint about how it was trained."""
 
 import os
 from typing import Any
@@ -20,21 +20,36 @@ from typing import Any
 from official.modeling import hyperparams
 import tensorflow as tf
 
-_FILE = 'params.yaml'
+_FILE = 'params.yaml'  # Of a Trainer.
+_IMPORTED = 'config.yaml'  # Of tools/import_checkpoint.py.
 
 
-def read(checkpoint: str) -> dict[str, Any]:
-  """What an experiment was configured with; empty where nothing says it.
+def find(checkpoint: str) -> tuple[str, dict[str, Any]]:
+  """The file that says how an experiment was configured, and what it says.
 
   Args:
     checkpoint: a prefix, or the folder of checkpoints.
+
+  Returns:
+    '' and nothing where no file says it.
   """
   folder = (
     checkpoint if tf.io.gfile.isdir(checkpoint) else os.path.dirname(checkpoint)
   )
   # Of best_ckpt/, it is in the folder above.
-  for place in (folder, os.path.dirname(folder.rstrip('/'))):
-    path = os.path.join(place, _FILE)
+  above = os.path.dirname(folder.rstrip('/'))
+  for place, name in ((folder, _FILE), (above, _FILE), (folder, _IMPORTED)):
+    path = os.path.join(place, name)
     if tf.io.gfile.exists(path):
-      return hyperparams.read_yaml_to_params_dict(path).as_dict()
-  return {}
+      return path, hyperparams.read_yaml_to_params_dict(path).as_dict()
+  return '', {}
+
+
+def read(checkpoint: str) -> dict[str, Any]:
+  """What a Trainer's `params.yaml` says; empty where there is none.
+
+  Args:
+    checkpoint: a prefix, or the folder of checkpoints.
+  """
+  path, params = find(checkpoint)
+  return params if os.path.basename(path) == _FILE else {}

@@ -21,9 +21,11 @@ from typing import Protocol
 
 import numpy as np
 
+from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.inference import frame_preparation
 from official_ext.grw.inference import prediction
+from official_ext.grw.inference import published_card
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import model_card
 
@@ -79,6 +81,7 @@ class ExportedModel:
   Attributes:
     card: the model's description.
     labels: names of the classes.
+    assumed: a line that says what of the card is assumed, or ''.
   """
 
   def __init__(
@@ -87,9 +90,11 @@ class ExportedModel:
     labels: list[str],
     preparation: frame_preparation.Preparation,
     runner: _Runner,
+    assumed: str = '',
   ):
     self.card = card
     self.labels = labels
+    self.assumed = assumed
     self._preparation = preparation
     self._runner = runner
 
@@ -260,16 +265,22 @@ def _saved_model_runner(folder: str, card: model_card.ModelCard) -> _Runner:
 
 
 def open_model(
-  path: str | os.PathLike[str], num_threads: int = 1
+  path: str | os.PathLike[str],
+  num_threads: int = 1,
+  labels_file: str | None = None,
 ) -> ExportedModel:
   """Opens an exported model of any format and kind.
 
   TensorFlow is imported only for SavedModels.
 
   Args:
-    path: the folder that an export tool wrote, or a TFLite file in it.
+    path: the folder that an export tool wrote, or a TFLite file in it; or a
+      streaming MoViNet's TFLite file that others wrote, without a card beside
+      it: see `published_card`.
     num_threads: the threads of TFLite; SavedModels take what TensorFlow is
       configured to.
+    labels_file: names of the classes, one a line, in place of those that the
+      card names.
 
   Raises:
     ValueError: there is no model, or it is not as its card says.
@@ -278,8 +289,14 @@ def open_model(
   folder, file = path, os.path.join(path, tflite_stream.MODEL_FILE)
   if os.path.isfile(path):
     folder, file = os.path.dirname(path), path
-  card, labels = model_card.read(folder)
   card_file = os.path.join(folder, model_card.CARD_FILE)
+  assumed = ''
+  if os.path.isfile(path) and not os.path.exists(card_file):
+    card, labels, assumed = published_card.assumed(path, labels_file)
+  else:
+    card, labels = model_card.read(folder)
+    if labels_file is not None:
+      labels = label_files.read(labels_file, card.num_classes, '--labels')
   preparation = frame_preparation.Preparation.of_card(card, card_file)
   if card.kind not in ('stream', 'clip') or (
     card.format not in ('tflite', 'saved_model')
@@ -293,4 +310,4 @@ def open_model(
     if card.format == 'tflite'
     else _saved_model_runner(folder, card)
   )
-  return ExportedModel(card, labels, preparation, runner)
+  return ExportedModel(card, labels, preparation, runner, assumed)

@@ -28,7 +28,13 @@ def _open(path: str, num_threads: int):
   """
   try:
     interpreter = litert.Interpreter(path, num_threads=num_threads)
-    run = interpreter.get_signature_runner()
+    # Others write signatures beside it, such as `init_states`.
+    keys = [
+      key
+      for key, parts in interpreter.get_signature_list().items()
+      if 'image' in parts['inputs'] and 'logits' in parts['outputs']
+    ]
+    run = interpreter.get_signature_runner(keys[0] if len(keys) == 1 else None)
   except (ValueError, RuntimeError) as error:
     raise ValueError(
       f'{path} cannot be run ({error}): expected a TFLite file of one '
@@ -45,6 +51,30 @@ def _open(path: str, num_threads: int):
 
 def _shape(detail: dict) -> tuple[int, ...]:
   return tuple(int(size) for size in detail['shape'])
+
+
+def _scale(detail: dict) -> tuple[float, int]:
+  """Scale and zero point of a tensor; a scale of 0 for one of floats."""
+  scale, zero_point = detail['quantization']
+  return float(scale), int(zero_point)
+
+
+def _stored(numbers: np.ndarray, detail: dict) -> np.ndarray:
+  """Numbers as a tensor holds them."""
+  scale, zero_point = _scale(detail)
+  if not scale:
+    return numbers.astype(detail['dtype'])
+  limits = np.iinfo(detail['dtype'])
+  rounded = np.rint(numbers / scale) + zero_point
+  return np.clip(rounded, limits.min, limits.max).astype(detail['dtype'])
+
+
+def _numbers(stored: np.ndarray, detail: dict) -> np.ndarray:
+  """The numbers that a tensor holds."""
+  scale, zero_point = _scale(detail)
+  if not scale:
+    return stored
+  return ((stored.astype(np.float32) - zero_point) * scale).astype(np.float32)
 
 
 class TfliteClip:
@@ -95,7 +125,8 @@ class TfliteStream:
 
   What it does is all that a client has to do: every input but `image` is a
   state, starts as zeros of its declared shape and type, and is the output of
-  the same name afterwards.
+  the same name afterwards.  In files of integers, which others write, zero is
+  the zero point of the state, and states and logits have scales.
   """
 
   def __init__(self, path: str, num_threads: int = 1):
@@ -113,12 +144,18 @@ class TfliteStream:
     inputs = self._run.get_input_details()
     self._image = inputs.pop('image')
     self._inputs = inputs
+    self._outputs = self._run.get_output_details()
     self.reset()
 
   @property
   def image_shape(self) -> tuple[int, ...]:
     """[1, 1, height, width, 3]."""
     return _shape(self._image)
+
+  @property
+  def num_classes(self) -> int:
+    """The width of the logits."""
+    return _shape(self._outputs['logits'])[-1]
 
   @property
   def inputs(self) -> list[str]:
@@ -128,7 +165,7 @@ class TfliteStream:
   def reset(self):
     """Begins another video."""
     self._states = {
-      name: np.zeros(detail['shape'], detail['dtype'])
+      name: _stored(np.zeros(detail['shape'], np.float32), detail)
       for name, detail in self._inputs.items()
     }
 
@@ -149,9 +186,17 @@ class TfliteStream:
         f'A frame has shape {image.shape}, expected {self.image_shape[2:]}.'
       )
     outputs = self._run(
-      image=np.asarray(image, np.float32).reshape(self.image_shape),
+      image=_stored(
+        np.asarray(image, np.float32).reshape(self.image_shape), self._image
+      ),
       **self._states,
     )
-    logits = outputs.pop('logits')
-    self._states = outputs
+    logits = _numbers(outputs.pop('logits'), self._outputs['logits'])
+    self._states = {
+      name: state
+      if _scale(detail) == _scale(self._outputs[name])
+      else _stored(_numbers(state, self._outputs[name]), detail)
+      for name, detail in self._inputs.items()
+      for state in (outputs[name],)
+    }
     return logits[0]

@@ -89,7 +89,7 @@ def build_trained_model(params: cfg.ExperimentConfig, checkpoint: str) -> Model:
     (
       initialization.initialize_members(model.members, config)
       if is_ensemble
-      else initialization.initialize(model, checkpoint, 'all')
+      else initialization.initialize(model, checkpoint, 'all', same_model=True)
     ),
   )
   return model

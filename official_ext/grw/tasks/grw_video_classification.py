@@ -92,6 +92,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         model,
         self.task_config.init_checkpoint,
         self.task_config.init_checkpoint_modules,
+        self.task_config.init_checkpoint_gating_activation,
       )
       logging.info('%s', report)
     else:
