@@ -16,6 +16,7 @@
 
 import csv
 import json
+import re
 import subprocess
 
 from official.projects.movinet.modeling import movinet
@@ -70,6 +71,10 @@ def folder_fixture(tmp_path_factory):
     num_classes=600,
   )
   tf.train.Checkpoint(model=published).save(str(folder / 'published' / 'ckpt'))
+  # One line for each variable of the backbone.
+  (folder / 'variables').write_text(
+    ''.join(f'{variable.name}\n' for variable in published.backbone.variables)
+  )
   tiny.write_yaml(
     folder / 'tiny.yaml',
     {
@@ -121,7 +126,9 @@ def test_five_commands(folder):
     f'--params_override=task.dataset_info={folder}/records/dataset.json,'
     f'task.init_checkpoint={folder}/published',
   )
-  assert 'backbone' in trained
+  matched = re.search(r'^matched: +(\d+) variables', trained, re.MULTILINE)
+  assert matched, trained
+  assert int(matched[1]) == (folder / 'variables').read_text().count('\n')
 
   as_trained = f'--config_file={folder}/model/params.yaml'
   evaluated = run(
@@ -131,7 +138,9 @@ def test_five_commands(folder):
     as_trained,
     f'--model_dir={folder}/model',
   )
-  assert 'top-1' in evaluated and '95 % interval' in evaluated
+  assert re.search(r'top-1 \d+\.\d % \(95 % interval', evaluated), evaluated
+  # Of three classes the five likeliest are all there are.
+  assert 'top-5' not in evaluated.split('top-1')[-1]
   with open(
     folder / 'model' / 'evaluation' / 'predictions.csv', encoding='utf-8'
   ) as file:

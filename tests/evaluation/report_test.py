@@ -15,6 +15,7 @@
 """Claims about what an evaluation prints and writes."""
 
 import csv
+import dataclasses
 import json
 
 import cv2
@@ -64,10 +65,19 @@ def test_the_interval_is_wilsons(successes, trials, low, high):
 
 def test_the_summary_counts_top_1_and_top_5():
   found = predictions([0, 0, 1, 2], [0, 1, 1, 1], [1, 0, 0, 3])
+  others = np.full([4, 3], 9)
+  five = dataclasses.replace(found, classes=np.hstack([found.classes, others]))
   # Right at once: 2 of 4; among the likeliest: 3 of 4.
-  assert evaluation.summary(found) == (
+  assert evaluation.summary(five) == (
     'top-1 50.0 % (95 % interval 15.0-85.0), '
     'top-5 75.0 % (95 % interval 30.1-95.4), of 4 clips'
+  )
+
+
+def test_the_summary_of_few_classes_has_no_top_5():
+  found = predictions([0, 0, 1, 2], [0, 1, 1, 1], [1, 0, 0, 3])
+  assert evaluation.summary(found) == (
+    'top-1 50.0 % (95 % interval 15.0-85.0), of 4 clips'
   )
 
 

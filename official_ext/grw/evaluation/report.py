@@ -109,9 +109,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def summary(predictions: Predictions) -> str:
-  """One line: top-1 and top-5 with their 95 % intervals."""
+  """One line: top-1, and of five classes or more top-5, with 95 % intervals."""
   parts = []
-  for k in (1, TOP_K):
+  for k in (1, TOP_K) if predictions.classes.shape[1] == TOP_K else (1,):
     right = predictions.is_among(k)
     low, high = wilson_interval(int(right.sum()), len(right))
     parts.append(
