@@ -44,9 +44,9 @@ def rendered(count: int, size: int, seed: int = 0) -> list[np.ndarray]:
   """Clips of a textured thing that moves over a moving textured ground.
 
   Args:
-    count: of the clips.
+    count: the number of clips.
     size: height and width in pixels.
-    seed: of the clips.
+    seed: the seed of the clips.
 
   Returns:
     Arrays [1, 8, size, size, 3] float32 in [0, 1].

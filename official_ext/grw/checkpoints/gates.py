@@ -184,7 +184,7 @@ def find(
 
   Args:
     model: a MoViNet that holds the weights, with any gate.
-    weights: of a streaming MoViNet.
+    weights: the weights of a streaming MoViNet.
     required: what to set if nothing says it, for the error.
 
   Raises:

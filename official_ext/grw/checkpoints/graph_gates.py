@@ -32,7 +32,7 @@ def read(path: str) -> str:
   hard swish; the original is 0.2 x + 0.5, cut off.
 
   Args:
-    path: of saved_model.pb.
+    path: the path of saved_model.pb.
   """
   model = saved_model_pb2.SavedModel()
   try:

@@ -144,7 +144,7 @@ def restore_norms(
 
   Args:
     model: has been assigned the weights of the file.
-    graph: of the file.
+    graph: the graph of the file.
     videos: clips [1, frames, height, width, 3] in [0, 1] to measure statistics
       on; rendered ones if there are none.
 

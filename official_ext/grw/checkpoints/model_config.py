@@ -200,10 +200,10 @@ def experiment_overrides(
   Args:
     model: see `model_config`.
     num_classes: the number of classes of the data.
-    checkpoint: to start from.
+    checkpoint: the checkpoint to start from.
     modules: 'backbone' or 'all'.
-    graph: of a TFLite file, which fixes the size of frames.
-    labels: path of the label texts, or ''.
+    graph: the graph of a TFLite file, which fixes the size of frames.
+    labels: the path of the label texts, or ''.
   """
   backbone = model.backbone.get().as_dict()
   if model.backbone.type == 'movinet':

@@ -75,12 +75,12 @@ class PublishedWeights:
     path: the file or checkpoint that was read.
     values: structural names to arrays.
     architecture: what they are the weights of.
-    weights: 'model' or 'ema', of those in the file the ones read.
+    weights: 'model' or 'ema', which of those in the file were read.
     has_average: whether the file holds an exponential moving average.
     window: T of the GRW loss, if the file says, or 0.
-    gate: of a MoViNet the gating activation, where the source says it, or ''.
+    gate: the gating activation of a MoViNet, where the source says it, or ''.
     gate_source: what says it.
-    graph: of a TFLite file what its graph tells, or None.  The batch norms in
+    graph: what the graph of a TFLite file tells, or None.  The batch norms in
       it were folded: `folded_norms.restore` gives them statistics.
   """
 

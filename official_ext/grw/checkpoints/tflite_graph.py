@@ -452,7 +452,7 @@ class _Walk:
     """Follows the graph to the logits.
 
     Args:
-      others: of the same file, where the head may be.
+      others: the other graphs of the file, where the head may be.
     """
     image = _image(self._graph)
     assert image is not None
@@ -963,7 +963,7 @@ class _Collected:
     """A convolution and the batch norm that was folded into it.
 
     Args:
-      name: of both.
+      name: the name of both.
       layer: the convolution.
       axis: where the axis of the kernel's other dimension belongs: 0 for time,
         1 where its height is time.

@@ -70,8 +70,8 @@ class Tensor:
     name: as the converter called it.
     shape: -1 stands for a size that is not fixed.
     type: such as 'FLOAT32' or 'INT8'.
-    value: of a constant: its numbers, dequantized; None for others.
-    stored: of a constant that was dequantized: what it was stored as.
+    value: the numbers of a constant, dequantized; None for others.
+    stored: what a constant that was dequantized was stored as.
   """
 
   name: str

@@ -29,7 +29,7 @@ def of_videos(folder: str, size: int, most: int = 64) -> list[np.ndarray]:
   """The first frames of the videos in a folder and in those below it.
 
   Args:
-    folder: of the videos.
+    folder: the folder of the videos.
     size: height and width in pixels, to which whole frames are resized.
     most: videos that are read, evenly spread over the sorted names.
 

@@ -55,7 +55,7 @@ def of_file(
   it may not have run its head.
 
   Args:
-    path: of the file; is run by its interpreter.
+    path: the path of the file, which its interpreter runs.
     model: takes a clip [1, frames, height, width, 3] in [0, 1] to logits [1,
       classes].
     clips: such clips, of the size of the file's image.

@@ -42,7 +42,7 @@ def assumed(
   """A card of a streaming file without one.
 
   Args:
-    path: of the TFLite file.
+    path: the path of the TFLite file.
     labels: a text file with the names of the classes, one a line; by default
       labels.txt or label_map.txt beside the file, if it fits.
 
