@@ -20,6 +20,7 @@ import numpy as np
 from official.core import input_reader
 from official.vision.configs import common
 from official.vision.dataloaders import video_input as stock
+from official.vision.ops import augment as augment_ops
 import pytest
 import tensorflow as tf
 
@@ -430,13 +431,6 @@ def test_seeded_crop_has_the_stock_distribution():
   np.testing.assert_allclose(extents[0], extents[1], rtol=0.15)
 
 
-def test_augmentation_off_refuses_augmenters():
-  with pytest.raises(ValueError, match='augment=False and aug_random_rotation'):
-    video_parser.VideoParser(
-      config('unused', augment=False, aug_random_rotation=True)
-    )
-
-
 def test_number_of_classes_is_required():
   with pytest.raises(ValueError, match='num_classes=-1'):
     video_parser.VideoParser(config('unused', num_classes=-1))
@@ -765,3 +759,38 @@ def test_other_errors_pass_unchanged(folder):
     with video_input.explained_errors(config(folder / '*.tfrecord')):
       raise error
   assert caught.value is error
+
+
+def test_the_magnitude_of_randaugment_differs_between_clips(tmp_path):
+  """The deviation of the config reaches the pixels.
+
+  Brightness at magnitude m multiplies them by 0.1 + 0.18 m.
+  """
+  gray = [np.full((SIZE, SIZE, 3), 100, np.uint8)] * FRAMES
+  path = write(tmp_path / 'gray.tfrecord', [encode(gray)])
+  stock_ops = augment_ops.RandAugment().available_ops
+  randaug = common.RandAugment(
+    num_layers=1,
+    magnitude=7,
+    magnitude_std=0.5,
+    exclude_ops=[name for name in stock_ops if name != 'Brightness'],
+  )
+  params = config(
+    path,
+    is_training=True,
+    global_batch_size=200,
+    aug_type=common.Augmentation(type='randaug', randaug=randaug),
+  )
+  tf.random.set_seed(1)
+  dataset = video_input.build_video_dataset(params)
+  pixels = 255 * next(iter(dataset))[0]['image'].numpy()
+  shades = pixels[:, 0, 0, 0, 0]
+  # All pixels and frames of a clip are distorted alike.
+  np.testing.assert_allclose(
+    pixels, np.broadcast_to(shades[:, None, None, None, None], pixels.shape)
+  )
+  magnitudes = (shades / 100 - 0.1) / 0.18
+  unchanged = np.isclose(shades, 100)
+  assert 0.35 < unchanged.mean() < 0.65
+  np.testing.assert_allclose(magnitudes[~unchanged].mean(), 7, atol=0.2)
+  np.testing.assert_allclose(magnitudes[~unchanged].std(), 0.5, rtol=0.25)

@@ -18,6 +18,7 @@ from official.vision.dataloaders import video_input
 from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 
+from official_ext.grw.compat import drawn_magnitude
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import frame_resizing
@@ -80,6 +81,8 @@ class VideoParser(video_input.Parser):
       stock, so that most of what follows is a jump or is known already.
   *   A training clip of a short video begins with the video's first frame.
       Stock begins anywhere in it, and so repeats sooner.
+  *   The magnitudes of RandAugment have the standard deviation of the config,
+      which stock leaves out.
   *   In evaluation features have `feature_names.SOURCE_ID`.
   """
 
@@ -107,17 +110,6 @@ class VideoParser(video_input.Parser):
       and params.random_offset
       and self._seed is None
     )
-    if not params.augment:
-      for name in (
-        'aug_type',
-        'mixup_and_cutmix',
-        'aug_random_rotation',
-        'random_stride_range',
-      ):
-        if getattr(params, name):
-          raise ValueError(
-            f'augment=False and {name} is set: expected one or the other.'
-          )
     if params.output_audio and params.is_training and not self._is_stock:
       raise ValueError(
         'output_audio=True: expected augment, random_flip and '
@@ -135,6 +127,10 @@ class VideoParser(video_input.Parser):
       params.image_field_key,
       params.label_field_key,
     )
+    if params.aug_type and params.aug_type.type == 'randaug':
+      self._augmenter = drawn_magnitude.RandAugment(
+        **params.aug_type.randaug.as_dict()
+      )
 
   def _num_clips(self, is_training: bool) -> int:
     return 1 if is_training else self._params.num_test_clips
