@@ -50,12 +50,74 @@ def set_field(config, name, value):
     ('task.validation_data.num_test_crops', 5, r'crops=5.*\(1, 3\)'),
     ('task.validation_data.num_test_crops', 3, 'min_image_size=200.*172, 172'),
     ('task.validation_data.num_test_clips', 0, 'at least 1'),
+    ('task.train_data.random_stride_range', 1, 'nothing, because augment=Fal'),
+    ('task.train_data.aug_random_rotation', True, 'because augment=False'),
+    ('task.train_data.aug_type', common.Augmentation(type='randaug'), 'augme'),
     ('task.losses.label_smoothing', 1.0, r'smoothing=1.0.*in \[0, 1\)'),
   ],
 )
 def test_wrong_values_are_refused_by_name(field, value, message):
   with pytest.raises(ValueError, match=message):
     experiment(**{field: value}).validate()
+
+
+@pytest.mark.parametrize(
+  'field, value',
+  [('type', 'ssd_random_crop'), ('randaug.magnitude_std', -0.5)],
+)
+def test_augmentations_that_cannot_be_are_refused(field, value):
+  config = exp_factory.get_exp_config('posmlp_video_grw_kinetics400')
+  config.task.dataset_info = ''
+  set_field(config, f'task.train_data.aug_type.{field}', value)
+  with pytest.raises(ValueError, match=f'aug_type.{field}={value!r}: expected'):
+    config.validate()
+
+
+@pytest.mark.parametrize(
+  'values, message',
+  [
+    ({'enable_xla': True}, 'num_gpus=-1 and steps are compiled by XLA only'),
+    ({'enable_xla': True, 'num_gpus': 1}, None),
+    ({'run_eagerly': True}, 'run_eagerly=True: expected False, .*compiled'),
+    ({'gpu_thread_mode': 'gpu_private'}, 'expected None, .*TF_GPU_THREAD_MODE'),
+    ({'per_gpu_thread_count': 2}, 'expected 0, .*TF_GPU_THREAD_COUNT'),
+    ({'batchnorm_spatial_persistent': True}, 'PERSISTENT of the environment'),
+    ({'dataset_num_private_threads': 8}, 'threads=8: expected None'),
+    ({'worker_hosts': 'a:1,b:1'}, 'expected None, .*TF_CONFIG'),
+    ({'task_index': 0}, 'expected -1, .*TF_CONFIG'),
+    ({'num_cores_per_replica': 2}, 'replica=2: expected 1'),
+    ({'default_shard_dim': 0}, 'default_shard_dim=0: expected -1'),
+    ({'use_tpu_mp_strategy': True}, 'use_tpu_mp_strategy=True: expected False'),
+    (
+      {'all_reduce_alg': 'ring'},
+      "'ring': expected one of .*'hierarchical_copy",
+    ),
+    ({'num_packs': 2}, 'num_packs=2: expected 1, unless'),
+    ({'loss_scale': 128.0}, "128.0: expected null, .*'float16'"),
+    (
+      {'loss_scale': 'fixed', 'mixed_precision_dtype': 'float16'},
+      "'fixed': expected a number",
+    ),
+    ({'loss_scale': 128.0, 'mixed_precision_dtype': 'float16'}, None),
+    ({'num_packs': 2, 'all_reduce_alg': 'nccl'}, None),
+    (
+      {
+        'all_reduce_alg': 'ring',
+        'distribution_strategy': 'multi_worker_mirrored',
+      },
+      None,
+    ),
+  ],
+)
+def test_of_devices_nothing_is_set_that_has_no_effect(values, message):
+  config = experiment(
+    **{f'runtime.{name}': value for name, value in values.items()}
+  )
+  if message is None:
+    config.validate()
+    return
+  with pytest.raises(ValueError, match=message):
+    config.validate()
 
 
 LABEL_FIELDS = (

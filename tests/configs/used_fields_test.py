@@ -31,10 +31,24 @@ from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import schema
 from official_ext.grw.reports import model_table
 from tests import tiny
+from tests.backbones.posmlp_video import model_test as posmlp_video_test
+from tests.backbones.videofocalnet import model_test as videofocalnet_test
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 FAMILIES = {
   'movinet': ('movinet_grw_kinetics400', {'movinet': {'model_id': 'tiny'}}),
+  'mobilenet_v3': (
+    'mobilenet_v3_grw_kinetics600',
+    {'mobilenet_v3': {'width_multiplier': 0.25}},
+  ),
+  'videofocalnet': (
+    'videofocalnet_grw_kinetics400',
+    {'videofocalnet': videofocalnet_test.TINY},
+  ),
+  'posmlp_video': (
+    'posmlp_video_grw_kinetics400',
+    {'posmlp_video': posmlp_video_test.TINY},
+  ),
 }
 # Whoever reads these is not built here.
 READ_ELSEWHERE = {
@@ -68,6 +82,7 @@ GIVEN_WHOLE = (
   'EMAConfig',
   'LinearWarmupConfig',
   'MixupAndCutmix',
+  'RandAugment',
   'SGDConfig',
   'TwoRateAdamWConfig',
 )
@@ -147,6 +162,11 @@ def set_fields(config, default):
   for name, value in config.__dict__.items():
     if name in ('_locked', '_restrictions'):
       continue
+    if isinstance(config, hyperparams.OneOfConfig) and name not in (
+      'type',
+      config.type,
+    ):
+      continue  # Another one is chosen.
     unset = getattr(default, name, None)
     if isinstance(value, hyperparams.Config):
       same = isinstance(unset, type(value))

@@ -35,6 +35,44 @@ if TYPE_CHECKING:
 
 MIN_WINDOW = 3
 
+# What stock lists and nothing reads, by the one value it has.
+_RUNTIME_WITHOUT_EFFECT = {
+  'run_eagerly': (False, 'steps are compiled'),
+  'gpu_thread_mode': (
+    None,
+    'the variable TF_GPU_THREAD_MODE of the environment says so',
+  ),
+  'per_gpu_thread_count': (
+    0,
+    'the variable TF_GPU_THREAD_COUNT of the environment says so',
+  ),
+  'batchnorm_spatial_persistent': (
+    False,
+    'the variable TF_USE_CUDNN_BATCHNORM_SPATIAL_PERSISTENT of the '
+    'environment says so',
+  ),
+  'dataset_num_private_threads': (
+    None,
+    "data are read by TensorFlow's own threads",
+  ),
+  'worker_hosts': (
+    None,
+    'the variable TF_CONFIG of the environment lists the workers',
+  ),
+  'task_index': (
+    -1,
+    'the variable TF_CONFIG of the environment says which worker this is',
+  ),
+  'num_cores_per_replica': (1, 'a replica is one core'),
+  'default_shard_dim': (-1, 'a replica is one core'),
+  'use_tpu_mp_strategy': (False, 'a replica is one core'),
+}
+
+_ALL_REDUCE = {
+  'mirrored': (None, 'nccl', 'hierarchical_copy'),
+  'multi_worker_mirrored': (None, 'nccl', 'ring'),
+}
+
 
 def validate_task(task: schema.GrwTask):
   """Raises ValueError for a task that cannot be built or cannot train."""
@@ -235,7 +273,55 @@ def validate_runtime(config: schema.GrwExperimentConfig):
     "the name or address of a TPU, or 'local' on its own machine (or --tpu), "
     "because runtime.distribution_strategy is 'tpu'",
   )
-  precision = runtime.mixed_precision_dtype
+  for name, (value, reason) in _RUNTIME_WITHOUT_EFFECT.items():
+    fields.require(
+      getattr(runtime, name) == value,
+      f'runtime.{name}',
+      getattr(runtime, name),
+      f'{value!r}, because {reason}',
+    )
+  fields.require(
+    not runtime.enable_xla or runtime.num_gpus > 0,
+    'runtime.enable_xla',
+    runtime.enable_xla,
+    f'False, because runtime.num_gpus={runtime.num_gpus} and steps are '
+    'compiled by XLA only for a number of GPUs that is set',
+  )
+  algorithms = _ALL_REDUCE.get(runtime.distribution_strategy, (None,))
+  fields.require(
+    runtime.all_reduce_alg in algorithms,
+    'runtime.all_reduce_alg',
+    runtime.all_reduce_alg,
+    f'one of {algorithms}, because runtime.distribution_strategy='
+    f'{runtime.distribution_strategy!r}',
+  )
+  packed = (
+    runtime.distribution_strategy == 'mirrored'
+    and runtime.all_reduce_alg is not None
+  )
+  fields.require(
+    runtime.num_packs == 1 or (packed and runtime.num_packs > 1),
+    'runtime.num_packs',
+    runtime.num_packs,
+    'a number above 0'
+    if packed
+    else "1, unless distribution_strategy is 'mirrored' with an all_reduce_alg",
+  )
+  precision, scale = runtime.mixed_precision_dtype, runtime.loss_scale
+  fields.require(
+    scale is None or precision == 'float16',
+    'runtime.loss_scale',
+    scale,
+    "null, because only runtime.mixed_precision_dtype='float16' scales the "
+    'loss',
+  )
+  fields.require(
+    scale in (None, 'dynamic')
+    or (isinstance(scale, (int, float)) and scale > 0),
+    'runtime.loss_scale',
+    scale,
+    "a number above 0, or 'dynamic' (as null)",
+  )
   subclips = config.task.num_subclips
   fields.require(
     subclips == 1 or precision in (None, 'float32'),

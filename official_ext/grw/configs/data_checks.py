@@ -37,6 +37,46 @@ _WITHOUT_EFFECT = {
 }
 
 
+# What distorts clips, which `augment: false` does not.
+_DISTORTIONS = (
+  'aug_type',
+  'mixup_and_cutmix',
+  'aug_random_rotation',
+  'random_stride_range',
+)
+
+
+def validate_augmentation(data: schema.DataConfig, field: str):
+  """Raises ValueError for distortions that would not take place.
+
+  Args:
+    data: the data of a split.
+    field: the name of `data`.
+  """
+  for name in () if data.augment else _DISTORTIONS:
+    fields.require(
+      not getattr(data, name),
+      f'{field}.{name}',
+      getattr(data, name),
+      'nothing, because augment=False; set one or the other',
+    )
+  if data.aug_type is None:
+    return
+  fields.require(
+    data.aug_type.type in ('randaug', 'autoaug'),
+    f'{field}.aug_type.type',
+    data.aug_type.type,
+    "'randaug' or 'autoaug', or aug_type null",
+  )
+  randaug = data.aug_type.randaug
+  fields.require(
+    randaug.magnitude_std >= 0,
+    f'{field}.aug_type.randaug.magnitude_std',
+    randaug.magnitude_std,
+    '0 or more',
+  )
+
+
 def validate_labels(task: schema.GrwTask):
   """Raises ValueError for label encodings of data and loss that contradict.
 
@@ -115,6 +155,7 @@ def validate_frames(task: schema.GrwTask):
   """Raises ValueError for frames that later steps would read otherwise."""
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
+    validate_augmentation(data, f'task.{split}')
     fields.require(
       len(data.feature_shape) == 4 and data.feature_shape[-1] == CHANNELS,
       f'task.{split}.feature_shape',

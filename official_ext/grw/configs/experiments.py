@@ -197,8 +197,9 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
 def movinet_grw_ucf101() -> schema.GrwExperimentConfig:
   """MoViNet-A0-Stream with GRW on UCF-101, read through TFDS.
 
-  TFDS downloads and prepares it on the first run.  Not an experiment of the
-  paper: the smallest real one that needs no data preparation.
+  TFDS downloads and prepares it on the first run.  Of `task.init_checkpoint`
+  all is taken but the last dense layer, as the classes are others.  Not an
+  experiment of the paper: the smallest real one that needs no data preparation.
   """
 
   def data(split, num_examples):
@@ -212,7 +213,7 @@ def movinet_grw_ucf101() -> schema.GrwExperimentConfig:
       temporal_stride=5,
     )
 
-  return _experiment(
+  config = _experiment(
     schema.GrwModel(dropout_rate=0.0),
     data('train', 9537),
     data('test', 3783),
@@ -220,6 +221,8 @@ def movinet_grw_ucf101() -> schema.GrwExperimentConfig:
     train_batch_size=32,
     validation_batch_size=32,
   )
+  config.task.init_checkpoint_modules = 'all_but_classifier'
+  return config
 
 
 @exp_factory.register_config_factory('movinet_grw_airplanes')

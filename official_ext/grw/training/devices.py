@@ -62,6 +62,7 @@ def build_strategy(runtime: schema.RuntimeConfig) -> tf.distribute.Strategy:
     distribution_strategy=runtime.distribution_strategy,
     all_reduce_alg=runtime.all_reduce_alg,
     num_gpus=num_gpus,
+    num_packs=runtime.num_packs,
     tpu_address=runtime.tpu,
   )
   if runtime.distribution_strategy == 'off':
