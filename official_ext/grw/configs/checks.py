@@ -128,6 +128,7 @@ def validate_task(task: schema.GrwTask):
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
     field = f'task.{split}'
+    data_checks.validate_augmentation(data, field)
     fields.require(
       data.num_classes >= 2,
       f'{field}.num_classes',

@@ -155,7 +155,6 @@ def validate_frames(task: schema.GrwTask):
   """Raises ValueError for frames that later steps would read otherwise."""
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
-    validate_augmentation(data, f'task.{split}')
     fields.require(
       len(data.feature_shape) == 4 and data.feature_shape[-1] == CHANNELS,
       f'task.{split}.feature_shape',
