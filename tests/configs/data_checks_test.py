@@ -180,6 +180,7 @@ def test_mixed_clips_have_vectors_of_one_label_in_training_alone(
 ):
   config = experiment(
     **{
+      'task.train_data.augment': True,
       'task.train_data.mixup_and_cutmix': common.MixupAndCutmix(),
       'task.train_data.one_hot': False,
     },
