@@ -39,7 +39,7 @@ FAMILIES = {
   'movinet': ('movinet_grw_kinetics400', {'movinet': {'model_id': 'tiny'}}),
   'mobilenet_v3': (
     'mobilenet_v3_grw_kinetics600',
-    {'mobilenet_v3': {'width_multiplier': 0.25}},
+    {'mobilenet_v3': {'width_multiplier': 0.25, 'window': 3}},
   ),
   'videofocalnet': (
     'videofocalnet_grw_kinetics400',
@@ -69,6 +69,8 @@ READ_ELSEWHERE = {
   'TrainerConfig.validation_steps',
   # The model card.
   'DataConfig.frames_per_second',
+  # The step of an evaluation.
+  'DataConfig.view_average',
   # A name for people.
   'DataConfig.name',
   # Data that are read from TFDS.
