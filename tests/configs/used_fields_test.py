@@ -37,6 +37,10 @@ from tests.backbones.videofocalnet import model_test as videofocalnet_test
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 FAMILIES = {
   'movinet': ('movinet_grw_kinetics400', {'movinet': {'model_id': 'tiny'}}),
+  'mobilenet_v3': (
+    'mobilenet_v3_grw_kinetics600',
+    {'mobilenet_v3': {'width_multiplier': 0.25, 'window': 3}},
+  ),
   'videofocalnet': (
     'videofocalnet_grw_kinetics400',
     {'videofocalnet': videofocalnet_test.TINY},
