@@ -381,3 +381,12 @@ def test_the_packaged_description_has_the_fields_of_the_sources():
           ):
             problems.append(f'{node.name}.{name} has another default')
   assert not problems, f'{problems}; run: python3 tools/describe_configs.py'
+
+
+def test_the_files_that_contributing_names_exist():
+  text = (ROOT / 'CONTRIBUTING.md').read_text()
+  named = re.findall(
+    r'\b(?:official_ext|tests|configs|docs|tools)/[\w./]*\w/?', text
+  )
+  assert len(named) > 15
+  assert not [path for path in named if not (ROOT / path).exists()]

@@ -26,6 +26,7 @@ import sys
 from absl import app
 
 ROOT = pathlib.Path(__file__).absolute().parents[1]
+PACKAGE = ROOT / 'official_ext' / 'grw'
 sys.path.insert(0, str(ROOT))
 
 from official.core import exp_factory  # noqa: E402
@@ -38,7 +39,10 @@ def described() -> description.Description:
   """Describes the experiments of this project."""
   names = {
     name
-    for path in (ROOT / 'official_ext' / 'grw' / 'configs').glob('*.py')
+    for path in [
+      *(PACKAGE / 'configs').glob('*.py'),
+      *(PACKAGE / 'backbones').glob('*/experiments.py'),
+    ]
     for name in re.findall(
       r"register_config_factory\(\s*'([^']+)'", path.read_text('utf-8')
     )

@@ -22,14 +22,13 @@ by name, in registries that are filled when the modules are imported.
 # pylint: disable=unused-import
 from official.vision import registry_imports
 
-from official_ext.grw.backbones.posmlp_video import model as posmlp_video
-from official_ext.grw.backbones.videofocalnet import model as videofocalnet
+from official_ext.grw.backbones import families
 from official_ext.grw.configs import ensemble as ensemble_config
-from official_ext.grw.configs import experiments
-from official_ext.grw.configs import families
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.optimization import config
 from official_ext.grw.tasks import grw_ensemble
 from official_ext.grw.tasks import grw_video_classification
+
+families.register_experiments()

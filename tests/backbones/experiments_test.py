@@ -22,7 +22,7 @@ from official.modeling import optimization
 import pytest
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 FAMILIES = ('videofocalnet', 'posmlp_video')
@@ -166,7 +166,7 @@ def test_a_warm_up_of_given_steps_stays():
 def test_they_cannot_stream(family):
   params = experiment(family + '_grw_kinetics400')
   with pytest.raises(ValueError, match=f'is {family}, which is not causal'):
-    backbones.with_states(params.task.model.backbone)
+    families.with_states(params.task.model.backbone)
 
 
 @pytest.mark.parametrize(

@@ -210,8 +210,8 @@ def test_published_tarball_is_bit_equal(conv_type, stock, fresh, tmp_path):
   weights = source.read(str(tmp_path))
   report = assign.assign(fresh[conv_type], weights)
   assert weights.kind == 'tarball'
-  assert weights.architecture.model_id == 'layouts'
-  assert weights.architecture.stream == (conv_type != '3d')
+  assert weights.architecture.backbone.model_id == 'layouts'
+  assert weights.architecture.backbone.stream == (conv_type != '3d')
   assert weights.architecture.num_classes == CLASSES
   assert len(report.matched) == len(fresh[conv_type].backbone.variables)
   assert_same_backbone(stock[conv_type], fresh[conv_type])

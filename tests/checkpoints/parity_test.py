@@ -210,4 +210,5 @@ def test_the_output_folder_is_whole_and_says_how_to_go_on(imported_a0):
     "GRW authors'",
   ):
     assert part in text
-  assert source.read(str(folder)).architecture.head == 'temporal'
+  head = source.read(str(folder)).architecture.head
+  assert head and head.name == 'temporal'

@@ -29,6 +29,7 @@ from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import model_config
+from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import schema
@@ -148,12 +149,14 @@ def ours(stock):
   return rebuilt(source.read(stock[2]['float32']))
 
 
-def graph_of(weights: source.PublishedWeights) -> tflite_graph.StreamingMovinet:
+def graph_of(
+  weights: published.PublishedWeights,
+) -> tflite_graph.StreamingMovinet:
   assert weights.graph is not None
   return weights.graph
 
 
-def rebuilt(weights: source.PublishedWeights) -> grw_model.GrwClassifier:
+def rebuilt(weights: published.PublishedWeights) -> grw_model.GrwClassifier:
   config = model_config.model_config(weights)
   config.dropout_rate = 0.0
   model = grw_model.build_grw_model(
@@ -177,8 +180,10 @@ def test_a_stock_file_becomes_the_model_it_was_made_of(stock, ours):
   for quantization, path in files.items():
     weights = source.read(path)
     assert weights.gate == gate
-    assert weights.architecture.model_id == 'tiny'
-    assert weights.architecture.positional_encoding == (gate == 'hard_sigmoid')
+    assert weights.architecture.backbone.model_id == 'tiny'
+    assert weights.architecture.backbone.positional_encoding == (
+      gate == 'hard_sigmoid'
+    )
     assert bool(graph_of(weights).stored) == (quantization != 'float32')
     config = model_config.model_config(weights, gate)
     assert config.backbone.movinet.gating_activation == gate

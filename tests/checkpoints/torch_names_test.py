@@ -23,10 +23,12 @@ from official.projects.movinet.modeling import movinet
 import pytest
 import tf_keras
 
+from official_ext.grw.backbones.movinet import weights as movinet_weights
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import torch_names
+from official_ext.grw.heads import head
 from tests.checkpoints import torch_writer
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
@@ -187,11 +189,9 @@ def test_every_port_model_converts_with_every_variable_matched(
   weights = source.read(str(tmp_path / 'port.pt'))
   assert weights.kind == 'movinet_pytorch'
   assert weights.architecture == architecture.Architecture(
-    model_id=model_id,
-    stream=stream,
-    factorized=stream,
-    head='movinet',
-    num_classes=600,
+    'movinet',
+    movinet_weights.FoundMovinet(model_id, stream=stream, factorized=stream),
+    head.FoundHead('movinet', 'stock classifier head', num_classes=600),
   )
 
   tf_keras.backend.clear_session()

@@ -21,7 +21,7 @@ import sys
 from absl import flags
 import pytest
 
-from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import published
 from official_ext.grw.commands import main
 from official_ext.grw.commands import run
 from official_ext.grw.reports import demo
@@ -145,7 +145,7 @@ def flag_of(command, name):
     ('export_saved_model', 'kind', saved_model.KINDS),
     ('export_saved_model', 'input_type', saved_model.INPUT_TYPES),
     ('export_tflite', 'kind', saved_model.KINDS),
-    ('import_checkpoint', 'weights', source.WEIGHTS),
+    ('import_checkpoint', 'weights', published.WEIGHTS),
   ],
 )
 def test_flags_offer_what_the_code_takes(command, flag, values):

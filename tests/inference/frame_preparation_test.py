@@ -19,7 +19,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from official_ext.grw.configs import experiments  # noqa: F401
+from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import schema
 from official_ext.grw.inference import frame_preparation
 from official_ext.grw.serving import saved_model

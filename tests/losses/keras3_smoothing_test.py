@@ -30,6 +30,7 @@ from official_ext import grw
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.backbones.posmlp_video import model as posmlp_video
 from official_ext.grw.backbones.videofocalnet import model as videofocalnet
+from official_ext.grw.heads import linear
 from official_ext.grw.heads import temporal
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.losses import loss_term
@@ -227,7 +228,7 @@ def made(layer_class):
   [
     temporal.TemporalHead,
     temporal.TransformerBlock,
-    grw_model.LinearHead,
+    linear.LinearHead,
     grw_model.GrwClassifier,
   ],
 )

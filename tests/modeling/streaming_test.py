@@ -24,7 +24,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
+from official_ext.grw.backbones import families
 from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
@@ -272,14 +273,14 @@ def test_wrong_states_are_named(change, message):
       'MoViNet-A0 Base.*not causal',
     ),
     (
-      schema.GrwModel(backbone=backbones.Backbone3D(type='resnet_3d')),
+      schema.GrwModel(backbone=backbone_config.Backbone3D(type='resnet_3d')),
       'resnet_3d.*not causal',
     ),
   ],
 )
 def test_a_backbone_that_looks_ahead_is_refused(config, message):
   with pytest.raises(ValueError, match=message):
-    backbones.with_states(config.backbone)
+    families.with_states(config.backbone)
 
 
 @pytest.mark.parametrize(

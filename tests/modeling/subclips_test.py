@@ -30,7 +30,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 from official_ext.grw.backbones import same_structure
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
@@ -122,7 +122,7 @@ def with_states(model):
   """A second backbone, that streams, with initial weights."""
   config = schema.GrwModel()
   config.override(model.get_config()['model_config'])
-  config.backbone = backbones.with_states(config.backbone)
+  config.backbone = families.with_states(config.backbone)
   return grw_model.build_backbone(
     tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
     config,

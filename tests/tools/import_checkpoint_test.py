@@ -103,7 +103,7 @@ def test_an_a2_sized_file_within_a_minute_and_2_gib(tmp_path):
     'none left at their initial value',
   ):
     assert part in text
-  assert source.read(f'{tmp_path}/a2').architecture.model_id == 'a2'
+  assert source.read(f'{tmp_path}/a2').architecture.backbone.model_id == 'a2'
 
 
 def stock_tiny() -> movinet_model.MovinetClassifier:
@@ -203,7 +203,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
   params.lock()
   with caplog.at_level(logging.INFO, logger='absl'):
     runner = launch.build_runner(params, 'train', str(tmp_path / 'run'))
-  assert source.DESCRIPTIONS[kind] in caplog.text
+  assert source.descriptions()[kind] in caplog.text
   theirs = {v.name: v.numpy() for v in published.backbone.variables}
   for name in ('block0_layer0/scale:0', 'stem/stem/bn/gamma:0'):
     ours = {
@@ -279,7 +279,7 @@ def test_a_trainers_own_activations_are_kept(published, tmp_path):
   report = import_checkpoint.import_checkpoint(
     str(folder / 'best_ckpt'), str(tmp_path / 'imported')
   )
-  assert report.gating_activation == 'hard_sigmoid'
+  assert report.details['activations'].endswith('gates hard_sigmoid')
   config = yaml.safe_load((tmp_path / 'imported' / 'config.yaml').read_text())
   model = config['task']['model']
   assert model['backbone']['movinet']['gating_activation'] == 'hard_sigmoid'
@@ -293,7 +293,7 @@ def test_the_gate_can_be_set(published, tmp_path):
     str(tmp_path / 'imported'),
     gating_activation='hard_sigmoid',
   )
-  assert report.gating_activation == 'hard_sigmoid'
+  assert report.details['activations'].endswith('gates hard_sigmoid')
 
 
 @pytest.mark.parametrize('family', families_test.FAMILIES)
@@ -337,7 +337,7 @@ def test_weights_of_images_need_a_class_count(tmp_path):
   )
   assert 'temporal branch' in str(report)
   found = source.read(str(tmp_path / 'imported')).architecture
-  assert (found.family, found.num_classes, found.images) == (
+  assert (found.family, found.num_classes, found.backbone.images) == (
     'videofocalnet',
     5,
     False,

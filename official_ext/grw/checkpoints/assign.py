@@ -22,9 +22,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import architecture
-from official_ext.grw.checkpoints import families
-from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import structure
 
 MODULES = ('backbone', 'all_but_classifier', 'all')
@@ -46,63 +46,55 @@ class Report:
     matched: names of the model's variables that were assigned.
     initial: names of the model's variables that kept their initial value.
     unused: structural names of the file that the model has no place for.
-    conv_type: the kind of convolutions of a MoViNet.
-    activation: the activation of a MoViNet.
-    gating_activation: the gate of a MoViNet.
     notes: lines that are printed as they are.
+    details: what the family says of the model, by heading.
+    initial_parts: parts that the file need not have, with the number of the
+      initial variables in each.
   """
 
-  weights: source.PublishedWeights
+  weights: published.PublishedWeights
   modules: str
   model: architecture.Architecture
   matched: tuple[str, ...]
   initial: tuple[str, ...]
   unused: tuple[str, ...]
-  conv_type: str = ''
-  activation: str = ''
-  gating_activation: str = ''
   notes: tuple[str, ...] = ()
+  details: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  initial_parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
   def __str__(self):
-    branch = [
-      name for name in self.initial if structure.in_temporal_branch(name)
-    ]
-    movinet = (
-      [
-        f'conv_type:   {self.conv_type}',
-        f'activations: {self.activation}, gates {self.gating_activation}',
-      ]
-      if self.model.family == 'movinet'
-      else []
+    lines = {
+      'source': f'{self.weights.description}, {self.weights.path}',
+      'weights': _weights(self.weights),
+      'holds': self.weights.architecture,
+      'model': self.model,
+      **self.details,
+      'modules': self.modules,
+      'matched': f'{len(self.matched)} variables',
+    }
+    weights = families.named(self.model.family).weights
+    listed = tuple(
+      name
+      for name in self.initial
+      if not (self.initial_parts and weights and weights.optional_part(name))
     )
-    lines = [
-      f'source:      {source.DESCRIPTIONS[self.weights.kind]}, '
-      f'{self.weights.path}',
-      f'weights:     {_weights(self.weights)}',
-      f'holds:       {self.weights.architecture}',
-      f'model:       {self.model}',
-      *movinet,
-      f'modules:     {self.modules}',
-      f'matched:     {len(self.matched)} variables',
-      *[
-        f'initial:     {len(branch)} left at their initial value in the '
-        'temporal branch'
+    return '\n'.join(
+      [
+        *(f'{heading + ":":<12} {line}' for heading, line in lines.items()),
+        *(
+          f'initial:     {count} left at their initial value in {part}'
+          for part, count in self.initial_parts.items()
+        ),
+        _listed('initial:     ', 'left at their initial value', listed),
+        f"unused:      {len(self.unused)} of the file's head"
+        if self.modules == 'backbone'
+        else _listed('unused:      ', 'in the file only', self.unused),
+        *self.notes,
       ]
-      * bool(branch),
-      _listed(
-        'initial:     ',
-        'left at their initial value',
-        tuple(name for name in self.initial if name not in branch),
-      ),
-      f"unused:      {len(self.unused)} of the file's head"
-      if self.modules == 'backbone'
-      else _listed('unused:      ', 'in the file only', self.unused),
-      *self.notes,
-    ]
-    return '\n'.join(lines)
+    )
 
 
-def _weights(weights: source.PublishedWeights) -> str:
+def _weights(weights: published.PublishedWeights) -> str:
   if weights.weights == 'ema':
     return 'exponential moving average'
   return 'as trained' + (
@@ -123,18 +115,18 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
   one of our heads.
   """
   backbone = getattr(model, 'backbone', model)
-  # The scale of a position is called 'scale' and no more.
-  blocks = {
-    id(variable): layer.name
+  # Some names say nothing of the place, which is the layer that holds them.
+  placed = {
+    id(variable): f'{layer.name}/{suffix}'
     for layer in backbone.layers
     for variable in layer.variables
-    if variable.name == f'{structure.BARE_SCALE}:0'
+    if (suffix := structure.bare_suffix(variable.name))
   }
   return [
     (
-      structure.positional_scale(blocks[id(variable)])
-      if id(variable) in blocks
-      else structure.structural_name(variable.name, variable.shape) or '',
+      placed.get(id(variable))
+      or structure.structural_name(variable.name, variable.shape)
+      or '',
       variable,
     )
     for variable in model.variables
@@ -221,16 +213,16 @@ def _architecture(model: tf_keras.Model) -> architecture.Architecture | None:
 
 def assign(
   model: tf_keras.Model,
-  weights: source.PublishedWeights,
+  weights: published.PublishedWeights,
   modules: str = 'backbone',
 ) -> Report:
   """Assigns variables by structural name, once all of them are known to fit.
 
   Args:
-    model: a MoViNet, a Video-FocalNet or a PosMLP-Video, or a model with one
-      as its `backbone`.
-    weights: see `source.read`.  Those of a FocalNet for images become the
-      spatial part of a Video-FocalNet.
+    model: a backbone of a family that is read by name, or a model with one as
+      its `backbone`.
+    weights: see `source.read`.  Those of images may have less than the model of
+      videos, whose remaining variables keep their values.
     modules: 'backbone', 'all' for the head too, or 'all_but_classifier' for
       what of the head does not depend on the classes (see `match_head`); of a
       model of images, always 'backbone'.
@@ -245,14 +237,22 @@ def assign(
   """
   if modules not in MODULES:
     raise ValueError(f'modules={modules!r}: expected one of {MODULES}.')
-  ours = _architecture(model)
+  theirs, ours = weights.architecture, _architecture(model)
   if ours is None:
     raise ValueError(
-      f'{weights.path} holds {weights.architecture}, and the backbone of '
-      'the model is none that is read by name.'
+      f'{weights.path} holds {theirs}, and the backbone of the model is none '
+      'that is read by name.'
     )
-  _check_backbones(weights, ours)
-  if weights.architecture.images:
+  held = f'{weights.path} holds {theirs}, and the model is {ours}'
+  if theirs.family != ours.family:
+    raise ValueError(
+      f'{held}: set task.model.backbone.type to {theirs.family!r}.'
+    )
+  family = families.named(ours.family)
+  of_family = family.weights
+  assert of_family is not None  # By which the model was identified.
+  of_family.check(theirs.backbone, ours.backbone, held)
+  if theirs.backbone.of_images:
     modules = 'backbone'
   backbone = getattr(model, 'backbone', model)
   named = named_variables(model)
@@ -267,6 +267,7 @@ def assign(
   values: list[tuple[tf.Variable, np.ndarray]] = []
   matched: set[str] = set()
   initial: list[str] = []
+  parts: collections.Counter[str] = collections.Counter()
   head = (
     match_head(model, weights.values, weights.path)
     if modules == 'all_but_classifier'
@@ -279,28 +280,22 @@ def assign(
       matched.add(name)
       continue
     if name not in weights.values or (modules != 'all' and not in_backbone):
-      if in_backbone and not (
-        weights.architecture.images and structure.in_temporal_branch(name)
-      ):
-        raise _unfit(weights, ours, variable.name, tuple(variable.shape), None)
+      if in_backbone:
+        if not of_family.may_lack(theirs.backbone, name):
+          raise _unfit(weights, ours, variable, None)
+        parts[of_family.optional_part(name)] += 1
       initial.append(variable.name)
       continue
     value = weights.values[name]
-    if (
-      weights.architecture.images
-      and name == 'patch_embed/proj/kernel'
-      and (len(variable.shape) > value.ndim)
-    ):
-      # A tubelet of one image then gives what the image gives.
-      frames = variable.shape[0]
-      value = np.repeat(value[np.newaxis] / frames, frames, axis=0)
+    if in_backbone:
+      value = of_family.fitted(
+        theirs.backbone, name, tuple(variable.shape), value
+      )
     value = structure.from_structural(
       name, variable.name, variable.shape, value
     )
     if tuple(value.shape) != tuple(variable.shape):
-      raise _unfit(
-        weights, ours, variable.name, tuple(variable.shape), tuple(value.shape)
-      )
+      raise _unfit(weights, ours, variable, tuple(value.shape))
     values.append((variable, value))
     matched.add(name)
 
@@ -308,23 +303,14 @@ def assign(
   homeless = [name for name in unused if structure.in_backbone(name)]
   if homeless:
     raise ValueError(
-      f'{weights.path} holds {weights.architecture}; its backbone variable '
+      f'{weights.path} holds {theirs}; its backbone variable '
       f'{homeless[0]!r} {weights.values[homeless[0]].shape} and '
       f'{len(homeless) - 1} more have no place in the model, {ours}. '
-      f'{_likely_cause(weights.architecture, ours, homeless[0])}'
+      f'{_likely_cause(theirs, ours, homeless[0])}'
     )
 
   for variable, value in values:
     variable.assign(value)
-  movinet = (
-    {}
-    if ours.family != 'movinet'
-    else {
-      'conv_type': backbone.conv_type,
-      'activation': str(backbone.get_config().get('activation', '')),
-      'gating_activation': gating_activation(backbone),
-    }
-  )
   return Report(
     weights=weights,
     modules=modules,
@@ -332,80 +318,15 @@ def assign(
     matched=tuple(variable.name for variable, _ in values),
     initial=tuple(initial),
     unused=tuple(unused),
-    **movinet,
+    details=family.describe(backbone),
+    initial_parts=parts,
   )
 
 
-def gating_activation(backbone: tf_keras.Model) -> str:
-  """The activation of the first gate, by its name in the config, or 'none'."""
-  for layer in backbone.submodules:
-    if layer.name.split('/')[-1] == 'se_expand':
-      return str(layer.get_config()['activation'])
-  return 'none'
-
-
-def _check_backbones(
-  weights: source.PublishedWeights, ours: architecture.Architecture
-):
-  """Raises for backbones that cannot match, before variables are compared."""
-  theirs = weights.architecture
-  held = f'{weights.path} holds {theirs}, and the model is {ours}'
-  if theirs.family != ours.family:
-    raise ValueError(
-      f'{held}: set task.model.backbone.type to {theirs.family!r}.'
-    )
-  differing = [
-    name
-    for name, value in theirs.settings.items()
-    if ours.settings[name] != value
-    and not (theirs.images and name == 'tubelet_size')
-  ]
-  if differing:
-    raise ValueError(
-      f'{held}: '
-      + ', '.join(
-        f'{name} is {theirs.settings[name]} there and '
-        f'{ours.settings[name]} here'
-        for name in differing
-      )
-      + f'. Set {_remedy(theirs, differing)}.'
-    )
-  if theirs.factorized != ours.factorized:
-    have, want = (
-      ('factorized', 'whole') if theirs.factorized else ('whole', 'factorized')
-    )
-    raise ValueError(
-      f'{weights.path} holds {theirs}, whose 3D kernels are {have}; those of '
-      f'the model are {want}, and neither can be made of the other. Set '
-      'task.model.backbone.movinet.conv_type to '
-      + ("'2plus1d' or '3d_2plus1d'." if theirs.factorized else "'3d'.")
-    )
-
-
-def _remedy(theirs: architecture.Architecture, differing: list[str]) -> str:
-  """What of the config makes the `differing` settings those of the file."""
-  setting = f'task.model.backbone.{theirs.family}'
-  implied = families.FAMILIES[theirs.family].variants.get(theirs.model_id, {})
-  of_variant = [name for name in differing if name in implied]
-  parts = [
-    f'{setting}.{name} to {theirs.settings[name]}'
-    for name in differing
-    if name not in of_variant
-  ]
-  if of_variant:
-    parts.insert(
-      0,
-      f'{setting}.variant to {theirs.model_id!r}, which has '
-      f'these {" and ".join(of_variant)}',
-    )
-  return ', '.join(parts)
-
-
 def _unfit(
-  weights: source.PublishedWeights,
+  weights: published.PublishedWeights,
   ours: architecture.Architecture,
-  name: str,
-  shape: tuple[int, ...],
+  variable: tf.Variable,
   found: tuple[int, ...] | None,
 ) -> ValueError:
   what = (
@@ -413,17 +334,16 @@ def _unfit(
   )
   return ValueError(
     f'{weights.path} holds {weights.architecture}, and the model is {ours}: '
-    f'the variable {name!r} of the model, of shape {shape}, {what}. '
-    f'{_likely_cause(weights.architecture, ours, name)}'
+    f'the variable {variable.name!r} of the model, of shape '
+    f'{tuple(variable.shape)}, {what}. '
+    f'{_likely_cause(weights.architecture, ours, variable.name)}'
   )
 
 
 def _likely_cause(
   theirs: architecture.Architecture, ours: architecture.Architecture, name: str
 ) -> str:
-  setting = 'task.model.backbone.movinet'
-  in_head = name.startswith(('grw_', 'classifier_head'))
-  if in_head:
+  if name.startswith(('grw_', 'classifier_head')):
     if theirs.num_classes != ours.num_classes and 'classifier/' in name:
       return (
         f'The file is for {theirs.num_classes} classes and the model for '
@@ -431,27 +351,6 @@ def _likely_cause(
         "'all_but_classifier'."
       )
     return _HEADS_DIFFER
-  if theirs.images:
-    return (
-      'Video-FocalNets have two focal levels: of the FocalNets for '
-      'images take one with small receptive fields (SRF).'
-    )
-  if theirs.model_id != ours.model_id:
-    return (
-      f'The model id differs: set {setting}.model_id to {theirs.model_id!r}.'
-      if theirs.model_id
-      else 'The file is of a model id that is not registered in BLOCK_SPECS.'
-    )
-  if theirs.stream != ours.stream:
-    wanted = 'streaming' if theirs.stream else 'base'
-    causal, se_type = ('true', '2plus3d') if theirs.stream else ('false', '3d')
-    return (
-      f'The file is of a {wanted} model: set {setting}.causal to '
-      f'{causal} and {setting}.se_type to {se_type}.'
-    )
-  if theirs.positional_encoding != ours.positional_encoding:
-    return (
-      f'Set {setting}.use_positional_encoding to '
-      f'{str(theirs.positional_encoding).lower()}.'
-    )
-  return 'The file may be incomplete, or the model changed since it was saved.'
+  weights = families.named(ours.family).weights
+  assert weights is not None
+  return weights.likely_cause(theirs.backbone, ours.backbone)

@@ -30,10 +30,10 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import activations
-from official_ext.grw.checkpoints import assign
+from official_ext.grw.backbones.movinet import family as movinet
 from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
-from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import published
 
 FORMS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
   'grw>hard_sigmoid': activations.hard_sigmoid,
@@ -178,7 +178,7 @@ def weigh(
 
 
 def find(
-  model: tf_keras.Model, weights: source.PublishedWeights, required: str
+  model: tf_keras.Model, weights: published.PublishedWeights, required: str
 ) -> tuple[str, str]:
   """The gate that weights were trained with, and what says so.
 
@@ -208,7 +208,7 @@ def find(
 
 def require_same(
   model: tf_keras.Model,
-  weights: source.PublishedWeights,
+  weights: published.PublishedWeights,
   stated: str = '',
   weigh_evidence: bool = True,
 ) -> str:
@@ -228,14 +228,18 @@ def require_same(
   Raises:
     ValueError: they differ, or cannot be known.
   """
-  ours = assign.gating_activation(getattr(model, 'backbone', model))
+  ours = movinet.gating_activation(getattr(model, 'backbone', model))
   if weights.architecture.family != 'movinet' or ours == 'none':
     return ''
   if stated and weights.graph is None:
     gate, reason = stated, 'as task.init_checkpoint_gating_activation says'
   elif weights.gate:
     gate, reason = weights.gate, f'read from {weights.gate_source}'
-  elif ours in FORMS and weights.architecture.stream and weigh_evidence:
+  elif (
+    ours in FORMS
+    and weights.architecture.backbone.hard_gates
+    and weigh_evidence
+  ):
     gate, reason = find(
       model, weights, 'task.init_checkpoint_gating_activation'
     )

@@ -21,13 +21,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones.mobilenet_v3 import image_weights as mobilenet
-from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
+from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
 from official_ext.grw.checkpoints import gates
 from official_ext.grw.checkpoints import source
+from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import ensemble as ensemble_cfg
@@ -48,8 +48,8 @@ def initialize(
 
   A model whose backbone is not read by name (see `assign`) is read as the Model
   Garden reads it: object by object, from a checkpoint of the same model; where
-  that has moving averages, these.  The backbone of a MobileNetV3 may also come
-  from an image classifier.
+  that has moving averages, these.  Some families also read their backbone from
+  other models, such as image classifiers.
 
   Args:
     model: with a `backbone`.
@@ -87,7 +87,9 @@ def initialize(
     # Objects bear numbers that depend on the layers before them: the head,
     # which may differ, goes by name.
     head = assign.match_head(
-      model, source.structural_values(tf_reader.read(path), path), path
+      model,
+      structure.structural_values(tf_reader.read(path).values, path),
+      path,
     )
     said = initialize(model, path, 'backbone')
     for variable, value in head.values():
@@ -102,10 +104,11 @@ def initialize(
       f'{said}\nAfter the backbone, {len(head)} variables were loaded, and '
       f'{len(initial)} keep their initial value: {", ".join(initial)}.'
     )
-  if modules == 'backbone' and isinstance(
-    model.backbone, mobilenet_v3.MobileNetV3
-  ):
-    return mobilenet.initialize(model.backbone, path)
+  if modules == 'backbone':
+    for family in families.registered():
+      loaded = family.initialize(model.backbone, path)
+      if loaded is not None:
+        return loaded
   checkpoint = (
     tf.train.Checkpoint(model=model)
     if modules == 'all'

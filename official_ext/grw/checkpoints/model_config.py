@@ -19,46 +19,17 @@ import json
 import os
 from typing import Any
 
-from official.core import exp_factory
-
-from official_ext.grw.backbones.movinet import config as movinet_config
-from official_ext.grw.checkpoints import architecture
-from official_ext.grw.checkpoints import families
-from official_ext.grw.checkpoints import source
+from official_ext.grw.backbones import families
+from official_ext.grw.backbones import family as family_lib
+from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import tflite_graph
-from official_ext.grw.configs import families as family_experiments  # pylint: disable=unused-import  # Registers. # noqa: F401
 from official_ext.grw.configs import schema
-from official_ext.grw.configs import trained_params
 
-# Frames, frames a second, crop and size before the crop that a model was
-# published with (arXiv 2103.11511, Table 1; arXiv 2511.20928, Section 4).  T0,
-# and the size of A4 and A5, are as the Model Garden's configs have them.
-_CLIPS = {
-  'a0': (50, 5, 172, 200),
-  'a1': (50, 5, 172, 200),
-  'a2': (50, 5, 224, 256),
-  'a3': (120, 12, 256, 300),
-  'a4': (80, 8, 290, 320),
-  'a5': (120, 12, 320, 368),
-  't0': (25, 2.5, 160, 176),
-}
-_CROP = 224  # Of the published PosMLP-Video.
 _CARD_FILE = 'model_card.json'  # Of our exports.
-# What of a MoViNet's config decides what its weights compute.
-_BACKBONE_FIELDS = (
-  'model_id',
-  'causal',
-  'use_positional_encoding',
-  'conv_type',
-  'se_type',
-  'activation',
-  'gating_activation',
-  'average_pooling_type',
-)
 
 
 def model_config(
-  weights: source.PublishedWeights, gating_activation: str = ''
+  weights: published.PublishedWeights, gating_activation: str = ''
 ) -> schema.GrwModel:
   """The config of the model whose weights these are.
 
@@ -69,99 +40,53 @@ def model_config(
 
   Args:
     weights: see `source.read`.
-    gating_activation: the gate of a MoViNet in place of the one found;
+    gating_activation: the activation of the gates in place of the one found;
       'hard_sigmoid' for streaming weights trained with tf-models-official 2.8
       or later.
 
   Raises:
-    ValueError: the MoViNet's model id is not registered, or the backbone has no
-      gates.
+    ValueError: the family knows no configuration of the backbone, or the
+      backbone has no gates.
   """
   found = weights.architecture
-  if found.family == 'movinet':
-    model = _movinet(weights)
-  else:
-    model = _of_family(found)
-  if found.head == 'temporal':
-    model.head.override(
-      {
-        'type': 'temporal',
-        'embedding_dim': found.embedding_dim,
-        'num_layers': found.num_layers,
-        'num_heads': found.num_heads,
-        'mlp_ratio': found.mlp_ratio,
-      }
-    )
-    model.smoothing.placement = 'final'
-  else:
-    model.smoothing.placement = (
-      'final' if 'grw_embedding/kernel' in weights.values else 'none'
-    )
-    if found.head:
-      model.head.override({'type': found.head})
+  family = families.named(found.family)
+  try:
+    model = family.model_config(found.backbone)
+  except ValueError as error:
+    raise ValueError(f'{weights.path} {error}') from error
+  if found.head:
+    model.head.override({'type': found.head.name, **found.head.settings})
+  model.smoothing.placement = (
+    'final' if 'grw_embedding/kernel' in weights.values else 'none'
+  )
   if weights.window:
     model.smoothing.window = weights.window
-  if weights.kind == 'trainer':
-    _override_from_trainer(model, weights.path)
+  if weights.trained:
+    _override_from_training(model, family, weights.trained)
   if weights.graph is not None:
     _override_from_graph(model, weights)
-  if weights.gate:
-    model.backbone.movinet.gating_activation = weights.gate
-  if gating_activation:
-    if found.family != 'movinet':
-      raise ValueError(
-        f'{weights.path} holds {found}, which has no gates: leave out the '
-        f'gating activation, {gating_activation!r}.'
-      )
-    if weights.graph is not None and gating_activation != weights.gate:
+    if gating_activation not in ('', weights.gate):
       raise ValueError(
         f'{weights.path} computes with the gate {weights.gate!r}, as its graph '
         f'shows: leave out the gating activation, {gating_activation!r}.'
       )
-    model.backbone.movinet.gating_activation = gating_activation
+  if weights.gate:
+    family.set_gating_activation(model.backbone.get(), weights.gate)
+  if gating_activation:
+    try:
+      family.set_gating_activation(model.backbone.get(), gating_activation)
+    except ValueError as error:
+      raise ValueError(f'{weights.path} holds {found}, {error}') from error
   return model
 
 
-def _movinet(weights: source.PublishedWeights) -> schema.GrwModel:
-  found = weights.architecture
-  if not found.model_id:
-    raise ValueError(
-      f'{weights.path} holds a MoViNet whose widths are those of no model id '
-      'in movinet.BLOCK_SPECS: register its specification first.'
-    )
-  model = schema.GrwModel(
-    backbone=movinet_config.published(found.model_id, found.stream)
-  )
-  model.backbone.movinet.use_positional_encoding = found.positional_encoding
-  model.backbone.movinet.conv_type = '2plus1d' if found.factorized else '3d'
-  model.head.type = 'movinet'
-  return model
-
-
-def _of_family(found: architecture.Architecture) -> schema.GrwModel:
-  """As the family's own experiment, with the published input and head."""
-  model = exp_factory.get_exp_config(f'{found.family}_kinetics400').task.model
-  implied = families.FAMILIES[found.family].variants.get(found.model_id, {})
-  settings = {
-    name: value for name, value in found.settings.items() if name not in implied
-  }
-  if found.model_id:
-    settings['variant'] = found.model_id
-  model.backbone.get().override(settings)
-  return model
-
-
-def _override_from_trainer(model: schema.GrwModel, prefix: str):
-  """Takes what weights do not tell from a Trainer's `params.yaml`."""
-  trained = trained_params.read(prefix).get('task', {}).get('model', {})
-  backbone = trained.get('backbone', {}).get(model.backbone.type, {})
-  if model.backbone.type == 'movinet':
-    backbone = {
-      name: backbone[name]
-      for name in ('causal', 'se_type', 'activation', 'gating_activation')
-      if name in backbone
-    }
-  model.backbone.get().override(backbone)
+def _override_from_training(
+  model: schema.GrwModel, family: family_lib.Family, params: Mapping[str, Any]
+):
+  """Takes what weights do not tell from the configuration of a training."""
+  trained = params.get('task', {}).get('model', {})
+  backbone = trained.get('backbone', {}).get(family.name, {})
+  model.backbone.get().override(family.trained_fields(backbone))
   # Only ours say these; the stock head's activation is the model's.
   for part in ('smoothing', 'head'):
     if part in trained:
@@ -171,7 +96,7 @@ def _override_from_trainer(model: schema.GrwModel, prefix: str):
 
 
 def _override_from_graph(
-  model: schema.GrwModel, weights: source.PublishedWeights
+  model: schema.GrwModel, weights: published.PublishedWeights
 ):
   """Takes what the graph of a file tells, and of ours the card beside it."""
   assert weights.graph is not None
@@ -183,7 +108,7 @@ def _override_from_graph(
       # What training has and inference has not; the graph has the last word.
       for part in ('smoothing', 'head'):
         getattr(model, part).override(described['config'].get(part, {}))
-  model.backbone.movinet.override(dict(weights.graph.backbone))
+  model.backbone.get().override(dict(weights.graph.backbone))
   model.head.override(dict(weights.graph.head))
 
 
@@ -205,31 +130,18 @@ def experiment_overrides(
     graph: the graph of a TFLite file, which fixes the size of frames.
     labels: the path of the label texts, or ''.
   """
-  backbone = model.backbone.get().as_dict()
-  if model.backbone.type == 'movinet':
-    backbone = {name: backbone[name] for name in _BACKBONE_FIELDS}
+  family, backbone = families.of(model.backbone), model.backbone.get()
 
   def data() -> dict[str, Any]:  # Anew, for a YAML without references.
-    found: dict[str, Any] = {'num_classes': num_classes}
-    if (
-      model.backbone.type == 'movinet'
-      and model.backbone.movinet.model_id in _CLIPS
-    ):
-      frames, rate, crop, side = _CLIPS[model.backbone.movinet.model_id]
-      height, width = crop, crop
-      if graph is not None and all(graph.image_size):
-        height, width = graph.image_size
-        side = round(side * max(height, width) / crop)
-      if graph is not None and graph.num_frames:
-        frames = graph.num_frames
-      found.update(
-        feature_shape=[frames, height, width, 3],
-        frames_per_second=rate,
-        min_image_size=side,
-      )
-    elif model.backbone.type == 'posmlp_video':  # Whose weights fix them.
-      frames = model.backbone.posmlp_video.resolved().num_frames
-      found.update(feature_shape=[frames, _CROP, _CROP, 3])
+    found = {'num_classes': num_classes, **family.clip(backbone)}
+    if graph is not None and 'feature_shape' in found:
+      frames, *size, channels = found['feature_shape']
+      if all(graph.image_size):
+        found['min_image_size'] = round(
+          found['min_image_size'] * max(graph.image_size) / max(size)
+        )
+        size = list(graph.image_size)
+      found['feature_shape'] = [graph.num_frames or frames, *size, channels]
     return found
 
   return {
@@ -238,8 +150,8 @@ def experiment_overrides(
       'init_checkpoint_modules': modules,
       'model': {
         'backbone': {
-          'type': model.backbone.type,
-          model.backbone.type: backbone,
+          'type': family.name,
+          family.name: family.overrides(backbone),
         },
         'smoothing': model.smoothing.as_dict(),
         'head': model.head.as_dict(),
@@ -253,10 +165,6 @@ def experiment_overrides(
 
 def experiment(model: schema.GrwModel, num_classes: int) -> str:
   """The experiment that `experiment_overrides` are for."""
-  if model.backbone.type != 'movinet':
-    return (
-      f'{model.backbone.type}_kinetics400'
-      if model.smoothing.placement == 'none'
-      else f'{model.backbone.type}_grw_kinetics400'
-    )
-  return f'movinet_grw_kinetics{400 if num_classes == 400 else 600}'
+  return families.of(model.backbone).experiment(
+    model.smoothing.placement != 'none', num_classes
+  )

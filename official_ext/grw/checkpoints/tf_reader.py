@@ -23,7 +23,6 @@ import collections
 from collections.abc import Iterator
 import dataclasses
 import os
-import re
 
 import numpy as np
 import tensorflow as tf
@@ -46,7 +45,8 @@ class TfVariables:
   """The variables of a checkpoint.
 
   Attributes:
-    values: by name; a bare 'scale' is under its structural name.
+    values: by name; what bears a name without a place, as MoViNet's 'scale', is
+      under its structural name.
     roots: what was saved: the names of the root's children.
     weights: 'ema' or 'model', of those in the file the ones that were read.
     has_average: whether the file holds an exponential moving average.
@@ -213,31 +213,25 @@ def _variable_names(graph) -> dict[int, str]:
       if attribute.name == 'VARIABLE_VALUE':
         names[node_id] = attribute.full_name or attribute.checkpoint_key
         ancestors[node_id] = path
-  bare = [
-    node
+  bare = {
+    node: suffix
     for node, name in names.items()
-    if re.fullmatch(rf'{structure.BARE_SCALE}(_\d+)?', name)
-  ]
+    if (suffix := structure.bare_suffix(name))
+  }
   if bare:
     blocks = _blocks_below(names, ancestors)
-    for node in bare:
+    for node, suffix in bare.items():
       block = _holder(ancestors[node], blocks) or _neighbor(node, names)
       if block:
-        names[node] = structure.positional_scale(block)
+        names[node] = f'{block}/{suffix}'
   return names
-
-
-def _block(name: str) -> str:
-  """'block1_layer0' for any variable in it, '' for others."""
-  canonical = structure.structural_name(name, ()) or ''
-  return canonical.split('/')[0] if canonical.startswith('block') else ''
 
 
 def _blocks_below(names, ancestors) -> dict[int, set[str]]:
   """{object: the blocks of which it holds variables}."""
   blocks = collections.defaultdict(set)
   for node, name in names.items():
-    if block := _block(name):
+    if block := structure.block_of(name):
       for holder in ancestors[node]:
         blocks[holder].add(block)
   return blocks
@@ -262,7 +256,7 @@ def _neighbor(node: int, names: dict[int, str]) -> str:
     (
       block
       for other in reversed(order[:position])
-      if (block := _block(names[other]))
+      if (block := structure.block_of(names[other]))
     ),
     '',
   )
@@ -270,7 +264,7 @@ def _neighbor(node: int, names: dict[int, str]) -> str:
     (
       block
       for other in order[position + 1 :]
-      if (block := _block(names[other]))
+      if (block := structure.block_of(names[other]))
     ),
     '',
   )

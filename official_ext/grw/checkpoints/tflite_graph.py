@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from official.projects.movinet.modeling import movinet
 
-from official_ext.grw.checkpoints import structure
 from official_ext.grw.checkpoints import tflite_reader
 from official_ext.grw.checkpoints.tflite_reader import Graph
 from official_ext.grw.checkpoints.tflite_reader import Operator
@@ -507,7 +506,7 @@ class _Walk:
     if any(block.position is not None for block in blocks):
       for name, block in zip(names, blocks):
         # One that is zero leaves nothing in the graph.
-        collected.values[structure.positional_scale(name)] = np.asarray(
+        collected.values[f'{name}/pos_encoding/scale'] = np.asarray(
           block.position or 0.0, np.float32
         )
     collected.norm('head/project', project)

@@ -12,49 +12,25 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Names and layouts of the PyTorch models, translated.
+"""State dicts of PyTorch models, translated.
 
-State dicts of the MoViNet port (Atze00/MoViNet-pytorch); of the GRW models,
-which hold a port's MoViNet under `video_backbone._encoder.` and a transformer
-under `attention.`; and of Video-FocalNets (TalalWasim/Video-FocalNets), of the
-FocalNets for images that they start from (microsoft/FocalNet) and of
-PosMLP-Video (zhouds1918/PosMLP_Video), whose names ours follow.
+Those of families come from their folders.  Those of the GRW authors are here:
+they hold the MoViNet port's under `video_backbone._encoder.` and a transformer
+under `attention.`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import re
 
 import numpy as np
 
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.backbones import families
+from official_ext.grw.backbones import weights
+from official_ext.grw.backbones.movinet import weights as movinet_weights
+from official_ext.grw.checkpoints import names
 
 _GRW_ENCODER = 'video_backbone._encoder.'
-
-# The port's modules, in order of the first match.
-_BACKBONE = (
-  (r'conv1\.', 'stem/stem'),
-  (r'conv7\.', 'head/project'),
-  (r'classifier\.0\.', 'classifier_head/head'),
-  (r'classifier\.3\.', 'classifier_head/classifier'),
-  (r'blocks\.b(\d+)_l(\d+)\.expand\.', r'block\1_layer\2/bneck/expansion'),
-  (r'blocks\.b(\d+)_l(\d+)\.deep\.', r'block\1_layer\2/bneck/feature'),
-  (r'blocks\.b(\d+)_l(\d+)\.project\.', r'block\1_layer\2/bneck/projection'),
-  (r'blocks\.b(\d+)_l(\d+)\.se\.fc1\.', r'block\1_layer\2/bneck/se/se_reduce'),
-  (r'blocks\.b(\d+)_l(\d+)\.se\.fc2\.', r'block\1_layer\2/bneck/se/se_expand'),
-  # res.1 after an average pooling, res.0 where the stride is 1.
-  (
-    r'blocks\.b(\d+)_l(\d+)\.res\.[01]\.',
-    r'block\1_layer\2/bneck/skip/skip_project',
-  ),
-)
-_BATCH_NORM = {
-  'weight': 'gamma',
-  'bias': 'beta',
-  'running_mean': 'moving_mean',
-  'running_var': 'moving_variance',
-}
-_CONVOLUTION = {'weight': 'kernel', 'bias': 'bias'}
-_CONSTANTS = ('.num_batches_tracked', '.window_relative_position_index')
+_COUNTER = '.num_batches_tracked'
 
 _HEAD = (
   (r'ln\.(\w+)', r'grw_head/norm_in/\1'),
@@ -83,26 +59,35 @@ _ATTENTION = re.compile(
 )
 
 
-_FOCALNET = 'layers.0.blocks.0.modulation'
-_POSMLP_VIDEO = 'blocks1.0.t_fc.encoder.gate_unit.pos.token_proj_n_bias'
+def state_dicts() -> Sequence[weights.StateDict]:
+  """All forms that are read, in the order in which they are recognized."""
+  return [
+    _GRW,
+    *(
+      form
+      for family in families.registered()
+      if family.weights is not None
+      for form in family.weights.state_dicts
+    ),
+  ]
 
 
-def kind(state: Mapping[str, np.ndarray]) -> str:
-  """Of which of the models above a state dict is.
+def recognized(state: Mapping[str, np.ndarray]) -> weights.StateDict:
+  """The form of a state dict.
 
-  Returns:
-    'grw', 'videofocalnet', 'focalnet' (for images), 'posmlp_video', or for all
-    others 'movinet'.
+  Raises:
+    ValueError: it has none of the forms that are read; names an entry.
   """
-  if any(key.startswith(_GRW_ENCODER) for key in state):
-    return 'grw'
-  if f'{_FOCALNET}.f.weight' in state:
-    return (
-      'videofocalnet'
-      if f'{_FOCALNET}.f_temporal.weight' in state
-      else 'focalnet'
-    )
-  return 'posmlp_video' if _POSMLP_VIDEO in state else 'movinet'
+  for form in state_dicts():
+    if form.recognizes(state):
+      return form
+  key, value = next(iter(state.items()))
+  raise ValueError(
+    f'The state dict has an entry {key!r} {tuple(value.shape)} and is none of '
+    'those that are read: '
+    + '; '.join(form.description for form in state_dicts())
+    + '.'
+  )
 
 
 def translate(
@@ -111,81 +96,42 @@ def translate(
   """A state dict under structural names, in the layouts of `structure`.
 
   Args:
-    state: names to arrays, of any of the models above.
-    num_heads: the number of heads of the attention, which its tensors do not
-      tell.
+    state: names to arrays, of any of the forms above.
+    num_heads: the heads of the attention, which its tensors do not tell.
 
   Returns:
     {structural name: array}; counters of batches and indices of position
     tables, which are constants, are left out.
 
   Raises:
-    ValueError: a key that belongs to none of the models.
+    ValueError: a key that does not belong to the form.
   """
-  found_kind = kind(state)
-  if found_kind not in ('grw', 'movinet'):
-    return dict(
-      _clip_backbone(key, value, found_kind)
-      for key, value in state.items()
-      if not key.endswith(_CONSTANTS)
-    )
-  grw = found_kind == 'grw'
-  values = {}
+  return recognized(state).translate(state, num_heads)
+
+
+def _translate_grw(
+  state: Mapping[str, np.ndarray], num_heads: int
+) -> dict[str, np.ndarray]:
+  return names.translated(_grw_entries(state, num_heads))
+
+
+def _grw_entries(state: Mapping[str, np.ndarray], num_heads: int):
+  """(key, (structural name, value)) of what a model of the authors has."""
   for key, value in state.items():
-    if key.endswith(_CONSTANTS):
+    if key.endswith(_COUNTER):
+      continue
+    if attention := _ATTENTION.fullmatch(key):
+      for part in _attention(attention[1], attention[2], value, num_heads):
+        yield key, part
       continue
     inner = key.removeprefix(_GRW_ENCODER)
-    attention = _ATTENTION.fullmatch(key)
-    if grw and attention:
-      values.update(_attention(attention[1], attention[2], value, num_heads))
-      continue
-    found = _backbone(inner, value) or (_head(inner, value) if grw else None)
+    found = movinet_weights.translate_port(inner, value) or _head(inner, value)
     if not found:
       raise ValueError(
         f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-        'belongs neither to the PyTorch MoViNet port nor to a GRW model, a '
-        'FocalNet, a Video-FocalNet or a PosMLP-Video.'
+        'belongs to no model of the GRW authors, as others do.'
       )
-    if found[0] in values:
-      raise ValueError(
-        f'The state dict has {key!r} and another entry, which both would be '
-        f'{found[0]!r}: expected one of them.'
-      )
-    values[found[0]] = found[1]
-  return values
-
-
-def _backbone(key: str, value: np.ndarray):
-  """(structural name, value) of the port's `key`, or None."""
-  if match := re.fullmatch(r'blocks\.b(\d+)_l(\d+)\.alpha', key):
-    return f'block{match[1]}_layer{match[2]}/scale', value.reshape(())
-  for pattern, module in _BACKBONE:
-    match = re.match(pattern, key)
-    if not match:
-      continue
-    part = re.fullmatch(
-      r'conv_([12])\.(conv2d|conv3d|norm)\.(\w+)', key[match.end() :]
-    )
-    if not part:
-      return None
-    leaf = (_BATCH_NORM if part[2] == 'norm' else _CONVOLUTION).get(part[3])
-    if leaf is None:
-      return None
-    temporal = part[1] == '2'
-    if leaf == 'kernel':
-      value = _kernel(value, temporal)
-    return '/'.join(
-      [match.expand(module)] + ['temporal'] * temporal + [leaf]
-    ), value
-  return None
-
-
-def _kernel(weight: np.ndarray, temporal: bool) -> np.ndarray:
-  """[out, in, ..] to [time, height, width, in, out]."""
-  kernel = np.moveaxis(weight, (0, 1), (-1, -2))
-  if kernel.ndim == 4:
-    kernel = np.expand_dims(kernel, 1 if temporal else 0)
-  return kernel
+    yield key, found
 
 
 def _head(key: str, value: np.ndarray):
@@ -193,11 +139,12 @@ def _head(key: str, value: np.ndarray):
   for pattern, name in _HEAD:
     if match := re.fullmatch(pattern, key):
       module, leaf = match.expand(name).rsplit('/', 1)
-      if leaf not in _CONVOLUTION:
+      if leaf not in names.TORCH_DENSE:
         return None
       if '/norm' in module:
-        return f'{module}/{_BATCH_NORM[leaf]}', value
-      return f'{module}/{_CONVOLUTION[leaf]}', value.T  # [out, in] weights.
+        return f'{module}/{names.TORCH_NORM[leaf]}', value
+      # Weights are [out, in].
+      return f'{module}/{names.TORCH_DENSE[leaf]}', value.T
   return None
 
 
@@ -234,19 +181,9 @@ def _attention(block: str, leaf: str, value: np.ndarray, num_heads: int):
     raise ValueError(f'Unknown part of an attention layer: {leaf!r}.')
 
 
-def _clip_backbone(key: str, value: np.ndarray, family: str):
-  """(structural name, value) of `key` in a state dict of `family`."""
-  *module, leaf = key.split('.')
-  if module == ['head']:
-    module = ['grw_linear_head', 'classifier']
-  norm = re.search(r'(^|\.)norm\d?\.\w+$', key)
-  leaves = _BATCH_NORM if norm else _CONVOLUTION
-  name = '/'.join([*module, leaves.get(leaf, leaf)])
-  if not (structure.in_backbone(name) or name.startswith('grw_linear_head/')):
-    raise ValueError(
-      f'The state dict has an entry {key!r} {tuple(value.shape)} that '
-      f'belongs to no {family}.'
-    )
-  if value.ndim >= 2 and name.endswith('/kernel'):
-    value = np.moveaxis(value, (0, 1), (-1, -2))  # Of [out, in, ..].
-  return name, structure.to_structural(name, name, value)
+_GRW = weights.StateDict(
+  'grw_pytorch',
+  "a GRW authors' PyTorch checkpoint",
+  lambda state: any(key.startswith(_GRW_ENCODER) for key in state),
+  _translate_grw,
+)

@@ -17,11 +17,10 @@ r"""Turns published weights into a checkpoint of this project.
 
 Reads the Model Garden's tarballs (unpacked) and Trainer checkpoints, the
 SavedModels on Kaggle, state dicts of the PyTorch MoViNet port and the PyTorch
-checkpoints of the authors of GRW, Video-FocalNets, FocalNets (for images) and
-PosMLP-Video, and TFLite files of streaming MoViNets; which one it is shows in
-the file.  Prints what was found and matched, and writes a checkpoint and
-`config.yaml`, with which `grw train` rebuilds, evaluates and fine-tunes the
-model.
+checkpoints of the authors of GRW and of the other families of backbones, and
+TFLite files of streaming MoViNets; which one it is shows in the file.  Prints
+what was found and matched, and writes a checkpoint and `config.yaml`, with
+which `grw train` rebuilds, evaluates and fine-tunes the model.
 
 The gate of a streaming MoViNet is read where it stands, or found by the fit of
 batch statistics; where these do not tell, --gating_activation is required.

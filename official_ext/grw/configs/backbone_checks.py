@@ -12,53 +12,38 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Rejects models whose backbone does not fit the rest, by field."""
+"""Rejects models whose backbone or head does not fit the rest, by field."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from official.projects.movinet.modeling import movinet as movinet_specs
-
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 from official_ext.grw.configs import fields
+from official_ext.grw.heads import head_types
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
 
 
 def validate_task(task: schema.GrwTask):
-  """Raises ValueError for a backbone that does not fit model or data."""
+  """Raises ValueError for a backbone or head that does not fit."""
   backbone = task.model.backbone
-  if backbone.type == 'movinet':
-    model_ids = sorted(movinet_specs.BLOCK_SPECS)
-    fields.require(
-      backbone.movinet.model_id in model_ids,
-      'task.model.backbone.movinet.model_id',
-      backbone.movinet.model_id,
-      f'one of {model_ids}',
-    )
-    fields.require(
-      task.model.smoothing.placement != 'final'
-      or backbone.movinet.average_pooling_type == '2d',
-      'task.model.backbone.movinet.average_pooling_type',
-      backbone.movinet.average_pooling_type,
-      "'2d', one feature vector a frame, because "
-      "task.model.smoothing.placement is 'final'",
-    )
-  validate_backbone(task.model)
+  family, config = families.of(backbone), backbone.get()
+  family.validate(task.model)
+  head_types.of(task.model.head).validate(task.model.head)
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
     field = f'task.{split}'
-    backbones.check_clip(backbone, data.feature_shape, f'{field}.feature_shape')
+    family.check_clip(config, data.feature_shape, f'{field}.feature_shape')
     fields.require(
-      not (data.zero_centering_image and backbones.normalizes(backbone)),
+      not (data.zero_centering_image and family.normalizes(config)),
       f'{field}.zero_centering_image',
       data.zero_centering_image,
       f'False, because {backbone.type} normalizes frames in [0, 1] itself',
     )
     window = task.model.smoothing.window
-    frames = window * backbones.frames_per_vector(backbone)
+    frames = window * family.frames_per_vector(config)
     fields.require(
       # A window is of no concern to evaluation.
       not data.is_training or data.feature_shape[0] >= frames,
@@ -76,7 +61,7 @@ def validate_subclips(task: schema.GrwTask):
   if count == 1:
     return
   try:
-    backbones.with_states(task.model.backbone)
+    families.with_states(task.model.backbone)
   except ValueError as error:
     raise ValueError(
       f'task.num_subclips={count}: expected 1, because the backbone has no '
@@ -96,21 +81,4 @@ def validate_subclips(task: schema.GrwTask):
     count,
     'subclips that cut no window of task.model.smoothing.window='
     f'{smoothing.window} frames; of {frames} frames they have {length}',
-  )
-
-
-def validate_backbone(model: schema.GrwModel):
-  """Raises ValueError for a backbone that does not fit the rest."""
-  if model.backbone.type != 'mobilenet_v3':
-    return
-  backbone = model.backbone.mobilenet_v3
-  backbone.validate()
-  fields.require(
-    backbone.temporal != 'base_frame'
-    or model.smoothing.placement == 'none'
-    or backbone.window == model.smoothing.window,
-    'task.model.backbone.mobilenet_v3.window',
-    backbone.window,
-    f'task.model.smoothing.window={model.smoothing.window}, as a window '
-    'that is smoothed has one base frame',
   )

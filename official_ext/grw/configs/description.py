@@ -41,7 +41,6 @@ _BASIC: dict[type, tuple[str, str]] = {
 }
 _WORDS = dict(_BASIC.values())
 # By the class of a configuration.
-_DESCRIBED: dict[type, 'Description'] = {}
 _PLURALS = {'int': 'integers', 'float': 'numbers', 'str': 'texts'}
 
 
@@ -272,11 +271,9 @@ def describe(configs: Mapping[str, Any]) -> Description:
 
 def describe_class(config_class: type) -> Description:
   """Describes the class of a configuration alone, without experiments."""
-  if config_class not in _DESCRIBED:
-    classes: dict[str, dict[str, list[Any]]] = {}
-    _describe_class(config_class, classes)
-    _DESCRIBED[config_class] = Description(classes, {})
-  return _DESCRIBED[config_class]
+  classes: dict[str, dict[str, list[Any]]] = {}
+  _describe_class(config_class, classes)
+  return Description(classes, {})
 
 
 def require_types(config: object):
@@ -299,18 +296,28 @@ def _is_choice(config_class: type) -> bool:
   return 'OneOfConfig' in [base.__name__ for base in config_class.__mro__]
 
 
+def _registered(config_class: type) -> Mapping[str, type]:
+  """The classes of fields that are no dataclass's, by name; they may grow."""
+  if not hasattr(config_class, 'registered_fields'):
+    return {}
+  return config_class.registered_fields()
+
+
 def _describe_class(config_class: type, classes: dict[str, Any]):
   name = _class_name(config_class)
   if name in classes:
     return
   fields = classes[name] = {}
+  registered = _registered(config_class)
   hints = typing.get_type_hints(config_class, include_extras=True)
   for field in dataclasses.fields(config_class):
     kind = _kind(hints[field.name], classes)
     if field.name == 'type' and _is_choice(config_class):
       others = [other.name for other in dataclasses.fields(config_class)]
       others.remove('type')
-      kind = {'any_of': [{'one_of': others}, None]}
+      kind = {'any_of': [{'one_of': [*others, *registered]}, None]}
+    elif field.name == 'type' and hasattr(config_class, 'type_choices'):
+      kind = {'one_of': config_class.type_choices()}
     fields[field.name] = [kind]
     if not _is_class(kind):
       fields[field.name].append(
@@ -320,6 +327,8 @@ def _describe_class(config_class: type, classes: dict[str, Any]):
       )
     elif field.default is None:
       fields[field.name].append(None)
+  for field_name, field_class in registered.items():
+    fields[field_name] = [_kind(field_class, classes)]
 
 
 def _kind(hint: Any, classes: dict[str, Any]) -> Any:
@@ -349,9 +358,10 @@ def _kind(hint: Any, classes: dict[str, Any]) -> Any:
 
 def dump(config: Any) -> dict[str, Any]:
   """All fields of a configuration; `as_dict` leaves out what is not chosen."""
+  names = [field.name for field in dataclasses.fields(config)]
   return {
-    field.name: _plain(getattr(config, field.name))
-    for field in dataclasses.fields(config)
+    name: _plain(getattr(config, name))
+    for name in [*names, *_registered(type(config))]
   }
 
 

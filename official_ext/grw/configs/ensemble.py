@@ -26,8 +26,11 @@ from typing import Any
 from official.core import exp_factory
 from official.modeling import hyperparams
 
+from official_ext.grw.backbones.movinet import (
+  experiments as movinet_experiments,
+)
 from official_ext.grw.configs import completion
-from official_ext.grw.configs import experiments
+from official_ext.grw.configs import fields
 from official_ext.grw.configs import schema
 from official_ext.grw.configs import trained_params
 
@@ -199,19 +202,22 @@ def _shown(value: Any) -> Any:
 
 def validate_task(task: GrwEnsembleTask):
   """Raises ValueError for members that do not go together or with the data."""
-  if task.init_checkpoint:
-    raise ValueError(
-      f'task.init_checkpoint={task.init_checkpoint!r}: expected none, as an '
-      'ensemble takes the weights of its members. Set '
-      'task.model.first.checkpoint and task.model.second.checkpoint.'
-    )
+  fields.require(
+    not task.init_checkpoint,
+    'task.init_checkpoint',
+    task.init_checkpoint,
+    'none, as an ensemble takes the weights of its members. Set '
+    'task.model.first.checkpoint and task.model.second.checkpoint',
+  )
   for split in ('train_data', 'validation_data'):
     shape = getattr(task, split).feature_shape
-    if shape[0] % 2:
-      raise ValueError(
-        f'task.{split}.feature_shape={tuple(shape)}: expected an even number '
-        'of frames, of which each member of the ensemble sees every second.'
-      )
+    fields.require(
+      shape[0] % 2 == 0,
+      f'task.{split}.feature_shape',
+      tuple(shape),
+      'an even number of frames, of which each member of the ensemble sees '
+      'every second',
+    )
   first, second = task.model.members
   for name in _SHARED:
     one, other = getattr(first, name), getattr(second, name)
@@ -257,7 +263,7 @@ def movinet_grw_ensemble_kinetics600() -> GrwEnsembleExperimentConfig:
 
   The members are trained with `movinet_grw_kinetics600`.
   """
-  single = experiments.movinet_grw_kinetics600()
+  single = movinet_experiments.movinet_grw_kinetics600()
   return GrwEnsembleExperimentConfig(
     runtime=schema.RuntimeConfig(),
     task=GrwEnsembleTask(

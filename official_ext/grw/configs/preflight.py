@@ -20,6 +20,7 @@ the Model Garden.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+import importlib
 import sys
 import types
 from typing import Any
@@ -40,6 +41,13 @@ MODES = (
   'continuous_eval',
 )
 
+# Without them nothing can have been registered.
+_REGISTRIES = frozenset(
+  (
+    'official_ext.grw.backbones.families',
+    'official_ext.grw.heads.head_types',
+  )
+)
 _ENSEMBLES = 'GrwEnsembleExperimentConfig'
 
 
@@ -72,6 +80,27 @@ def unknown_experiment(name: str) -> ValueError:
   )
 
 
+def _known(experiment: str) -> description.Description:
+  """What is known of experiments.
+
+  That is the packaged description; in a program that has backbones and heads
+  imported, and may have registered others, with the fields that there are now.
+  """
+  packaged = description.read()
+  if experiment not in packaged.experiments or not (
+    _REGISTRIES & sys.modules.keys()
+  ):
+    return packaged
+  class_name = packaged.experiments[experiment]['class']
+  module, _, name = class_name.rpartition('.')
+  present = description.describe_class(
+    getattr(importlib.import_module(module), name)
+  )
+  return description.Description(
+    {**packaged.classes, **present.classes}, packaged.experiments
+  )
+
+
 def check(
   experiment: str,
   mode: str,
@@ -93,7 +122,7 @@ def check(
       f'--mode={mode}: expected one of {", ".join(MODES)}'
       f'{description.did_you_mean(mode, MODES)}.'
     )
-  known = description.read()
+  known = _known(experiment)
   if experiment not in known.experiments:
     if 'tensorflow' in sys.modules:
       return  # A program may have registered its own.

@@ -29,13 +29,14 @@ from official.modeling import hyperparams
 from official.vision.configs import common
 from official.vision.configs import video_classification
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
 from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import backbone_checks
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
 from official_ext.grw.configs import description
 from official_ext.grw.configs import windows
+from official_ext.grw.heads import config as head_config
 from official_ext.grw.optimization import config as optimization
 
 
@@ -72,34 +73,6 @@ class Smoothing(hyperparams.Config):
 
 
 @dataclasses.dataclass
-class Head(hyperparams.Config):
-  """What turns frame embeddings into logits.
-
-  Attributes:
-    type: 'temporal', the published GRW head: a small transformer over frames;
-      'movinet', the stock classifier head on the mean over frames; or 'linear',
-      a dense layer on that mean, as most other video models have.
-    embedding_dim: D, the width of the embeddings; 0 takes the backbone's.
-    num_layers: transformer blocks.
-    num_heads: attention heads; must divide D.
-    mlp_ratio: width of a block's MLP as a multiple of D.
-    causal: a frame attends only to those before it, and the class is read
-      from the mean of the frames so far.
-    stochastic_depth_drop_rate: chance to skip a residual branch of a clip.
-    movinet_activation: activation inside the 'movinet' head.
-  """
-
-  type: Literal['temporal', 'movinet', 'linear'] = 'temporal'
-  embedding_dim: int = 0
-  num_layers: int = 2
-  num_heads: int = 8
-  mlp_ratio: int = 4
-  causal: bool = False
-  stochastic_depth_drop_rate: float = 0.0
-  movinet_activation: str = 'swish'
-
-
-@dataclasses.dataclass
 class NormActivation(common.NormActivation):
   """Batch norm of a backbone.
 
@@ -131,14 +104,14 @@ class GrwModel(video_classification.VideoClassificationModel):
   """
 
   model_type: str = 'grw'
-  backbone: backbones.Backbone3D = dataclasses.field(
+  backbone: backbone_config.Backbone3D = dataclasses.field(
     default_factory=lambda: movinet_config.published('a0', stream=True)
   )
   norm_activation: NormActivation = dataclasses.field(
     default_factory=NormActivation
   )
   smoothing: Smoothing = dataclasses.field(default_factory=Smoothing)
-  head: Head = dataclasses.field(default_factory=Head)
+  head: head_config.Head = dataclasses.field(default_factory=head_config.Head)
   video_operations: Literal['auto', 'frames', 'volumes'] = 'auto'
 
 

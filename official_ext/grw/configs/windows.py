@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
@@ -44,7 +44,8 @@ def describe(task: schema.GrwTask) -> tuple[str, list[str]]:
     windows exceed.
   """
   window, data = task.model.smoothing.window, task.train_data
-  frames = backbones.frames_per_vector(task.model.backbone)
+  backbone = task.model.backbone
+  frames = families.of(backbone).frames_per_vector(backbone.get())
   vectors = data.feature_shape[0] // frames
   left_out = vectors % window
   seconds = (

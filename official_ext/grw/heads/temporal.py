@@ -19,6 +19,7 @@ norm, fixed sine and cosine positions, pre-norm transformer blocks, layer norm,
 mean over frames, dropout, dense.
 """
 
+import re
 from typing import Any
 
 from official.vision.modeling.layers import nn_layers
@@ -27,6 +28,8 @@ import tf_keras
 
 from official_ext.grw.compat import cached_attention
 from official_ext.grw.compat import keras3
+from official_ext.grw.heads import frames
+from official_ext.grw.heads import head as head_lib
 
 _NORM_EPSILON = 1e-5
 
@@ -46,29 +49,6 @@ def frame_positions(num_frames: tf.Tensor, dim: int) -> tf.Tensor:
     10000.0, -exponents
   )
   return tf.concat([tf.sin(angles), tf.cos(angles)], axis=-1)
-
-
-def mean_of_frames(
-  features: tf.Tensor, num_frames: tf.Tensor | None = None
-) -> tf.Tensor:
-  """The mean over the first frames: [batch, N, D] → [batch, D].
-
-  Args:
-    features: [batch, N, D].
-    num_frames: [batch] int, at least 1; None takes all N.
-  """
-  if num_frames is None:
-    return tf.reduce_mean(features, axis=1)
-  taken = tf.sequence_mask(num_frames, tf.shape(features)[1], features.dtype)
-  return (
-    tf.reduce_sum(features * taken[..., tf.newaxis], axis=1)
-    / tf.cast(num_frames, features.dtype)[:, tf.newaxis]
-  )
-
-
-def last_frames(frames: tf.Tensor, count: int) -> tf.Tensor:
-  """The last `count` of [batch, M, D]; all of them without a copy."""
-  return frames if frames.shape[1] == count else frames[:, -count:]
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -264,7 +244,7 @@ class TemporalHead(tf_keras.layers.Layer):
     x += tf.cast(positions, x.dtype)
     for block in self.blocks:
       x = block(x, training=training, attention_mask=attention_mask)
-    x = mean_of_frames(self.norm_out(x), num_frames)
+    x = frames.mean_of_frames(self.norm_out(x), num_frames)
     return self.classifier(self.dropout(x, training=training))
 
   def state_shapes(
@@ -334,9 +314,8 @@ class TemporalHead(tf_keras.layers.Layer):
     after['tokens'] = tokens[:, -past:]
     # Tokens of frames that have not been are zero.
     count = tf.minimum(frame_count + new, past + 1)
-    mean = tf.reduce_sum(last_frames(tokens, past + 1), axis=1) / tf.cast(
-      count, tf.float32
-    )
+    last = frames.last_frames(tokens, past + 1)
+    mean = tf.reduce_sum(last, axis=1) / tf.cast(count, tf.float32)
     return self.classifier(mean), after
 
   def get_config(self) -> dict[str, Any]:
@@ -353,3 +332,68 @@ class TemporalHead(tf_keras.layers.Layer):
         self.kernel_regularizer
       ),
     }
+
+
+class TemporalHeadType(head_lib.HeadType):
+  """The head that smoothed embeddings are for."""
+
+  name = 'temporal'
+  title = 'GRW temporal head'
+  layer_name = 'grw_head'
+  reads_embeddings = True
+
+  def build(self, model, num_classes, backbone, regularizer) -> TemporalHead:
+    head = model.head
+    return TemporalHead(
+      num_classes=num_classes,
+      num_layers=head.num_layers,
+      num_heads=head.num_heads,
+      mlp_ratio=head.mlp_ratio,
+      causal=head.causal,
+      dropout_rate=model.dropout_rate,
+      stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
+      kernel_regularizer=regularizer,
+      name=self.layer_name,
+    )
+
+  def classify(
+    self,
+    layer: TemporalHead,
+    vectors: tf.Tensor,
+    num_frames: tf.Tensor | None = None,
+  ) -> tf.Tensor:
+    if num_frames is None:
+      return layer(vectors)
+    return layer(vectors, num_frames=num_frames)
+
+  def in_steps(self, head) -> bool:
+    return head.causal
+
+  def once_a_window(self, head) -> bool:
+    return not head.causal
+
+  def identify(self, shapes: head_lib.Shapes) -> head_lib.FoundHead | None:
+    kernel = shapes.get(f'{self.layer_name}/classifier/kernel')
+    if not kernel:
+      return None
+    block = f'{self.layer_name}/block0'
+    query = shapes.get(f'{block}/attention/query/kernel', (0, 0))
+    mlp = shapes.get(f'{block}/mlp_in/kernel', (1, 0))
+    num_layers = len(
+      {
+        name.split('/')[1]
+        for name in shapes
+        if re.match(rf'{self.layer_name}/block\d+/', name)
+      }
+    )
+    return head_lib.FoundHead(
+      self.name,
+      f'{self.title} of {num_layers} layers',
+      kernel[-1],
+      {
+        'embedding_dim': kernel[0],
+        'num_layers': num_layers,
+        'num_heads': query[1],
+        'mlp_ratio': mlp[1] // mlp[0],
+      },
+    )

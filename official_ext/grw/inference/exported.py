@@ -30,7 +30,7 @@ from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import model_card
 
 
-class _Runner(Protocol):
+class Runner(Protocol):
   """What answers prepared frames, one after the other."""
 
   def reset(self) -> None:
@@ -40,7 +40,7 @@ class _Runner(Protocol):
     """Takes a frame; returns logits [classes], if there are any yet."""
 
 
-class _Clips:
+class Clips:
   """A clip model that answers each N frames, of the last N."""
 
   def __init__(
@@ -89,7 +89,7 @@ class ExportedModel:
     card: model_card.ModelCard,
     labels: list[str],
     preparation: frame_preparation.Preparation,
-    runner: _Runner,
+    runner: Runner,
     assumed: str = '',
   ):
     self.card = card
@@ -209,7 +209,7 @@ class ExportedModel:
       Of a clip model, logits [classes] of the last N frames, or of as many as
       there are, unless the last frame was answered for; otherwise None.
     """
-    if isinstance(self._runner, _Clips):
+    if isinstance(self._runner, Clips):
       return self._checked(self._runner.finish())
     return None
 
@@ -238,9 +238,12 @@ class ExportedModel:
     return logits
 
 
-def _tflite_runner(
-  file: str, card: model_card.ModelCard, num_threads: int
-) -> _Runner:
+def _open_tflite(
+  path: str, card: model_card.ModelCard, num_threads: int
+) -> Runner:
+  file = path
+  if not os.path.isfile(path):
+    file = os.path.join(path, tflite_stream.MODEL_FILE)
   if card.kind == 'stream':
     stream = tflite_stream.TfliteStream(file, num_threads)
     shape = stream.image_shape
@@ -252,16 +255,28 @@ def _tflite_runner(
       f'{file} takes frames of {shape[2:4]}, and its card says {card.size}: '
       'export it again.'
     )
-  return stream if card.kind == 'stream' else _Clips(clip, shape[1])
+  return stream if card.kind == 'stream' else Clips(clip, shape[1])
 
 
-def _saved_model_runner(folder: str, card: model_card.ModelCard) -> _Runner:
+def _open_saved_model(
+  path: str, card: model_card.ModelCard, num_threads: int
+) -> Runner:
+  del num_threads  # TensorFlow's are those of the process.
+  folder = os.path.dirname(path) if os.path.isfile(path) else path
   # TFLite files are run where there is no TensorFlow to import.
   from official_ext.grw.inference import saved_model_runner  # pylint: disable=g-import-not-at-top
 
   if card.kind == 'stream':
     return saved_model_runner.SavedModelStream(folder, card.size)
-  return _Clips(saved_model_runner.SavedModelClip(folder), card.num_frames)
+  return Clips(saved_model_runner.SavedModelClip(folder), card.num_frames)
+
+
+# What opens a path by the card beside it, with so many threads: a line for each
+# format that `serving` writes.
+FORMATS: dict[str, Callable[[str, model_card.ModelCard, int], Runner]] = {
+  'tflite': _open_tflite,
+  'saved_model': _open_saved_model,
+}
 
 
 def open_model(
@@ -286,9 +301,7 @@ def open_model(
     ValueError: there is no model, or it is not as its card says.
   """
   path = os.fspath(path)
-  folder, file = path, os.path.join(path, tflite_stream.MODEL_FILE)
-  if os.path.isfile(path):
-    folder, file = os.path.dirname(path), path
+  folder = os.path.dirname(path) if os.path.isfile(path) else path
   card_file = os.path.join(folder, model_card.CARD_FILE)
   assumed = ''
   if os.path.isfile(path) and not os.path.exists(card_file):
@@ -298,16 +311,10 @@ def open_model(
     if labels_file is not None:
       labels = label_files.read(labels_file, card.num_classes, '--labels')
   preparation = frame_preparation.Preparation.of_card(card, card_file)
-  if card.kind not in ('stream', 'clip') or (
-    card.format not in ('tflite', 'saved_model')
-  ):
+  if card.kind not in ('stream', 'clip') or card.format not in FORMATS:
     raise ValueError(
       f'{card_file} has format {card.format!r} and kind {card.kind!r}: '
-      'expected tflite or saved_model, and stream or clip.'
+      f'expected {" or ".join(FORMATS)}, and stream or clip.'
     )
-  runner = (
-    _tflite_runner(file, card, num_threads)
-    if card.format == 'tflite'
-    else _saved_model_runner(folder, card)
-  )
+  runner = FORMATS[card.format](path, card, num_threads)
   return ExportedModel(card, labels, preparation, runner, assumed)

@@ -22,22 +22,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from absl import logging
-from official.projects.movinet.modeling import movinet  # pylint: disable=unused-import  # Registers. # noqa: F401
-from official.projects.movinet.modeling import movinet_layers
 from official.vision.modeling import backbones
 from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import activations  # pylint: disable=unused-import  # Registers. # noqa: F401
-from official_ext.grw.backbones import config as backbones_cfg
-from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3  # pylint: disable=unused-import  # Registers. # noqa: F401
+from official_ext.grw.backbones import families
 from official_ext.grw.compat import batch_norm
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
-from official_ext.grw.heads import temporal as temporal_head
+from official_ext.grw.heads import head_types
 from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import subclips
 
@@ -88,53 +84,6 @@ class Beside(tf_keras.layers.Layer):
     return tf.identity(inputs[0])
 
 
-@tf_keras.utils.register_keras_serializable(package='grw')
-@keras3.tf_keras_only
-class LinearHead(tf_keras.layers.Layer):
-  """The mean vector of a clip, [batch, 1, 1, 1, C], to [batch, classes].
-
-  It stands where MoViNet's ClassifierHead may, and takes what that takes.
-  """
-
-  def __init__(
-    self,
-    num_classes: int,
-    dropout_rate: float = 0.0,
-    kernel_regularizer: Any = None,
-    **kwargs,
-  ):
-    """Initializes the head.
-
-    Args:
-      num_classes: width of the float32 logits.
-      dropout_rate: before the dense layer, in [0, 1).
-      kernel_regularizer: the regularizer of the dense layer.
-      **kwargs: the arguments of the Keras layer.
-    """
-    super().__init__(**kwargs)
-    self.dropout = tf_keras.layers.Dropout(dropout_rate)
-    self.classifier = tf_keras.layers.Dense(
-      num_classes,
-      kernel_regularizer=kernel_regularizer,
-      dtype='float32',
-      name='classifier',
-    )
-
-  def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-    clip = self.dropout(inputs[:, 0, 0, 0], training=training)
-    return self.classifier(clip)
-
-  def get_config(self) -> dict[str, Any]:
-    return {
-      **super().get_config(),
-      'num_classes': self.classifier.units,
-      'dropout_rate': self.dropout.rate,
-      'kernel_regularizer': tf_keras.regularizers.serialize(
-        self.classifier.kernel_regularizer
-      ),
-    }
-
-
 def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
   """[batch, N, H, W, C] features to their spatial mean [batch, N, C]."""
   if features.shape.rank != 5:
@@ -170,13 +119,13 @@ class _AfterBackbone:
     model_config: schema.GrwModel,
     num_classes: int,
     endpoints: Mapping[Any, tf.Tensor],
-    head_filters: int,
+    backbone: tf_keras.Model,
     regularizer: tf_keras.regularizers.Regularizer | None,
   ):
     """Makes the layers; arguments and errors as of `GrwClassifier`."""
     config, head = model_config.smoothing, model_config.head
     self._config = config
-    self._head_type = head.type
+    self._head_type = head_types.of(head)
     self._last = last_endpoint(endpoints)
     features = _frame_vectors(endpoints[self._last], self._last)
     self.smooth = grw_smoothing.GrwSmoothing(
@@ -208,7 +157,7 @@ class _AfterBackbone:
       self._beside = Beside(name='grw_beside')
 
     self._embed = None
-    if config.placement == 'final' or head.type == 'temporal':
+    if config.placement == 'final' or self._head_type.reads_embeddings:
       # The published "normalizing affine map".  float32, so that the loss
       # sees embeddings that no precision policy has rounded.
       self._embed = tf_keras.layers.Dense(
@@ -216,35 +165,9 @@ class _AfterBackbone:
         dtype='float32',
         name='grw_embedding',
       )
-    if head.type == 'temporal':
-      self._head = temporal_head.TemporalHead(
-        num_classes=num_classes,
-        num_layers=head.num_layers,
-        num_heads=head.num_heads,
-        mlp_ratio=head.mlp_ratio,
-        causal=head.causal,
-        dropout_rate=model_config.dropout_rate,
-        stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
-        kernel_regularizer=regularizer,
-        name='grw_head',
-      )
-    elif head.type == 'linear':
-      self._head = LinearHead(
-        num_classes,
-        model_config.dropout_rate,
-        regularizer,
-        name='grw_linear_head',
-      )
-    else:
-      self._head = movinet_layers.ClassifierHead(
-        head_filters=head_filters,
-        num_classes=num_classes,
-        dropout_rate=model_config.dropout_rate,
-        kernel_regularizer=regularizer,
-        conv_type='2plus1d',
-        activation=head.movinet_activation,
-        name='grw_classifier_head',
-      )
+    self._head = self._head_type.build(
+      model_config, num_classes, backbone, regularizer
+    )
 
   @property
   def endpoints(self) -> list[Any]:
@@ -287,10 +210,7 @@ class _AfterBackbone:
       features = self._embed(features)
     if config.placement == 'final':
       features = self.smooth(features, **masked(features))
-    if self._head_type == 'temporal':
-      return self._head(features, **masked(features))
-    clip = temporal_head.mean_of_frames(features, **masked(features))
-    return self._head(clip[:, tf.newaxis, tf.newaxis, tf.newaxis, :])
+    return self._head_type.classify(self._head, features, **masked(features))
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -349,7 +269,7 @@ class GrwClassifier(tf_keras.Model):
       model_config,
       num_classes,
       endpoints,
-      getattr(backbone, 'head_filters', 2048),
+      backbone,
       regularizer,
     )
 
@@ -401,7 +321,7 @@ class GrwClassifier(tf_keras.Model):
     """
     config = schema.GrwModel()
     config.override(self._config['model_config'])
-    config.backbone = backbones_cfg.with_states(config.backbone)
+    config.backbone = families.with_states(config.backbone)
     with_states = build_backbone(
       tf_keras.layers.InputSpec(shape=self._config['input_shape']), config
     )

@@ -26,10 +26,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 from official_ext.grw.backbones import same_structure
 from official_ext.grw.configs import schema
-from official_ext.grw.heads import temporal as temporal_head
+from official_ext.grw.heads import frames
+from official_ext.grw.heads import head_types
 from official_ext.grw.modeling import grw_model
 
 States = dict[str, tf.Tensor]
@@ -40,11 +41,6 @@ _EMBEDDINGS = 'state_grw_embeddings'
 LOGITS = 'state_grw_logits'
 # Inputs that a backbone with one feature vector a frame declares and ignores.
 _UNUSED = 'state_head_pool_'
-_HEAD_NAMES = {
-  'temporal': 'grw_head',
-  'movinet': 'grw_classifier_head',
-  'linear': 'grw_linear_head',
-}
 
 
 class StreamingClassifier(tf_keras.Model):
@@ -84,15 +80,16 @@ class StreamingClassifier(tf_keras.Model):
     super().__init__(**kwargs)
     config = schema.GrwModel()
     config.override(classifier.get_config()['model_config'])
-    config.backbone = backbones.with_states(config.backbone)
-    self._causal_head = config.head.type == 'temporal' and config.head.causal
+    config.backbone = families.with_states(config.backbone)
+    self._head_type = head_types.of(config.head)
+    self._in_steps = self._head_type.in_steps(config.head)
     if num_frames < 2:
       raise ValueError(f'num_frames={num_frames}: expected at least 2.')
-    if not 1 <= classify_every <= (1 if self._causal_head else num_frames):
+    if not 1 <= classify_every <= (1 if self._in_steps else num_frames):
       raise ValueError(
         f'classify_every={classify_every}: expected 1, as a causal head has '
         'to take every frame'
-        if self._causal_head
+        if self._in_steps
         else f'classify_every={classify_every}: expected 1 to the '
         f'{num_frames} frames of a clip.'
       )
@@ -108,8 +105,7 @@ class StreamingClassifier(tf_keras.Model):
       if 'grw_embedding' in names
       else None
     )
-    self._temporal = config.head.type == 'temporal'
-    self._head = classifier.get_layer(_HEAD_NAMES[config.head.type])
+    self._head = classifier.get_layer(self._head_type.layer_name)
     self._last = grw_model.last_endpoint(self._backbone.output_shape[0])
     features = (
       self._embedding.output_shape
@@ -131,7 +127,7 @@ class StreamingClassifier(tf_keras.Model):
 
   def _head_state_shapes(self, batch: Any) -> dict[str, tuple]:
     shapes: dict[str, tuple] = {_COUNT: (1,)}
-    if self._causal_head:
+    if self._in_steps:
       of_head = self._head.state_shapes(batch, self.num_frames, self._dim)
       return {
         **shapes,
@@ -224,13 +220,8 @@ class StreamingClassifier(tf_keras.Model):
       num_frames: a scalar of at least 1.
     """
     counts = tf.repeat(num_frames, tf.shape(embeddings)[0])
-    if self._temporal:
-      return self._head(embeddings, num_frames=counts)
-    mean = temporal_head.mean_of_frames(embeddings, counts)
-    return tf.reshape(
-      self._head(mean[:, tf.newaxis, tf.newaxis, tf.newaxis]),
-      [-1, self._num_classes],
-    )
+    logits = self._head_type.classify(self._head, embeddings, counts)
+    return tf.reshape(logits, [-1, self._num_classes])
 
   def call(
     self, inputs: Mapping[str, tf.Tensor], training: bool = False
@@ -259,7 +250,7 @@ class StreamingClassifier(tf_keras.Model):
     before = inputs[_COUNT][0]
     after = before + tf.shape(embeddings)[1]
     states[_COUNT] = tf.reshape(after, [1])
-    if self._causal_head:
+    if self._in_steps:
       logits, of_head = self._head.step(
         embeddings,
         {
@@ -272,7 +263,7 @@ class StreamingClassifier(tf_keras.Model):
       states.update({_PREFIX + name: state for name, state in of_head.items()})
       return logits, states
 
-    recent = temporal_head.last_frames(
+    recent = frames.last_frames(
       tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames
     )
     states[_EMBEDDINGS] = recent[:, 1:]

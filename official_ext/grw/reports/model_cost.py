@@ -27,7 +27,7 @@ from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
@@ -102,7 +102,7 @@ class Measured(NamedTuple):
 def _can_stream(params: cfg.ExperimentConfig) -> bool:
   try:
     for model in ensemble_cfg.classifiers(params.task.model):
-      backbones.with_states(model.backbone)
+      families.with_states(model.backbone)
   except ValueError:
     return False
   return True

@@ -21,7 +21,7 @@ import numpy as np
 from official.core import config_definitions as cfg
 import tensorflow as tf
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import families
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
@@ -107,7 +107,7 @@ def _export(
 def _require_streaming(params: cfg.ExperimentConfig):
   """Raises ValueError if a model cannot stream, before it is built."""
   for classifier in ensemble_cfg.classifiers(params.task.model):
-    backbones.with_states(classifier.backbone)
+    families.with_states(classifier.backbone)
   data = params.task.validation_data
   if data.sampling == 'segments':
     raise ValueError(

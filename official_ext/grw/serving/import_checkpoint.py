@@ -28,6 +28,7 @@ from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import gates
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import model_config
+from official_ext.grw.checkpoints import published as published_lib
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import schema
@@ -83,9 +84,7 @@ def import_checkpoint(
   modules = 'all' if num_classes is None else 'backbone'
   model, report = _build(published, config, classes, modules)
   notes = []
-  gates_tell = config.backbone.type == 'movinet' and (
-    published.architecture.stream
-  )
+  gates_tell = published.architecture.backbone.hard_gates
   if gates_tell and gating_activation:
     notes.append(f'gates:       {gating_activation}, as asked for')
   elif gates_tell:
@@ -140,7 +139,7 @@ def import_checkpoint(
 
 
 def _build(
-  published: source.PublishedWeights,
+  published: published_lib.PublishedWeights,
   config: schema.GrwModel,
   classes: int,
   modules: str,
@@ -165,7 +164,7 @@ def _videos(
 
 
 def _difference(
-  published: source.PublishedWeights,
+  published: published_lib.PublishedWeights,
   model: grw_model.GrwClassifier,
   videos: list[np.ndarray],
 ) -> str:

@@ -170,7 +170,7 @@ def export_clip_model(
   frames, height, width, 3] to `logits` [batch, classes], and can be called as
   `loaded({'image': clips}, training=False)`; with `training=True` it drops out
   and updates its batch norms, so that it can be trained on.  `serving_default`
-  has what weights alone determine as constants (PosMLP's position matrices),
+  has what weights alone determine as constants, such as position matrices,
   and so stays at the exported weights: a model that was trained on is to be
   exported again.
 

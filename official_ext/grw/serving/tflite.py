@@ -32,6 +32,7 @@ from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
+from official_ext.grw.heads import head_types
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import streaming
@@ -59,8 +60,8 @@ def default_classify_every(
     num_frames: N, which a window may exceed: of evaluation it is no concern.
   """
   members = ensemble_cfg.classifiers(config)
-  if any(
-    member.head.type != 'temporal' or member.head.causal for member in members
+  if not all(
+    head_types.of(member.head).once_a_window(member.head) for member in members
   ):
     return 1
   window = max(member.smoothing.window for member in members)

@@ -20,8 +20,8 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
-from official_ext.grw.backbones import config as backbones
-from official_ext.grw.configs import experiments  # noqa: F401  # Registers.
+from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.backbones import families
 
 CONFIGS = pathlib.Path(__file__).parents[3] / 'configs'
 FIELD = 'task.model.backbone.mobilenet_v3'
@@ -101,7 +101,7 @@ def test_without_smoothing_the_window_is_free():
 
 def test_a_stream_is_the_same_backbone_with_states():
   config = experiment('mobilenet_v3_small_tsm_k600').task.model.backbone
-  stream = backbones.with_states(config)
+  stream = families.with_states(config)
   assert stream.mobilenet_v3.use_external_states
   assert not config.mobilenet_v3.use_external_states
   stream.mobilenet_v3.use_external_states = False

@@ -30,7 +30,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
@@ -69,7 +69,9 @@ def classifier(temporal):
   trained gives almost the same features whatever it is shown.
   """
   tf_keras.utils.set_random_seed(1)
-  config = schema.GrwModel(backbone=backbones.Backbone3D(type='mobilenet_v3'))
+  config = schema.GrwModel(
+    backbone=backbone_config.Backbone3D(type='mobilenet_v3')
+  )
   config.override(MODEL)
   config.backbone.mobilenet_v3.temporal = temporal
   model = grw_model.GrwClassifier(

@@ -26,7 +26,8 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
+from official_ext.grw.backbones import families
 from official_ext.grw.backbones.posmlp_video import config
 from official_ext.grw.backbones.posmlp_video import model as posmlp_video
 from official_ext.grw.modeling import grw_model
@@ -361,7 +362,7 @@ def test_the_stock_classification_model_takes_it():
     'video_classification',
     tf_keras.layers.InputSpec(shape=[None, FRAMES, SIZE, SIZE, 3]),
     video_classification.VideoClassificationModel(
-      backbone=backbones.Backbone3D(
+      backbone=backbone_config.Backbone3D(
         type='posmlp_video', posmlp_video=config.PosMlpVideo(**TINY)
       )
     ),
@@ -372,7 +373,7 @@ def test_the_stock_classification_model_takes_it():
 
 def test_it_does_not_stream():
   with pytest.raises(ValueError, match='posmlp_video, which is not causal'):
-    backbones.with_states(backbones.Backbone3D(type='posmlp_video'))
+    families.with_states(backbone_config.Backbone3D(type='posmlp_video'))
 
 
 def test_channels_that_groups_do_not_divide_are_refused():

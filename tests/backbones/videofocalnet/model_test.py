@@ -26,7 +26,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
 from official_ext.grw.backbones.videofocalnet import config
 from official_ext.grw.backbones.videofocalnet import model as videofocalnet
 from official_ext.grw.modeling import grw_model
@@ -282,7 +282,7 @@ def test_the_stock_classification_model_takes_it():
 
 
 def tiny_backbone(**fields):
-  return backbones.Backbone3D(
+  return backbone_config.Backbone3D(
     type='videofocalnet',
     videofocalnet=config.VideoFocalNet(**{**TINY, **fields}),
   )

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.backbones import same_structure
-from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
+from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_model
 from official_ext.grw.checkpoints import tf_reader
 
 _LAYER = 'layer_with_weights-'
@@ -33,7 +33,7 @@ _BACKBONES = (('backbone',), ('model', '_backbone'))
 _Shapes = list[list[tuple[int, ...]]]
 
 
-def initialize(backbone: mobilenet_v3.MobileNetV3, prefix: str) -> str:
+def initialize(backbone: mobilenet_model.MobileNetV3, prefix: str) -> str:
   """Loads the weights of an image classifier, or of a video model of ours.
 
   A stem that sees frame and base frame takes half of an image's kernel for

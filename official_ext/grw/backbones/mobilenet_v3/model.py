@@ -23,14 +23,12 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from official.vision.modeling.backbones import factory
 from official.vision.modeling.backbones import mobilenet
 from official.vision.modeling.layers import nn_blocks
 from official.vision.ops import preprocess_ops
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.backbones import config as backbones
 from official_ext.grw.compat import keras3
 
 # Of a block's channels, the part that is shifted (TSM, Section 4).
@@ -218,7 +216,7 @@ class MobileNetV3(tf_keras.Model):
 
     Args:
       model_id, width_multiplier, temporal, window, use_external_states: see
-        `configs.mobilenet_v3.MobileNetV3`.
+        `config.MobileNetV3`.
       use_sync_bn: batch norms see all replicas.
       norm_momentum: the momentum of batch norms.
       norm_epsilon: the epsilon of batch norms.
@@ -345,27 +343,3 @@ class MobileNetV3(tf_keras.Model):
   @classmethod
   def from_config(cls, config, custom_objects=None):
     return cls(**config)
-
-
-@factory.register_backbone_builder('mobilenet_v3')
-def build_mobilenet_v3(
-  input_specs: tf_keras.layers.InputSpec,
-  backbone_config: backbones.Backbone3D,
-  norm_activation_config: Any,
-  l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
-) -> MobileNetV3:
-  """Builds the backbone as `factory.build_backbone` asks for it."""
-  del input_specs  # It takes clips of any size.
-  config = backbone_config.mobilenet_v3
-  config.validate()
-  return MobileNetV3(
-    model_id=config.model_id,
-    width_multiplier=config.width_multiplier,
-    temporal=config.temporal,
-    window=config.window,
-    use_external_states=config.use_external_states,
-    use_sync_bn=norm_activation_config.use_sync_bn,
-    norm_momentum=norm_activation_config.norm_momentum,
-    norm_epsilon=norm_activation_config.norm_epsilon,
-    kernel_regularizer=l2_regularizer,
-  )

@@ -16,10 +16,10 @@
 
 from official.projects.movinet.configs import movinet
 
-from official_ext.grw.backbones import config as backbones
+from official_ext.grw.backbones import config as backbone_config
 
 
-def published(model_id: str, stream: bool) -> backbones.Backbone3D:
+def published(model_id: str, stream: bool) -> backbone_config.Backbone3D:
   """A MoViNet as published, with one feature vector a frame at its end.
 
   Args:
@@ -40,4 +40,4 @@ def published(model_id: str, stream: bool) -> backbones.Backbone3D:
     gating_activation='grw>hard_sigmoid' if stream else 'sigmoid',
     average_pooling_type='2d',
   )
-  return backbones.Backbone3D(type='movinet', movinet=config)
+  return backbone_config.Backbone3D(type='movinet', movinet=config)

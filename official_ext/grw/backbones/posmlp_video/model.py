@@ -23,8 +23,6 @@ import math
 from typing import Any, TypeAlias
 
 import numpy as np
-from official.modeling import hyperparams
-from official.vision.modeling.backbones import factory
 from official.vision.modeling.layers import nn_layers
 import tensorflow as tf
 import tf_keras
@@ -32,7 +30,7 @@ import tf_keras
 from official_ext.grw.backbones import activations
 from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.backbones import normalization
-from official_ext.grw.backbones.posmlp_video import config as posmlp_video_cfg
+from official_ext.grw.backbones.posmlp_video import config as posmlp_config
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
 
@@ -351,7 +349,7 @@ class PosMlpVideo(tf_keras.Model):
 
   def __init__(
     self,
-    config: posmlp_video_cfg.PosMlpVideo,
+    config: posmlp_config.PosMlpVideo,
     input_specs: tf_keras.layers.InputSpec,
     norm_momentum: float = 0.9,
     use_sync_bn: bool = False,
@@ -448,27 +446,7 @@ class PosMlpVideo(tf_keras.Model):
   def from_config(cls, config, custom_objects=None):
     config = dict(config)
     return cls(
-      posmlp_video_cfg.PosMlpVideo(**config.pop('config')),
+      posmlp_config.PosMlpVideo(**config.pop('config')),
       tf_keras.layers.InputSpec(shape=tuple(config.pop('input_shape'))),
       **config,
     )
-
-
-@factory.register_backbone_builder('posmlp_video')
-def build_posmlp_video(
-  input_specs: tf_keras.layers.InputSpec,
-  backbone_config: hyperparams.Config,
-  norm_activation_config: hyperparams.Config,
-  l2_regularizer: Regularizer | None = None,
-) -> PosMlpVideo:
-  """Builds the backbone as `factory.build_backbone` asks for it.
-
-  Of `norm_activation_config` the momentum and `use_sync_bn` are taken.
-  """
-  return PosMlpVideo(
-    backbone_config.get(),
-    input_specs,
-    norm_momentum=norm_activation_config.norm_momentum,
-    use_sync_bn=norm_activation_config.use_sync_bn,
-    kernel_regularizer=l2_regularizer,
-  )

@@ -24,14 +24,12 @@ The variables' names are those of the published PyTorch models, with slashes:
 
 from typing import Any
 
-from official.modeling import hyperparams
-from official.vision.modeling.backbones import factory
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import activations
 from official_ext.grw.backbones import normalization
-from official_ext.grw.backbones.videofocalnet import config as videofocalnet
+from official_ext.grw.backbones.videofocalnet import config as focalnet_config
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
 
@@ -304,7 +302,7 @@ class VideoFocalNet(tf_keras.Model):
 
   def __init__(
     self,
-    config: videofocalnet.VideoFocalNet,
+    config: focalnet_config.VideoFocalNet,
     input_specs: tf_keras.layers.InputSpec,
     regularizer: tf_keras.regularizers.Regularizer | None = None,
     **kwargs,
@@ -372,20 +370,8 @@ class VideoFocalNet(tf_keras.Model):
   def from_config(cls, config, custom_objects=None):
     config = dict(config)
     return cls(
-      videofocalnet.VideoFocalNet(config.pop('config')),
+      focalnet_config.VideoFocalNet(config.pop('config')),
       tf_keras.layers.InputSpec(shape=tuple(config.pop('input_shape'))),
       tf_keras.regularizers.get(config.pop('regularizer')),
       **config,
     )
-
-
-@factory.register_backbone_builder('videofocalnet')
-def build_videofocalnet(
-  input_specs: tf_keras.layers.InputSpec,
-  backbone_config: hyperparams.Config,
-  norm_activation_config: hyperparams.Config,
-  l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
-) -> VideoFocalNet:
-  """Builds a VideoFocalNet as the Model Garden asks for it."""
-  del norm_activation_config  # It has layer norms only, of one epsilon.
-  return VideoFocalNet(backbone_config.get(), input_specs, l2_regularizer)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Experiments with MoViNet and MobileNetV3 backbones.
+"""Experiments with MoViNet backbones.
 
 Settings are those of Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 4,
 unless a comment says otherwise.
@@ -24,51 +24,14 @@ from typing import Any
 
 from official.core import exp_factory
 
-from official_ext.grw.backbones import config as backbones
 from official_ext.grw.configs import completion
+from official_ext.grw.configs import recipes
 from official_ext.grw.configs import schema
-from official_ext.grw.optimization import config as optimization
 
 # The files of the GRW paper's authors hold moving averages, so they kept them;
 # the decay is not published.  MoViNet's is 0.99 a step of 1,024 clips (arXiv
 # 2103.11511, Appendix B.1), which is 0.99 ** (64 / 1024) a step of 64.
 _EMA_DECAY = 0.9994
-
-
-def _experiment(
-  model: schema.GrwModel,
-  train_data: schema.DataConfig,
-  validation_data: schema.DataConfig,
-  train_epochs: int,
-  train_batch_size: int,
-  validation_batch_size: int,
-  **optimization_values: Any,
-) -> schema.GrwExperimentConfig:
-  """An experiment of `train_epochs`, logged and saved once an epoch.
-
-  Steps are left to `validate`, so that they follow from the epochs and batch
-  sizes that the user has set.
-  """
-  train_data.global_batch_size = train_batch_size
-  validation_data.global_batch_size = validation_batch_size
-  return schema.GrwExperimentConfig(
-    runtime=schema.RuntimeConfig(),
-    task=schema.GrwTask(
-      model=model, train_data=train_data, validation_data=validation_data
-    ),
-    trainer=optimization.TrainerConfig(
-      train_epochs=train_epochs,
-      steps_per_loop=completion.UNSET,
-      summary_interval=completion.UNSET,
-      checkpoint_interval=completion.UNSET,
-      validation_interval=completion.UNSET,
-      train_steps=completion.UNSET,
-      validation_steps=completion.UNSET,
-      optimizer_config=optimization.two_rate_optimization(
-        None, **optimization_values
-      ),
-    ),
-  )
 
 
 def _a0_data(is_training: bool, **values: Any) -> schema.DataConfig:
@@ -117,7 +80,7 @@ def _kinetics(
       short_clips='drop',
     )
 
-  return _experiment(
+  return recipes.grw_experiment(
     schema.GrwModel(dropout_rate=0.0),
     data('train', num_train),
     data(evaluated, num_evaluated),
@@ -160,17 +123,6 @@ def movinet_grw_kinetics400() -> schema.GrwExperimentConfig:
   return config
 
 
-@exp_factory.register_config_factory('mobilenet_v3_grw_kinetics600')
-def mobilenet_v3_grw_kinetics600() -> schema.GrwExperimentConfig:
-  """MobileNetV3-Small on base frames, with GRW, on Kinetics-600."""
-  config = movinet_grw_kinetics600()
-  config.task.model.backbone = backbones.Backbone3D(type='mobilenet_v3')
-  for data in (config.task.train_data, config.task.validation_data):
-    data.feature_shape = (50, 224, 224, 3)
-    data.min_image_size = 256
-  return config
-
-
 @exp_factory.register_config_factory('movinet_grw_own_data')
 def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   """MoViNet-A0-Stream with GRW on the videos that `task.dataset_info` names.
@@ -181,7 +133,7 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   the paper: batch size and epochs suit some thousand clips and one small
   machine.
   """
-  config = _experiment(
+  config = recipes.grw_experiment(
     schema.GrwModel(dropout_rate=0.0),
     _a0_data(True, split='train'),
     _a0_data(False, split='validation'),
@@ -213,7 +165,7 @@ def movinet_grw_ucf101() -> schema.GrwExperimentConfig:
       temporal_stride=5,
     )
 
-  config = _experiment(
+  config = recipes.grw_experiment(
     schema.GrwModel(dropout_rate=0.0),
     data('train', 9537),
     data('test', 3783),
@@ -259,7 +211,7 @@ def movinet_grw_airplanes() -> schema.GrwExperimentConfig:
   # The fused batch norm of one replica is a quarter of the step faster on CPU.
   model.norm_activation.use_sync_bn = False
   model.backbone.movinet.stochastic_depth_drop_rate = 0.0
-  return _experiment(
+  return recipes.grw_experiment(
     model,
     data('train', 4000),
     data('validation', 300),
