@@ -58,13 +58,8 @@ def experiment(family, **smoothing):
           'head': {'num_layers': 1, 'num_heads': 2},
         },
         'train_data': data,
-        # One view of each clip, and clips that no pipeline has counted.
-        'validation_data': {
-          **data,
-          'num_test_clips': 1,
-          'num_test_crops': 1,
-          'short_clips': 'repeat',
-        },
+        # One view of each clip.
+        'validation_data': {**data, 'num_test_clips': 1, 'num_test_crops': 1},
       },
       'trainer': {
         'optimizer_config': {

@@ -159,8 +159,6 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
     )
   )
 
-  # The batch below is not of the input pipeline, which counts short videos.
-  params.task.validation_data.short_clips = 'repeat'
   task = task_factory.get_task(params.task)
   model = saved_model.build_trained_model(params, str(folder))
   metrics = task.build_metrics(training=False)

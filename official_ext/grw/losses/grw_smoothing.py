@@ -378,6 +378,8 @@ class GrwSmoothing(SmoothingLayer, tf_keras.layers.Layer):
     """The same layer of Keras 3, which shares `terms`."""
     from official_ext.grw.losses import keras3_smoothing  # pylint: disable=g-import-not-at-top
 
+    # Keras wraps what from_config raises in text of its own.
+    keras3.require_tensorflow(type(self).__name__)
     layer = keras3_smoothing.GrwSmoothingKeras3.from_config(self.get_config())
     layer._last_call = self._last_call
     return layer

@@ -238,7 +238,8 @@ def _measure(metrics, model, inputs, logs):
   # of metrics.
   metrics['cross_entropy'].update_state(logs['class_loss'], sample_weight=clips)
   for name in (feature_names.BAD_RECORDS, feature_names.SHORT_CLIPS):
-    if name in metrics:
+    # A batch that is not of our pipeline has not been counted.
+    if name in metrics and name in inputs[0]:
       metrics[name].update_state(inputs[0][name])
   if model.smoothing is not None:
     terms = model.smoothing.terms
