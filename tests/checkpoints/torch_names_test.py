@@ -217,7 +217,7 @@ def test_layouts_of_kernels():
       'conv1.conv_1.conv2d.weight': (8, 3, 5, 7),
       'blocks.b1_l2.deep.conv_1.conv2d.weight': (24, 1, 3, 5),
       'blocks.b1_l2.deep.conv_2.conv2d.weight': (24, 1, 3, 1),
-      'blocks.b1_l2.deep.conv_1.conv3d.weight': (24, 1, 5, 3, 7),
+      'blocks.b1_l3.deep.conv_1.conv3d.weight': (24, 1, 5, 3, 7),
     }
   )
   stem = torch_names.translate(state)['stem/stem/kernel']
@@ -231,10 +231,10 @@ def test_layouts_of_kernels():
     temporal[2, 0, 0, 0, 5]
     == state['blocks.b1_l2.deep.conv_2.conv2d.weight'][5, 0, 2, 0]
   )
-  whole = torch_names.translate(state)['block1_layer2/bneck/feature/kernel']
+  whole = torch_names.translate(state)['block1_layer3/bneck/feature/kernel']
   assert (
     whole[4, 2, 6, 0, 9]
-    == state['blocks.b1_l2.deep.conv_1.conv3d.weight'][9, 0, 4, 2, 6]
+    == state['blocks.b1_l3.deep.conv_1.conv3d.weight'][9, 0, 4, 2, 6]
   )
 
 

@@ -29,6 +29,8 @@ from official_ext.grw.modeling import grw_model
 from tests import tiny
 
 OTHER_CLASSES = 5
+# One block is no evidence of which hard sigmoid its weights were trained with.
+GATE = 'grw>hard_sigmoid'
 MOBILENET = {
   'type': 'mobilenet_v3',
   'mobilenet_v3': {'size': 'tiny', 'window': 3},
@@ -90,7 +92,7 @@ def test_all_but_the_last_layer_comes_from_every_layout(layout, tmp_path):
   ours = for_other_classes(theirs)
   before = ours.get_weights()
   report = initialization.initialize(
-    ours, write(layout, theirs, tmp_path), 'all_but_classifier'
+    ours, write(layout, theirs, tmp_path), 'all_but_classifier', GATE
   )
   assert_taken_but_for_the_classifier(ours, theirs, before)
   assert isinstance(report, assign.Report)
@@ -123,7 +125,7 @@ def test_all_but_the_last_layer_of_every_head(overrides, tmp_path):
   before = ours.get_weights()
   said = str(
     initialization.initialize(
-      ours, write('trainer', theirs, tmp_path), 'all_but_classifier'
+      ours, write('trainer', theirs, tmp_path), 'all_but_classifier', GATE
     )
   )
   assert_taken_but_for_the_classifier(ours, theirs, before)
@@ -136,7 +138,7 @@ def test_a_head_that_the_file_does_not_have_stays_initial(tmp_path):
     theirs, head={'type': 'temporal'}, smoothing={'placement': 'final'}
   )
   report = initialization.initialize(
-    ours, write('trainer', theirs, tmp_path), 'all_but_classifier'
+    ours, write('trainer', theirs, tmp_path), 'all_but_classifier', GATE
   )
   assert isinstance(report, assign.Report)
   heads = {name for name in report.initial if name.startswith('grw_')}
@@ -165,7 +167,7 @@ def test_another_head_is_refused_in_a_line(backbone, head, expected, tmp_path):
   before = ours.get_weights()
   with pytest.raises(ValueError, match=expected) as error:
     initialization.initialize(
-      ours, write('trainer', theirs, tmp_path), 'all_but_classifier'
+      ours, write('trainer', theirs, tmp_path), 'all_but_classifier', GATE
     )
   assert '\n' not in str(error.value) and str(tmp_path) in str(error.value)
   for mine, old in zip(ours.get_weights(), before):
