@@ -304,13 +304,14 @@ class SmoothingLayer(_Layer):
     weights = None
     if num_frames is not None:
       weights = window_weights(num_frames, tf.shape(inputs)[1], self.window)
-    if training:
+    count = inputs.shape[1]
+    # Where the length is known, `cut_windows` says it better.
+    if training and count is None:
       tf.debugging.assert_greater_equal(
         tf.shape(inputs)[1],
         self.window,
         f'A GRW window of {self.window} frames fits into no clip of the batch.',
       )
-    count = inputs.shape[1]
     if not training and count is not None and count < self.window:
       windows = tf.zeros([0, self.window, inputs.shape[-1]])
     else:
