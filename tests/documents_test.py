@@ -19,14 +19,14 @@ import pathlib
 
 import matplotlib.pyplot as plt
 
-from tools import api_page
+from tools.maintenance import api_page
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / 'docs'
 
 
 def test_the_page_of_public_names_is_what_its_tool_writes():
   assert (DOCS / 'api.md').read_text() == api_page.page(), (
-    'run python3 tools/api_page.py'
+    'run python3 tools/maintenance/api_page.py'
   )
 
 

@@ -380,7 +380,7 @@ def test_the_packaged_description_has_the_fields_of_the_sources():
             item.value.value != fields[name][1]
           ):
             problems.append(f'{node.name}.{name} has another default')
-  assert not problems, f'{problems}; run: python3 tools/describe_configs.py'
+  assert not problems, f'{problems}; run tools/maintenance/describe_configs.py'
 
 
 def test_the_files_that_contributing_names_exist():

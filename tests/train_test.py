@@ -30,6 +30,7 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
+from official_ext.grw.commands import run as commands
 from official_ext.grw.commands import train
 from official_ext.grw.training import launch
 from tests import tiny
@@ -223,8 +224,9 @@ def test_the_module_works_and_rejects_an_unknown_field(tmp_path):
 
 
 @pytest.fixture(scope='module')
-def define_flags():
-  train.define_flags()
+def flags_of_training():
+  with commands.flags_of(train):
+    yield
 
 
 def free_port():
@@ -251,7 +253,7 @@ def free_port():
   ],
 )
 def test_bad_flags_are_one_line_and_exit_1(
-  define_flags, arguments, expected, capsys
+  flags_of_training, arguments, expected, capsys
 ):
   flags.FLAGS.unparse_flags()
   for name in ('config_file', 'params_override', 'tf_data_service'):

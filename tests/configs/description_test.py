@@ -25,7 +25,7 @@ import pytest
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import description
-from tools import describe_configs
+from tools.maintenance import describe_configs
 
 EXPERIMENTS = sorted(description.read().experiments)
 
@@ -33,7 +33,7 @@ EXPERIMENTS = sorted(description.read().experiments)
 def test_the_packaged_description_is_that_of_the_experiments():
   assert description.PATH.read_text() == description.dumps(
     describe_configs.described()
-  ), 'run: python3 tools/describe_configs.py'
+  ), 'run: python3 tools/maintenance/describe_configs.py'
 
 
 @pytest.mark.parametrize('name', EXPERIMENTS)

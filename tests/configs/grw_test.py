@@ -20,6 +20,7 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
+from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.configs import schema
 
@@ -222,15 +223,17 @@ def test_subclips_of_whole_windows_are_valid():
 
 
 @pytest.mark.parametrize(
-  'field, value',
+  'split, field, value',
   [
-    ('temporal_stride', 2),
-    ('random_stride_range', 1),
-    ('clip_start', 'start'),
-    ('frames_per_second', 5.0),
+    ('validation_data', 'temporal_stride', 2),
+    ('train_data', 'random_stride_range', 1),
+    ('validation_data', 'clip_start', 'start'),
+    ('validation_data', 'frames_per_second', 5.0),
   ],
 )
-def test_frames_of_segments_leave_no_room_for_other_choices(field, value):
+def test_frames_of_segments_leave_no_room_for_other_choices(
+  split, field, value
+):
   config = experiment('kinetics600')
   choices = {
     'sampling': 'segments',
@@ -238,10 +241,12 @@ def test_frames_of_segments_leave_no_room_for_other_choices(field, value):
     'frames_per_second': None,
   }
   config.override({'task': {'train_data': choices, 'validation_data': choices}})
+  # Without augmentation a range of strides is refused whatever the sampling.
+  config.override({'task': {'train_data': {'augment': True}}})
   config.validate()
-  config.override({'task': {'validation_data': {field: value}}})
+  config.override({'task': {split: {field: value}}})
   with pytest.raises(
-    ValueError, match=f'task.validation_data.{field}={value!r}.*segments'
+    ValueError, match=f'task.{split}.{field}={value!r}.*segments'
   ):
     config.validate()
 

@@ -151,7 +151,9 @@ def test_sweeps_have_the_papers_rows(table):
 def test_tables_of_pages_are_those_of_the_zoo(page):
   text = (ROOT / page).read_text('utf-8')
   assert '<!-- zoo: ' in text
-  assert zoo_tables.filled(text, ZOO, page) == text, 'python3 tools/zoo.py'
+  assert zoo_tables.filled(text, ZOO, page) == text, (
+    'run: python3 tools/maintenance/zoo.py'
+  )
 
 
 def test_no_page_with_a_table_is_left_out():

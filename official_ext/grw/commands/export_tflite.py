@@ -49,7 +49,7 @@ def define_flags():
   flags.DEFINE_string(
     'quantization',
     'float32',
-    'float32; float16, half the size; or dynamic_int8, a quarter and faster.',
+    'float32; float16, half the size; or dynamic_int8, a quarter of the size.',
   )
   flags.DEFINE_integer(
     'classify_every',

@@ -72,12 +72,11 @@ def flags_of(command: types.ModuleType) -> Iterator[list[str]]:
     The names of the flags, as they are defined one after the other.
   """
   others = set(flags.FLAGS)
-  command.define_flags()
-  own = [flag for flag in flags.FLAGS if flag not in others]
   try:
-    yield own
+    command.define_flags()
+    yield [flag for flag in flags.FLAGS if flag not in others]
   finally:
-    for flag in own:
+    for flag in set(flags.FLAGS) - others:
       delattr(flags.FLAGS, flag)
 
 

@@ -17,7 +17,7 @@
 `fields.json` beside this module holds names, types and defaults of the fields
 of all experiments.  The dataclasses cannot be imported without TensorFlow,
 which takes half a minute; what is wrong with an override is to be said before.
-`tools/describe_configs.py` writes the file, and a test compares it.
+`tools/maintenance/describe_configs.py` writes the file, and a test compares it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,7 @@
 
 """Writes what `train.py` knows of experiments before TensorFlow is imported.
 
-  python3 tools/describe_configs.py
+  python3 tools/maintenance/describe_configs.py
 
 Run it after a change of the fields or defaults of a configuration.
 """
@@ -25,7 +25,7 @@ import sys
 
 from absl import app
 
-ROOT = pathlib.Path(__file__).absolute().parents[1]
+ROOT = pathlib.Path(__file__).absolute().parents[2]
 PACKAGE = ROOT / 'official_ext' / 'grw'
 sys.path.insert(0, str(ROOT))
 

@@ -14,7 +14,7 @@
 
 r"""Makes the tables of README.md and docs/ anew from configs/zoo.yaml.
 
-  python3 tools/zoo.py
+  python3 tools/maintenance/zoo.py
 
 prints the pages that changed.  With --table=NAME it prints that table instead.
 """
@@ -25,7 +25,7 @@ import sys
 from absl import app
 from absl import flags
 
-ROOT = pathlib.Path(__file__).absolute().parents[1]
+ROOT = pathlib.Path(__file__).absolute().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from official_ext.grw.configs import published  # noqa: E402

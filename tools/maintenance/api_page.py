@@ -13,7 +13,7 @@
 # limitations under the License.
 r"""Writes docs/api.md from the docstrings of the public names.
 
-  python3 tools/api_page.py
+  python3 tools/maintenance/api_page.py
 
 `tests/api_page_test.py` fails where the page is not what this writes.
 """
@@ -22,16 +22,17 @@ import inspect
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext import grw
 from official_ext.grw.files import whole_file
 
-PAGE = pathlib.Path(__file__).absolute().parents[1] / 'docs' / 'api.md'
+PAGE = pathlib.Path(__file__).absolute().parents[2] / 'docs' / 'api.md'
 _HEAD = """# Public names
 
 What `from official_ext import grw` offers. Names are imported when they are
-first used. `tools/api_page.py` writes this page from the docstrings.
+first used. `tools/maintenance/api_page.py` writes this page from the
+docstrings.
 """
 
 
