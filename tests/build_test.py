@@ -71,10 +71,17 @@ def build_list(name: str) -> list[str]:
 
 
 @functools.cache
-def imports(path: pathlib.Path) -> list[tuple[int, str]]:
-  """The line and the full name of everything that a file imports."""
+def imports(path: pathlib.Path, but_in: str = '') -> list[tuple[int, str]]:
+  """The line and the full name of what a file imports, but in one function."""
+  tree = ast.parse(path.read_text())
+  left_out = {
+    inside
+    for node in ast.walk(tree)
+    if isinstance(node, ast.FunctionDef) and node.name == but_in
+    for inside in ast.walk(node)
+  }
   found = []
-  for node in ast.walk(ast.parse(path.read_text())):
+  for node in set(ast.walk(tree)) - left_out:
     if isinstance(node, ast.Import):
       found += [(node.lineno, alias.name) for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
@@ -103,15 +110,25 @@ def wrong_way(path: pathlib.Path, room: str) -> list[str]:
   return found
 
 
-def reached(path: pathlib.Path) -> set[str]:
-  """The top-level modules that a file imports, and what it imports imports."""
+def reached(command: str) -> set[str]:
+  """The top-level modules that a command imports, and what it imports imports.
+
+  Args:
+    command: the module of the command; or 'export NAME', of an export format:
+      alone of all, it imports what the format writes with.
+  """
+  _, _, kind = command.partition(' ')
+  path = PACKAGE / 'commands' / f'{command}.py'
+  if kind:
+    path = PACKAGE / 'serving' / f'{kind}_format.py'
   found, seen, left = set(), set(), [path]
   while left:
     path = left.pop()
     if path in seen:
       continue
     seen.add(path)
-    for _, name in imports(path):
+    writes = kind or not path.name.endswith('_format.py')
+    for _, name in imports(path, '' if writes else 'write'):
       parts = name.split('.')
       if parts[0] != 'official_ext':
         found.add(parts[0])
@@ -128,8 +145,8 @@ def reached(path: pathlib.Path) -> set[str]:
 EXTRA_OF = {
   'convert': 'convert',
   'demo': None,
-  'export_saved_model': 'export',
-  'export_tflite': 'export',
+  'export saved_model': 'export',
+  'export tflite': 'export',
   'import_checkpoint': 'predict',  # Of TFLite files, for what it reports.
   'inspect': None,
   'predict': 'predict',
@@ -142,7 +159,7 @@ EXTRA_OF = {
 
 def test_every_command_has_its_extra():
   assert sorted(EXTRA_OF) == sorted(
-    command.module for command in main.COMMANDS.values()
+    command.module for command in main.commands().values()
   )
 
 
@@ -154,7 +171,7 @@ def test_a_command_needs_one_extra_at_most(command, extra):
     r'^(\w+) = \[(.*?)\]$', pyproject, re.M | re.S
   ):
     installed[name] = listed.replace('-', '_')
-  needed = reached(PACKAGE / 'commands' / f'{command}.py') & set(extras.EXTRAS)
+  needed = reached(command) & set(extras.EXTRAS)
   assert bool(needed) == (extra is not None)
   for module in needed:
     assert f'"{module}>=' in installed[extra], module

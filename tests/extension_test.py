@@ -12,14 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A family, a head and a layout that are none of the package do all it does.
+"""A family, a head, a layout and a format from outside do all that ours do.
 
 They are written here as CONTRIBUTING.md says, and registered with one line
 each.
 """
 
 import dataclasses
+import pathlib
 
+from absl import flags
 import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
@@ -39,14 +41,19 @@ from official_ext.grw.checkpoints import names
 from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints.layouts import layout
+from official_ext.grw.commands import main
 from official_ext.grw.configs import fields
 from official_ext.grw.configs import preflight
 from official_ext.grw.configs import schema
 from official_ext.grw.heads import head as head_lib
 from official_ext.grw.heads import head_types
+from official_ext.grw.inference import clips
 from official_ext.grw.inference import exported
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.serving import export
+from official_ext.grw.serving import export_format
+from official_ext.grw.serving import export_formats
+from official_ext.grw.serving import saved_model
 from tests import tiny
 
 CHANNELS = 4
@@ -205,6 +212,55 @@ class ScaledHeadType(head_lib.HeadType):
     return head_lib.FoundHead(self.name, self.title, kernel[-1])
 
 
+class NumpyFormat(export_format.ExportFormat):
+  """The weights, in the layout below, and the model that the card describes."""
+
+  name = 'numpy'
+  summary = 'Writes NumPy arrays.'
+  help = 'Writes a trained model as NumPy arrays.'
+  default_kind = 'clip'
+
+  def define_flags(self):
+    flags.DEFINE_string('file', 'weights.npz', 'The name of the file.')
+
+  def write(self, params, checkpoint, output_dir, *, kind, labels, **options):
+    def save(model, folder):
+      np.savez(
+        pathlib.Path(folder) / options['file'],
+        **{
+          variable.name.removesuffix(':0').replace('/', '.'): variable.numpy()
+          for variable in model.variables
+        },
+      )
+      return saved_model.Written(0.0, {})
+
+    data = params.task.validation_data
+    return export.write_folder(
+      params,
+      checkpoint,
+      output_dir,
+      labels,
+      save,
+      kind=kind,
+      format=self.name,
+      quantization='float32',
+      classify_every=1,
+      input=export.card_input(data, [1, *data.feature_shape], 'float32'),
+    )
+
+  def open(self, path, card, num_threads):
+    params = exp_factory.get_exp_config('movinet_grw_airplanes')
+    params.override({'task': {'model': card.config}})
+    for data in (params.task.train_data, params.task.validation_data):
+      data.override(DATA)
+    [file] = pathlib.Path(path).glob('*.npz')
+    model = saved_model.build_trained_model(params, str(file))
+    return clips.Clips(
+      lambda clip: model({'image': clip[np.newaxis]})[0].numpy(),
+      card.num_frames,
+    )
+
+
 class NumpyArchive(layout.Layout):
   kinds = {'numpy': 'a NumPy archive'}
   expected = 'a .npz file'
@@ -222,11 +278,13 @@ class NumpyArchive(layout.Layout):
 
 @pytest.fixture(scope='module', autouse=True)
 def registered():
-  """All three, in this module alone: other tests have only the package's."""
+  """All four, in this module alone: other tests have only the package's."""
   families.register(MeanColorFamily())
   head_types.register(ScaledHeadType())
   source.register(NumpyArchive())
+  export_formats.register(NumpyFormat())
   yield
+  del export_formats._registered[NumpyFormat.name]
   del families._registered[MeanColorFamily.name]
   del head_types._registered[ScaledHeadType.name]
   del source._layouts[0]
@@ -284,7 +342,7 @@ DATA = {
 }
 
 
-def clips(count=2):
+def some_clips(count=2):
   return np.stack(
     [tiny.clip(label, label) for label in range(count)]
   ) / np.float32(255)
@@ -305,7 +363,7 @@ def test_it_trains_by_its_yaml_from_its_layout(tmp_path, archive):
   optimizer = task.create_optimizer(params.trainer.optimizer_config)
   labels = tf.one_hot([0, 1], tiny.CLASSES)
   logs = task.train_step(
-    ({'image': tf.constant(clips())}, labels),
+    ({'image': tf.constant(some_clips())}, labels),
     model,
     optimizer,
     task.build_metrics(),
@@ -374,7 +432,7 @@ def test_it_is_exported_and_streams(tmp_path, archive):
   folder = str(tmp_path / 'exported')
   # Refuses a file that differs from the clip model.
   export.export_tflite(params, archive[0], folder, kind='stream')
-  model = export.saved_model.build_trained_model(params, archive[0])
+  model = saved_model.build_trained_model(params, archive[0])
   clip = tiny.clip(1, 0)
   opened = exported.open_model(folder)
   for frame in clip:
@@ -387,9 +445,42 @@ def test_it_is_exported_and_streams(tmp_path, archive):
   assert STATE in states
 
 
+def test_it_is_exported_in_its_format(tmp_path, archive, capsys):
+  params = experiment(tmp_path)
+  config = tmp_path / 'whole.yaml'
+  hyperparams.save_params_dict_to_yaml(params, str(config))
+  folder = str(tmp_path / 'exported')
+  with pytest.raises(SystemExit) as end:
+    main.main(['export', 'nunpy'])
+  assert 'did you mean grw export numpy?' in str(end.value)
+  with pytest.raises(SystemExit) as end:
+    main.main(
+      [
+        'export',
+        'numpy',
+        '--experiment=movinet_grw_airplanes',
+        f'--config_file={config}',
+        f'--checkpoint={archive[0]}',
+        f'--output_dir={folder}',
+        '--file=model.npz',
+      ]
+    )
+  assert end.value.code is None
+  assert f'written: {folder}' in capsys.readouterr().out
+  clip = tiny.clip(1, 0)
+  opened = exported.open_model(folder)
+  answers = [opened.step(frame) for frame in clip]
+  assert all(answer is None for answer in answers[:-1])
+  model = saved_model.build_trained_model(params, archive[0])
+  expected = model({'image': clip[np.newaxis] / np.float32(255)})
+  assert answers[-1] is not None
+  np.testing.assert_allclose(answers[-1], expected[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
   'register,thing',
   [
+    (export_formats.register, NumpyFormat()),
     (families.register, MeanColorFamily()),
     (head_types.register, ScaledHeadType()),
   ],

@@ -229,7 +229,7 @@ def page_problems(page: pathlib.Path, text: str) -> list[str]:
     if words[:1] == ['grw']:
       names = (' '.join(words[1:end]) for end in (2, 3))
       expect(
-        any(name in main.COMMANDS for name in names), 'such command', command
+        any(name in main.commands() for name in names), 'such command', command
       )
     for index, word in enumerate(words):
       flag, _, value = word.partition('=')

@@ -21,4 +21,4 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[1]))
 from official_ext.grw.commands import run
 
 if __name__ == '__main__':
-  run.run('export_saved_model')
+  run.run('export saved_model')

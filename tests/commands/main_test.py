@@ -25,6 +25,7 @@ from official_ext.grw.checkpoints import published
 from official_ext.grw.commands import main
 from official_ext.grw.commands import run
 from official_ext.grw.reports import demo
+from official_ext.grw.serving import export_format
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 
@@ -65,8 +66,8 @@ def grw(*arguments, capsys):
 
 def test_help_and_wrong_flags_are_answered_without_tensorflow():
   asked = [['--help'], ['export', '--help'], ['trian'], ['--version']]
-  asked += [[*name.split(), '--help'] for name in main.COMMANDS]
-  asked += [[*name.split(), '--seed=x'] for name in main.COMMANDS]
+  asked += [[*name.split(), '--help'] for name in main.commands()]
+  asked += [[*name.split(), '--seed=x'] for name in main.commands()]
   process = subprocess.run(
     [sys.executable, '-c', ANSWER_ALL],
     input=json.dumps(asked),
@@ -84,7 +85,7 @@ def test_help_and_wrong_flags_are_answered_without_tensorflow():
 def test_help_shows_every_flag_that_a_command_defines(capsys):
   shown, _, code = grw('export', 'tflite', '--help', capsys=capsys)
   assert code is None
-  assert run.load('export_tflite').__doc__ in shown
+  assert run.load('export tflite').__doc__ in shown
   lines = shown.splitlines()
   own = [line for line in lines if line.startswith('  --')]
   # Those of the command before those that every experiment has.
@@ -142,9 +143,9 @@ def flag_of(command, name):
 @pytest.mark.parametrize(
   'command, flag, values',
   [
-    ('export_saved_model', 'kind', saved_model.KINDS),
-    ('export_saved_model', 'input_type', saved_model.INPUT_TYPES),
-    ('export_tflite', 'kind', saved_model.KINDS),
+    ('export saved_model', 'kind', export_format.KINDS),
+    ('export saved_model', 'input_type', saved_model.INPUT_TYPES),
+    ('export tflite', 'kind', export_format.KINDS),
     ('import_checkpoint', 'weights', published.WEIGHTS),
   ],
 )
@@ -153,7 +154,7 @@ def test_flags_offer_what_the_code_takes(command, flag, values):
 
 
 def test_help_names_the_file_of_the_split_head():
-  assert tflite.SPLIT_FILE in flag_of('export_tflite', 'split_head').help
+  assert tflite.SPLIT_FILE in flag_of('export tflite', 'split_head').help
 
 
 @pytest.mark.parametrize(

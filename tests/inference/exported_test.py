@@ -279,7 +279,10 @@ def changed(tmp_path, folder, labels=LABELS, **fields):
   [
     ({'labels': LABELS[:2]}, "has 2 labels.*model's 3 classes"),
     ({'kind': 'clip'}, 'has inputs .*: expected image alone'),
-    ({'format': 'onnx'}, "format 'onnx' and kind 'stream'"),
+    (
+      {'format': 'onnx'},
+      "model_card.json: .*no export format 'onnx': expected one of tflite",
+    ),
     (
       {'resize': {'mode': 'square', 'size': 20, 'crop': [18, 20]}},
       r'takes frames of \(16, 16\), and its card says \(18, 20\)',

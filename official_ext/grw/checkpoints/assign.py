@@ -25,7 +25,7 @@ import tf_keras
 from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import architecture
 from official_ext.grw.checkpoints import published
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import structural_names
 
 MODULES = ('backbone', 'all_but_classifier', 'all')
 
@@ -120,12 +120,12 @@ def named_variables(model: tf_keras.Model) -> list[tuple[str, tf.Variable]]:
     id(variable): f'{layer.name}/{suffix}'
     for layer in backbone.layers
     for variable in layer.variables
-    if (suffix := structure.bare_suffix(variable.name))
+    if (suffix := structural_names.bare_suffix(variable.name))
   }
   return [
     (
       placed.get(id(variable))
-      or structure.structural_name(variable.name, variable.shape)
+      or structural_names.structural_name(variable.name, variable.shape)
       or '',
       variable,
     )
@@ -157,7 +157,7 @@ def match_head(
   def is_body(name):
     return name.startswith(
       ('grw_', 'classifier_head/')
-    ) and not structure.in_classifier(name)
+    ) and not structural_names.in_classifier(name)
 
   found = {}
   ours = {
@@ -174,7 +174,7 @@ def match_head(
   for name, variable in ours.items():
     if name not in values:
       continue
-    value = structure.from_structural(
+    value = structural_names.from_structural(
       name, variable.name, variable.shape, values[name]
     )
     if value.shape != tuple(variable.shape):
@@ -204,7 +204,9 @@ def is_recognized(model: tf_keras.Model) -> bool:
 def _architecture(model: tf_keras.Model) -> architecture.Architecture | None:
   return architecture.identify(
     {
-      name: structure.structural_shape(name, variable.name, variable.shape)
+      name: structural_names.structural_shape(
+        name, variable.name, variable.shape
+      )
       for name, variable in named_variables(model)
       if name
     }
@@ -274,7 +276,7 @@ def assign(
     else {}
   )
   for name, variable in named:
-    in_backbone = structure.in_backbone(name)
+    in_backbone = structural_names.in_backbone(name)
     if name in head:
       values.append(head[name])
       matched.add(name)
@@ -291,7 +293,7 @@ def assign(
       value = of_family.fitted(
         theirs.backbone, name, tuple(variable.shape), value
       )
-    value = structure.from_structural(
+    value = structural_names.from_structural(
       name, variable.name, variable.shape, value
     )
     if tuple(value.shape) != tuple(variable.shape):
@@ -300,7 +302,7 @@ def assign(
     matched.add(name)
 
   unused = sorted(set(weights.values) - matched)
-  homeless = [name for name in unused if structure.in_backbone(name)]
+  homeless = [name for name in unused if structural_names.in_backbone(name)]
   if homeless:
     raise ValueError(
       f'{weights.path} holds {theirs}; its backbone variable '

@@ -27,7 +27,7 @@ from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
 from official_ext.grw.checkpoints import gates
 from official_ext.grw.checkpoints import source
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import ensemble as ensemble_cfg
@@ -88,7 +88,7 @@ def initialize(
     # which may differ, goes by name.
     head = assign.match_head(
       model,
-      structure.structural_values(tf_reader.read(path).values, path),
+      structural_names.structural_values(tf_reader.read(path).values, path),
       path,
     )
     said = initialize(model, path, 'backbone')

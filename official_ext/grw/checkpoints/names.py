@@ -15,7 +15,7 @@
 """Names and layouts of variables, as models have them and as files share them.
 
 A structural name says what a variable is, whatever a file or a model calls it,
-and comes with one layout of its value (see `structure`).
+and comes with one layout of its value (see `structural_names`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -35,7 +35,7 @@ WEIGHTS = ('auto', 'model', 'ema')
 
 @dataclasses.dataclass(frozen=True)
 class PublishedWeights:
-  """Weights from anywhere, under structural names (see `structure`).
+  """Weights from anywhere, under structural names (see `structural_names`).
 
   Attributes:
     kind: the name of the layout they were read from.

@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import structural_names
 
 _GRAPH_KEY = '_CHECKPOINTABLE_OBJECT_GRAPH'
 # Slots in which the Model Garden's ExponentialMovingAverage keeps averages.
@@ -115,7 +115,7 @@ def _read(prefix: str, weights: str) -> TfVariables:
     array = value(source)
     if name in values and not np.array_equal(values[name], array):
       # Of parts outside of the model, such as metrics, names may repeat.
-      if structure.structural_name(name, array.shape) is not None:
+      if structural_names.structural_name(name, array.shape) is not None:
         raise ValueError(
           f'{prefix} holds two different variables called {name!r}, of '
           f'shapes {values[name].shape} and {array.shape}: more than one '
@@ -216,7 +216,7 @@ def _variable_names(graph) -> dict[int, str]:
   bare = {
     node: suffix
     for node, name in names.items()
-    if (suffix := structure.bare_suffix(name))
+    if (suffix := structural_names.bare_suffix(name))
   }
   if bare:
     blocks = _blocks_below(names, ancestors)
@@ -231,7 +231,7 @@ def _blocks_below(names, ancestors) -> dict[int, set[str]]:
   """{object: the blocks of which it holds variables}."""
   blocks = collections.defaultdict(set)
   for node, name in names.items():
-    if block := structure.block_of(name):
+    if block := structural_names.block_of(name):
       for holder in ancestors[node]:
         blocks[holder].add(block)
   return blocks
@@ -256,7 +256,7 @@ def _neighbor(node: int, names: dict[int, str]) -> str:
     (
       block
       for other in reversed(order[:position])
-      if (block := structure.block_of(names[other]))
+      if (block := structural_names.block_of(names[other]))
     ),
     '',
   )
@@ -264,7 +264,7 @@ def _neighbor(node: int, names: dict[int, str]) -> str:
     (
       block
       for other in order[position + 1 :]
-      if (block := structure.block_of(names[other]))
+      if (block := structural_names.block_of(names[other]))
     ),
     '',
   )

@@ -73,7 +73,7 @@ class StreamingMovinet:
   """What a file holds.
 
   Attributes:
-    values: structural names (see `structure`) to arrays.
+    values: structural names (see `structural_names`) to arrays.
     norms: structural names of the batch norms that were folded: their moving
       statistics are those of the identity.
     backbone: fields of the backbone's config that the graph tells.

@@ -93,7 +93,7 @@ def recognized(state: Mapping[str, np.ndarray]) -> weights.StateDict:
 def translate(
   state: Mapping[str, np.ndarray], num_heads: int = 8
 ) -> dict[str, np.ndarray]:
-  """A state dict under structural names, in the layouts of `structure`.
+  """A state dict under structural names, in the layouts of `structural_names`.
 
   Args:
     state: names to arrays, of any of the forms above.

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from official_ext.grw import __version__
 from official_ext.grw.commands import run
+from official_ext.grw.serving import export_formats
 
 
 class Command(NamedTuple):
@@ -34,27 +35,32 @@ class Command(NamedTuple):
   summary: str
 
 
-COMMANDS = {
-  'train': Command('train', 'Trains and evaluates an experiment.'),
-  'convert': Command('convert', 'Turns videos into TFRecords.'),
-  'inspect': Command('inspect', 'Checks TFRecords and draws clips of them.'),
-  'import': Command('import_checkpoint', 'Reads published weights.'),
-  'export tflite': Command('export_tflite', 'Writes a TFLite file.'),
-  'export saved_model': Command('export_saved_model', 'Writes a SavedModel.'),
-  'predict': Command('predict', 'Runs an export on a video or a camera.'),
-  'sweep': Command('sweep', 'Runs an ablation over seeds.'),
-  'table': Command('table', 'Tables what each model costs.'),
-  'demo': Command('demo', 'Trains on airplanes without and with GRW.'),
-  'smoothing_scale': Command(
-    'smoothing_scale', 'Finds how large the loss alone makes a window.'
-  ),
-}
-_WIDTH = max(map(len, COMMANDS))
+def commands() -> dict[str, Command]:
+  """Every command, by its name."""
+  return {
+    'train': Command('train', 'Trains and evaluates an experiment.'),
+    'convert': Command('convert', 'Turns videos into TFRecords.'),
+    'inspect': Command('inspect', 'Checks TFRecords and draws clips of them.'),
+    'import': Command('import_checkpoint', 'Reads published weights.'),
+    **{
+      f'export {kind.name}': Command(f'export {kind.name}', kind.summary)
+      for kind in export_formats.registered()
+    },
+    'predict': Command('predict', 'Runs an export on a video or a camera.'),
+    'sweep': Command('sweep', 'Runs an ablation over seeds.'),
+    'table': Command('table', 'Tables what each model costs.'),
+    'demo': Command('demo', 'Trains on airplanes without and with GRW.'),
+    'smoothing_scale': Command(
+      'smoothing_scale', 'Finds how large the loss alone makes a window.'
+    ),
+  }
 
 
 def _list(names: Sequence[str]) -> str:
+  known = commands()
+  width = max(map(len, known))
   return '\n'.join(
-    f'  grw {name:{_WIDTH}}  {COMMANDS[name].summary}' for name in names
+    f'  grw {name:{width}}  {known[name].summary}' for name in names
   )
 
 
@@ -68,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit: always, as `run.run`.
   """
   arguments = sys.argv[1:] if arguments is None else list(arguments)
+  known = commands()
   words = []
   for argument in arguments[:2]:
     if argument.startswith('-'):
@@ -75,31 +82,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words.append(argument)
   for count in (2, 1):
     name = ' '.join(words[:count])
-    if len(words) >= count and name in COMMANDS:
-      run.run(COMMANDS[name].module, arguments[count:], f'grw {name}')
+    if len(words) >= count and name in known:
+      run.run(known[name].module, arguments[count:], f'grw {name}')
   if arguments[:1] == ['--version']:
     print(__version__)
     sys.exit()
-  group = [name for name in COMMANDS if name.split()[0] in words[:1]]
+  group = [name for name in known if name.split()[0] in words[:1]]
   asks = not arguments or any(word in run.HELP for word in arguments)
   if asks and (group or not words):
-    print(f'{__doc__}\n\n{_list(group or list(COMMANDS))}\n')
+    print(f'{__doc__}\n\n{_list(group or list(known))}\n')
     print('grw COMMAND --help lists the flags of a command.')
     sys.exit()
   if not words:
     sys.exit(
       f'error: {arguments[0]}: expected a command before the flags, one of '
-      f'{", ".join(COMMANDS)}.'
+      f'{", ".join(known)}.'
     )
   if group and len(words) == 1:
     sys.exit(f'error: grw {words[0]}: expected one of\n{_list(group)}')
   wrong = ' '.join(words) if group else words[0]
-  known = [*COMMANDS, *{name.split()[0] for name in COMMANDS}]
-  nearest = difflib.get_close_matches(wrong, known, 1)
+  names = [*known, *{name.split()[0] for name in known}]
+  nearest = difflib.get_close_matches(wrong, names, 1)
   sys.exit(
     f'error: there is no command {wrong!r}'
     + (f'; did you mean grw {nearest[0]}?' if nearest else '.')
-    + f' The commands are {", ".join(COMMANDS)}.'
+    + f' The commands are {", ".join(known)}.'
   )
 
 

@@ -28,7 +28,7 @@ import contextlib
 import importlib
 import sys
 import textwrap
-import types
+from typing import Protocol
 
 from absl import app
 from absl import flags
@@ -38,9 +38,26 @@ from official_ext.grw.files import extras
 HELP = ('--help', '-help', '--helpshort', '-helpshort', '-h', '-?')
 
 
-def load(name: str) -> types.ModuleType:
-  """The module of a command."""
-  return importlib.import_module(f'{__package__}.{name}')
+class Command(Protocol):
+  """What a module of a command has."""
+
+  __doc__: str | None
+
+  def define_flags(self) -> None: ...
+
+  def main(self, argv: Sequence[str]) -> None: ...
+
+
+def load(name: str) -> Command:
+  """The command that a module of this package is.
+
+  Args:
+    name: the name of the module; or 'export NAME', the command of an export
+      format.
+  """
+  module, _, export_format = name.partition(' ')
+  command = importlib.import_module(f'{__package__}.{module}')
+  return command.ExportCommand(export_format) if export_format else command
 
 
 def _help_of_flag(flag: flags.Flag) -> str:
@@ -60,13 +77,13 @@ def _help_of_flag(flag: flags.Flag) -> str:
 
 
 @contextlib.contextmanager
-def flags_of(command: types.ModuleType) -> Iterator[list[str]]:
+def flags_of(command: Command) -> Iterator[list[str]]:
   """Defines the flags of a command while the context lasts.
 
   Another command of the process may have flags of the same names.
 
   Args:
-    command: the module.
+    command: a module, or what is like one.
 
   Yields:
     The names of the flags, as they are defined one after the other.
@@ -86,7 +103,7 @@ def run(
   """Runs a command and ends the process.
 
   Args:
-    name: the name of the command's module.
+    name: see `load`.
     arguments: the flags; by default those of the process.
     program: how the command was called, for messages; by default the file that
       Python runs.

@@ -28,12 +28,11 @@ from absl import logging
 from official_ext.grw.configs import data_checks
 from official_ext.grw.configs import description
 from official_ext.grw.configs import fields
+from official_ext.grw.losses import window_sizes
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
   from official_ext.grw.optimization import config as optimization
-
-MIN_WINDOW = 3
 
 # What stock lists and nothing reads, by the one value it has.
 _RUNTIME_WITHOUT_EFFECT = {
@@ -84,10 +83,11 @@ def validate_task(task: schema.GrwTask):
     "the name of a backbone endpoint, because placement is 'intermediate'",
   )
   fields.require(
-    smoothing.window >= MIN_WINDOW,
+    smoothing.window >= window_sizes.MIN_WINDOW,
     'task.model.smoothing.window',
     smoothing.window,
-    f'at least {MIN_WINDOW} frames, as an acceleration takes three',
+    f'at least {window_sizes.MIN_WINDOW} frames, as an acceleration takes '
+    'three',
   )
   for name in ('alpha', 'weight'):
     value = getattr(smoothing, name)

@@ -14,63 +14,20 @@
 
 """Exported models of all kinds, fed one video frame after the other."""
 
-import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 import os
-from typing import Protocol
 
 import numpy as np
 
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.datasets import video_decoding
+from official_ext.grw.inference import clips
 from official_ext.grw.inference import frame_preparation
 from official_ext.grw.inference import prediction
 from official_ext.grw.inference import published_card
-from official_ext.grw.inference import tflite_stream
+from official_ext.grw.serving import export_format
+from official_ext.grw.serving import export_formats
 from official_ext.grw.serving import model_card
-
-
-class Runner(Protocol):
-  """What answers prepared frames, one after the other."""
-
-  def reset(self) -> None:
-    """Begins another video."""
-
-  def step(self, image: np.ndarray) -> np.ndarray | None:
-    """Takes a frame; returns logits [classes], if there are any yet."""
-
-
-class Clips:
-  """A clip model that answers each N frames, of the last N."""
-
-  def __init__(
-    self, classify: Callable[[np.ndarray], np.ndarray], num_frames: int
-  ):
-    self._classify = classify
-    self._num_frames = num_frames
-    self.reset()
-
-  def reset(self):
-    self._frames: collections.deque[np.ndarray] = collections.deque(
-      maxlen=self._num_frames
-    )
-    self._unanswered = 0
-
-  def step(self, image: np.ndarray) -> np.ndarray | None:
-    if self._frames and image.shape != self._frames[0].shape:
-      raise ValueError(
-        f'A frame has shape {image.shape} after frames of shape '
-        f'{self._frames[0].shape}: a clip has frames of one size.'
-      )
-    self._frames.append(image)
-    self._unanswered += 1
-    return self.finish() if self._unanswered == self._num_frames else None
-
-  def finish(self) -> np.ndarray | None:
-    if not self._unanswered:
-      return None
-    self._unanswered = 0
-    return self._classify(np.stack(self._frames))
 
 
 class ExportedModel:
@@ -89,7 +46,7 @@ class ExportedModel:
     card: model_card.ModelCard,
     labels: list[str],
     preparation: frame_preparation.Preparation,
-    runner: Runner,
+    runner: export_format.Runner,
     assumed: str = '',
   ):
     self.card = card
@@ -209,7 +166,7 @@ class ExportedModel:
       Of a clip model, logits [classes] of the last N frames, or of as many as
       there are, unless the last frame was answered for; otherwise None.
     """
-    if isinstance(self._runner, Clips):
+    if isinstance(self._runner, clips.Clips):
       return self._checked(self._runner.finish())
     return None
 
@@ -236,47 +193,6 @@ class ExportedModel:
         f'num_classes={self.card.num_classes}: export it again.'
       )
     return logits
-
-
-def _open_tflite(
-  path: str, card: model_card.ModelCard, num_threads: int
-) -> Runner:
-  file = path
-  if not os.path.isfile(path):
-    file = os.path.join(path, tflite_stream.MODEL_FILE)
-  if card.kind == 'stream':
-    stream = tflite_stream.TfliteStream(file, num_threads)
-    shape = stream.image_shape
-  else:
-    clip = tflite_stream.TfliteClip(file, num_threads)
-    shape = clip.image_shape
-  if shape[2:4] != card.size:
-    raise ValueError(
-      f'{file} takes frames of {shape[2:4]}, and its card says {card.size}: '
-      'export it again.'
-    )
-  return stream if card.kind == 'stream' else Clips(clip, shape[1])
-
-
-def _open_saved_model(
-  path: str, card: model_card.ModelCard, num_threads: int
-) -> Runner:
-  del num_threads  # TensorFlow's are those of the process.
-  folder = os.path.dirname(path) if os.path.isfile(path) else path
-  # TFLite files are run where there is no TensorFlow to import.
-  from official_ext.grw.inference import saved_model_runner  # pylint: disable=g-import-not-at-top
-
-  if card.kind == 'stream':
-    return saved_model_runner.SavedModelStream(folder, card.size)
-  return Clips(saved_model_runner.SavedModelClip(folder), card.num_frames)
-
-
-# What opens a path by the card beside it, with so many threads: a line for each
-# format that `serving` writes.
-FORMATS: dict[str, Callable[[str, model_card.ModelCard, int], Runner]] = {
-  'tflite': _open_tflite,
-  'saved_model': _open_saved_model,
-}
 
 
 def open_model(
@@ -311,10 +227,14 @@ def open_model(
     if labels_file is not None:
       labels = label_files.read(labels_file, card.num_classes, '--labels')
   preparation = frame_preparation.Preparation.of_card(card, card_file)
-  if card.kind not in ('stream', 'clip') or card.format not in FORMATS:
+  if card.kind not in export_format.KINDS:
     raise ValueError(
-      f'{card_file} has format {card.format!r} and kind {card.kind!r}: '
-      f'expected {" or ".join(FORMATS)}, and stream or clip.'
+      f'{card_file} has kind {card.kind!r}: expected '
+      f'{" or ".join(export_format.KINDS)}.'
     )
-  runner = FORMATS[card.format](path, card, num_threads)
+  try:
+    format_of_card = export_formats.named(card.format)
+  except ValueError as error:
+    raise ValueError(f'{card_file}: {error}') from error
+  runner = format_of_card.open(path, card, num_threads)
   return ExportedModel(card, labels, preparation, runner, assumed)

@@ -37,6 +37,7 @@ import tf_keras
 
 from official_ext.grw.compat import keras3
 from official_ext.grw.losses import orderings
+from official_ext.grw.losses import window_sizes
 
 
 class SmoothingTerms(NamedTuple):
@@ -126,7 +127,7 @@ def order_energies(
   num_orderings: int = 1000,
   seed: int = 0,
 ) -> orderings.OrderEnergies:
-  """Energies of the true order, of all orderings together, and of its rival.
+  """Energies of the true order, of all orderings, and of the best wrong one.
 
   Args:
     gram: [windows, (T−1)²] from `velocity_gram`.
@@ -136,7 +137,7 @@ def order_energies(
     num_orderings: how many to sample, the true one among them.
     seed: the seed of the sample.
   """
-  if sampled or window > orderings.MAX_EXACT_WINDOW:
+  if sampled or window > window_sizes.MAX_EXACT_WINDOW:
     return orderings.listed_energies(
       gram, orderings.sample_orderings(window, num_orderings, seed)
     )
@@ -201,7 +202,9 @@ def smoothing_terms(
     smoothing_loss=order_loss + alpha * speed_loss,
     order_loss=order_loss,
     speed_loss=speed_loss,
-    order_accuracy=mean(tf.cast(energies.true < energies.rival, tf.float32)),
+    order_accuracy=mean(
+      tf.cast(energies.true < energies.best_wrong, tf.float32)
+    ),
     mean_acceleration=mean(tf.sqrt(tf.maximum(squared_acceleration, 0.0))),
     mean_speed=mean(tf.sqrt(squared_speed)),
     num_windows=num_windows,
@@ -243,10 +246,10 @@ class SmoothingLayer(_Layer):
     Raises:
       ValueError: an argument is out of its range.
     """
-    if window < orderings.MIN_WINDOW:
+    if window < window_sizes.MIN_WINDOW:
       raise ValueError(
-        f'A GRW window needs at least {orderings.MIN_WINDOW} frames, because '
-        f'an acceleration takes three; got window={window}.'
+        f'A GRW window needs at least {window_sizes.MIN_WINDOW} frames, '
+        f'because an acceleration takes three; got window={window}.'
       )
     if alpha < 0 or weight < 0:
       raise ValueError(
@@ -270,7 +273,7 @@ class SmoothingLayer(_Layer):
     # MirroredStrategy traces each replica in a thread of its own and switches
     # between them inside the model; a plain attribute would mix them up.
     self._last_call = threading.local()
-    if not sampled and window > orderings.MAX_EXACT_WINDOW:
+    if not sampled and window > window_sizes.MAX_EXACT_WINDOW:
       logging.info(
         'A window of %d frames has too many orderings to sum exactly: '
         'sampling %d.',

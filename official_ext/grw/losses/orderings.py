@@ -46,9 +46,6 @@ import tensorflow as tf
 # (T−1)! = 720 orderings at T = 7.  From T = 8 on the dynamic program visits
 # fewer terms (3,360) than there are orderings (5,040).
 MAX_ENUMERATED_WINDOW = 7
-# 253,440 transitions a window at T = 12; each frame more costs 2.4 times that.
-MAX_EXACT_WINDOW = 12
-MIN_WINDOW = 3
 
 
 class OrderEnergies(NamedTuple):
@@ -57,12 +54,12 @@ class OrderEnergies(NamedTuple):
   Attributes:
     true: E of the true order.
     free: −log Σ_π exp(−E_π) over all orderings considered, the true one too.
-    rival: the smallest E among the orderings other than the true one.
+    best_wrong: the smallest E among the orderings other than the true one.
   """
 
   true: tf.Tensor
   free: tf.Tensor
-  rival: tf.Tensor
+  best_wrong: tf.Tensor
 
 
 def _positions_from_velocities(window: int) -> np.ndarray:
@@ -129,7 +126,7 @@ def listed_energies(gram: tf.Tensor, coefficients: np.ndarray) -> OrderEnergies:
   return OrderEnergies(
     true=energies[:, 0],
     free=-tf.reduce_logsumexp(-energies, axis=1),
-    rival=tf.reduce_min(energies[:, 1:], axis=1),
+    best_wrong=tf.reduce_min(energies[:, 1:], axis=1),
   )
 
 
@@ -218,9 +215,9 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
 
   sums = tf.zeros([window - 1, tf.shape(gram)[0]], gram.dtype)
   best, true = sums, sums[0]  # Smallest energies; energy of the true order.
-  # `rival` is the smallest energy with which another ordering than the true
-  # one reaches the state that the true one passes through.
-  rival = tf.fill([tf.shape(gram)[0]], tf.constant(np.inf, gram.dtype))
+  # `best_wrong` is the smallest energy with which another ordering than the
+  # true one reaches the state that the true one passes through.
+  best_wrong = tf.fill([tf.shape(gram)[0]], tf.constant(np.inf, gram.dtype))
   true_state = 0
   for layer in layers:
     costs_in = tf.gather(costs, layer.triples)
@@ -234,19 +231,19 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
     step_costs = tf.stop_gradient(costs_in)
     into_true = tf.gather(best, layer.predecessors[layer.true_state])
     into_true = tf.concat(
-      [into_true[:column], rival[tf.newaxis], into_true[column + 1 :]], 0
+      [into_true[:column], best_wrong[tf.newaxis], into_true[column + 1 :]], 0
     )
-    rival = tf.reduce_min(into_true + step_costs[layer.true_state], axis=0)
+    best_wrong = tf.reduce_min(into_true + step_costs[layer.true_state], axis=0)
     best = tf.reduce_min(
       tf.gather(best, layer.predecessors) + step_costs, axis=1
     )
     true += tf.gather(costs, layer.triples[layer.true_state, column])
     true_state = layer.true_state
   others = tf.concat(
-    [best[:true_state], best[true_state + 1 :], rival[tf.newaxis]], 0
+    [best[:true_state], best[true_state + 1 :], best_wrong[tf.newaxis]], 0
   )
   return OrderEnergies(
     true=true,
     free=-tf.reduce_logsumexp(sums, axis=0),
-    rival=tf.stop_gradient(tf.reduce_min(others, axis=0)),
+    best_wrong=tf.stop_gradient(tf.reduce_min(others, axis=0)),
   )

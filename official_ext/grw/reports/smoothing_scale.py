@@ -39,7 +39,7 @@ import tensorflow as tf
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.losses import grw_smoothing
-from official_ext.grw.losses import orderings
+from official_ext.grw.losses import window_sizes
 from official_ext.grw.reports import benchmark
 
 # Standard deviations of the points at the starts of the descent.
@@ -101,7 +101,7 @@ def minimize(window: int, alpha: float = 0.5, seed: int = 0) -> Minimum:
   Raises:
     ValueError: T or α is out of its range.
   """
-  least, most = orderings.MIN_WINDOW, orderings.MAX_EXACT_WINDOW
+  least, most = window_sizes.MIN_WINDOW, window_sizes.MAX_EXACT_WINDOW
   if not least <= window <= most:
     raise ValueError(f'window={window}: expected {least} to {most} frames.')
   if alpha <= 0:

@@ -14,8 +14,9 @@
 
 """Exports a trained experiment with all that a client has to know of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import os
+from typing import Any
 
 import numpy as np
 from official.core import config_definitions as cfg
@@ -62,7 +63,7 @@ def example_clips(
 
 # AutoGraph finds nothing to convert in layers, but takes seconds to look.
 @tf.autograph.experimental.do_not_convert
-def _export(
+def write_folder(
   params: cfg.ExperimentConfig,
   checkpoint: str,
   output_dir: str,
@@ -70,7 +71,20 @@ def _export(
   write: Callable[[saved_model.Model, str], saved_model.Written],
   **card,
 ) -> saved_model.Written:
-  """Builds a model, has it written to a folder, and describes it there."""
+  """Builds a model, has it written to a folder, and describes it there.
+
+  Args:
+    params, checkpoint, output_dir, labels: see `ExportFormat.write`.
+    write: writes the model's files into a folder.
+    **card: the fields of `ModelCard` that the experiment does not tell.
+
+  Returns:
+    What `write` returned.
+
+  Raises:
+    ValueError: the checkpoint or the labels do not fit, or `output_dir` is
+      there already.
+  """
   num_classes = params.task.validation_data.num_classes
   with export_folder.whole_folder(output_dir) as folder:
     texts = (
@@ -122,7 +136,16 @@ def _require_streaming(params: cfg.ExperimentConfig):
     )
 
 
-def _input(data: schema.DataConfig, shape, dtype: str) -> dict:
+def card_input(
+  data: schema.DataConfig, shape: Sequence[int | None], dtype: str
+) -> dict[str, Any]:
+  """What a card says of the input.
+
+  Args:
+    data: how the model was evaluated.
+    shape: [batch, frames, height, width, 3], None for what is free.
+    dtype: 'uint8' for whole video frames, or 'float32'.
+  """
   least = -1.0 if data.zero_centering_image else 0.0
   return {
     'shape': [int(size) if size else None for size in shape],
@@ -167,7 +190,7 @@ def export_saved_model(
     else saved_model.export_clip_model
   )
   data = params.task.validation_data
-  return _export(
+  return write_folder(
     params,
     checkpoint,
     output_dir,
@@ -179,7 +202,7 @@ def export_saved_model(
     format='saved_model',
     quantization='float32',
     classify_every=1,
-    input=_input(data, [None] * 4 + [3], input_type),
+    input=card_input(data, [None] * 4 + [3], input_type),
   )
 
 
@@ -251,7 +274,7 @@ def export_tflite(
         quantization,
       )
 
-  return _export(
+  return write_folder(
     params,
     checkpoint,
     output_dir,
@@ -261,5 +284,5 @@ def export_tflite(
     format='tflite',
     quantization=quantization,
     classify_every=every,
-    input=_input(data, [1, frames, *data.feature_shape[1:]], 'float32'),
+    input=card_input(data, [1, frames, *data.feature_shape[1:]], 'float32'),
   )

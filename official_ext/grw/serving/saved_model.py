@@ -37,7 +37,6 @@ from official_ext.grw.serving import export_folder
 
 # The exported graph is the model's own; only constant folding differs.
 MAX_DIFFERENCE = 1e-5
-KINDS = ('clip', 'stream')
 INPUT_TYPES = ('float32', 'uint8')
 
 Model = grw_model.GrwClassifier | ensemble.TemporalEnsemble

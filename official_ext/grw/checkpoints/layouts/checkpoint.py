@@ -20,7 +20,7 @@ from types import MappingProxyType
 import tensorflow as tf
 
 from official_ext.grw.checkpoints import published
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints.layouts import layout
 from official_ext.grw.configs import trained_params
@@ -80,7 +80,7 @@ class Checkpoint(layout.Layout):
       kind=kind,
       description=self.kinds[kind],
       path=place,
-      values=structure.structural_values(variables.values, place),
+      values=structural_names.structural_values(variables.values, place),
       weights=variables.weights,
       has_average=variables.has_average,
       trained=trained_params.read(place) if trained else {},

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from official_ext.grw.checkpoints import graph_gates
 from official_ext.grw.checkpoints import published
-from official_ext.grw.checkpoints import structure
+from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints.layouts import checkpoint
 from official_ext.grw.checkpoints.layouts import layout
@@ -61,7 +61,7 @@ class SavedModel(layout.Layout):
       kind=_KIND,
       description=self.kinds[_KIND],
       path=place,
-      values=structure.structural_values(variables.values, place),
+      values=structural_names.structural_values(variables.values, place),
       weights=variables.weights,
       has_average=variables.has_average,
       gate=graph_gates.read(os.path.join(place, _FILE)),
