@@ -14,7 +14,7 @@
 
 """One training step of a fixed batch under so many replicas, as a command.
 
-  python -m tests.replicas 2 results.npz
+  python3 tests/run_tiny.py tests/replicas.py 2 results.npz
 
 writes what the step computed, for both placements of the smoothing and for
 subclips, and what evaluation measured of a last batch that leaves the second

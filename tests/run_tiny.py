@@ -18,15 +18,10 @@ python3 tests/run_tiny.py official_ext/grw/train.py --mode=...
 """
 
 import pathlib
-import runpy
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-
 if __name__ == '__main__':
-  sys.path.insert(0, str(ROOT))
-  from tests import tiny  # noqa: F401  # Registers the block specification.
+  sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+  from tests import program_server
 
-  del sys.argv[0]
-  # A program replaces the first entry with the root, as for a script.
-  runpy.run_path(str(ROOT / sys.argv[0]), run_name='__main__')
+  sys.exit(program_server.request(sys.argv[1:]))

@@ -39,6 +39,7 @@ from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import ensemble as ensemble_model
 from official_ext.grw.modeling import grw_model
+from tests import program_server
 
 FRAMES = 6
 SIZE = 16
@@ -347,6 +348,7 @@ def write_yaml(path: str | os.PathLike, values: dict) -> str:
 
 def program(path: str, *flags: str) -> list[str]:
   """The command line of a program, with the tiny MoViNet registered."""
+  program_server.start()
   return [
     sys.executable,
     str(pathlib.Path(__file__).with_name('run_tiny.py')),

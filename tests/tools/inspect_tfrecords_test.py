@@ -14,21 +14,20 @@
 
 """The inspection tool as it is run."""
 
-import pathlib
 import subprocess
-import sys
 
 from official_ext.grw.datasets import video_conversion
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
+from tests import tiny
 from tests import video_files
-
-TOOL = pathlib.Path(__file__).parents[2] / 'tools' / 'inspect_tfrecords.py'
 
 
 def run(*flags):
   return subprocess.run(
-    [sys.executable, str(TOOL), *flags], capture_output=True, text=True
+    tiny.program('tools/inspect_tfrecords.py', *flags),
+    capture_output=True,
+    text=True,
   )
 
 

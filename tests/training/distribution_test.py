@@ -21,7 +21,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -42,14 +41,9 @@ def replicas(tmp_path_factory):
   results = []
   for count in (1, 2):
     run = subprocess.run(
-      [
-        sys.executable,
-        '-m',
-        'tests.replicas',
-        str(count),
-        str(folder / f'{count}.npz'),
-      ],
-      cwd=ROOT,
+      tiny.program(
+        'tests/replicas.py', str(count), str(folder / f'{count}.npz')
+      ),
       capture_output=True,
       text=True,
       check=False,
