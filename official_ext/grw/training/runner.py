@@ -207,6 +207,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           self.controller.train(steps=trainer.train_steps)
         if self._mode in ('eval', 'train_and_post_eval') or self._run_post_eval:
           logs = self.controller.evaluate(steps=trainer.validation_steps)
+        if logs and self._mode != 'continuous_eval':
           self._report(logs)
     finally:
       self.checkpoint_manager.sync()
