@@ -51,7 +51,7 @@ def test_names_tell_family_kind_and_data():
     r'movinet_(a[0-5]|t0)_(base|stream)_grw_k[46]00',
     r'mobilenet_v3_(small|large)(_narrow)?(_grw|_tsm)?_k600',
     r'(videofocalnet_[tsb]|posmlp_video_[sb]\d\d)_(k400|ssv2)',
-    r'(ablation|ensemble|airplanes)_\w+',
+    r'(ablation|ensemble|airplanes|fine_tuning)_\w+',
   )
   for key in ZOO.models:
     assert any(re.fullmatch(pattern, key) for pattern in patterns), key
