@@ -123,7 +123,7 @@ def test_a_clip_of_two_groups_joins_them(text):
   with text.open('a') as f:
     f.write('https://example.org/c\nfall001: 0 - 1\nfall009: 1 - 2\n')
   result = split(text)
-  assert result.folds['groups'] == 34
+  assert result.folds and result.folds['groups'] == 34
   found = held_out(result)
   assert ('fall/fall009.mp4' in found) == ('fall/fall000.mp4' in found)
 
@@ -190,7 +190,8 @@ def test_a_name_that_two_classes_have_must_say_which(tmp_path):
   with pytest.raises(video_sources.SourceError, match='name its class too'):
     video_folds.split(same, 2, 0, str(path))
   path.write_text('clip,group\nfall/1,a\nwalk/1,a\n')
-  assert video_folds.split(same, 2, 0, str(path)).folds['groups'] == 7
+  result = video_folds.split(same, 2, 0, str(path))
+  assert result.folds and result.folds['groups'] == 7
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -224,6 +224,7 @@ def test_learning_curves_have_a_point_for_each_validation(runs, folder):
     assert passes == pytest.approx([4 / clips, 8 / clips])
     assert top_1[-1] == pytest.approx(run.measures(folder)['top_1_accuracy'])
   picture = cv2.imread(str(folder / 'curves.png'))
+  assert picture is not None
   for color in ((180, 119, 31), (14, 127, 255)):  # Of a row each.
     assert (abs(picture.astype(int) - color).sum(-1) < 30).any()
 

@@ -377,7 +377,8 @@ def plan(
   if len(set(folds)) < len(folds):
     raise SweepError(f'folds={list(folds)}: expected different ones.')
   runs = []
-  for seed, fold in itertools.product(seeds, folds or [None]):
+  numbers: Sequence[int | None] = folds or [None]
+  for seed, fold in itertools.product(seeds, numbers):
     for row, overrides in definition.rows.items():
       params = experiment.replace()
       try:
