@@ -71,8 +71,6 @@ def _dataset(model: zoo.Model) -> str:
     return ending.upper()
   if ending == 'ssv2':
     return 'SSv2'
-  if model.key.startswith('fine_tuning'):
-    return 'own'
   return 'airplanes' if 'airplanes' in model.key else 'K600'
 
 
