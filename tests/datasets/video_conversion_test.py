@@ -29,6 +29,7 @@ import tensorflow as tf
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import video_conversion
 from official_ext.grw.datasets import video_decoding
+from official_ext.grw.datasets import video_folds
 from official_ext.grw.datasets import video_input
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
@@ -118,6 +119,36 @@ def test_dataset_json_says_what_a_config_needs(converted):
     'split,label,source,reason\n'
   )
   assert len(list(converted.glob('train-0000[01]-of-00002.tfrecord'))) == 2
+
+
+def test_dataset_json_says_how_folds_were_made(videos, tmp_path):
+  sources = video_sources.folder_sources(str(videos))
+
+  def convert_fold(fold):
+    return video_conversion.convert(
+      video_folds.split(sources, 3, fold),
+      str(tmp_path / 'records'),
+      SETTINGS,
+      beam_arguments=ONE_WORKER,
+    )
+
+  dataset = convert_fold(1)
+  assert dataset['folds'] == {
+    'folds': 3,
+    'fold': 1,
+    'seed': 0,
+    # The first of each class is in both splits under one name.
+    'groups': 6,
+    'groups_file': None,
+  }
+  numbers = {
+    name: split['num_examples'] for name, split in dataset['splits'].items()
+  }
+  assert sum(numbers.values()) == 8 and 2 <= numbers['validation'] <= 4
+  with pytest.raises(
+    video_conversion.ConversionError, match='other videos or classes'
+  ):
+    convert_fold(0)
 
 
 def test_the_stock_decoder_reads_the_frames_of_the_videos(videos, converted):

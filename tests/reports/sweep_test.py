@@ -16,6 +16,7 @@
 
 import csv
 import io
+import json
 import multiprocessing
 import os
 import pathlib
@@ -26,6 +27,7 @@ import sys
 import time
 
 import cv2
+import numpy as np
 from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
@@ -45,7 +47,12 @@ ROWS = {
     }
   },
 }
-DEFINITION = sweep.Definition(COLUMNS, ROWS)
+DEFINITION = sweep.Definition(COLUMNS, ROWS, baseline='stock')
+LEFT_TO_THE_DATASET = {
+  'input_path': '',
+  'num_examples': -1,
+  'frames_per_second': None,
+}
 FAILING = (
   sys.executable,
   '-c',
@@ -53,9 +60,14 @@ FAILING = (
 )
 
 
+@pytest.fixture(name='records', scope='module')
+def records_fixture(tmp_path_factory):
+  return tmp_path_factory.mktemp('records')
+
+
 @pytest.fixture(name='experiment', scope='module')
-def experiment_fixture(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('records')
+def experiment_fixture(records):
+  folder = records
   params = exp_factory.get_exp_config(EXPERIMENT)
   # Two steps, nothing traced: most of a run is its start.
   params.override(
@@ -82,9 +94,46 @@ def experiment_fixture(tmp_path_factory):
   return params
 
 
+@pytest.fixture(name='of_folds', scope='module')
+def of_folds_fixture(experiment, records):
+  """The experiment on two folds: what one trains on the other evaluates on."""
+  (records / 'labels.txt').write_text('stands\nright\ndown\n')
+  for fold, names in enumerate((['train', 'valid'], ['valid', 'train'])):
+    splits = {
+      split: {
+        'num_examples': {'train': 6, 'valid': 5}[name],
+        'files': f'../{name}.tfrecord',
+      }
+      for split, name in zip(('train', 'validation'), names)
+    }
+    folder = records / f'fold{fold}'
+    folder.mkdir()
+    (folder / 'dataset.json').write_text(
+      json.dumps(
+        {
+          'num_classes': 3,
+          'labels': '../labels.txt',
+          'frames_per_second': 5,
+          'splits': splits,
+        }
+      )
+    )
+  params = experiment.replace()
+  params.override(
+    {
+      'task': {
+        'dataset_info': f'{records}/fold{{fold}}/dataset.json',
+        'train_data': LEFT_TO_THE_DATASET | {'split': 'train'},
+        'validation_data': LEFT_TO_THE_DATASET | {'split': 'validation'},
+      }
+    }
+  )
+  return params
+
+
 @pytest.fixture(name='runs', scope='module')
-def runs_fixture(experiment):
-  return sweep.plan(DEFINITION, experiment, [0, 1])
+def runs_fixture(of_folds):
+  return sweep.plan(DEFINITION, of_folds, [0], [0, 1])
 
 
 def train(runs, folder, program=None):
@@ -94,6 +143,7 @@ def train(runs, folder, program=None):
     list(COLUMNS),
     str(folder),
     program=program or tiny.program('official_ext/grw/train.py'),
+    baseline='stock',
   )
 
 
@@ -125,7 +175,7 @@ def folder_fixture(runs, tmp_path_factory):
   first.join()
   finished = [run for run in runs if run.measures(folder)]
   before = logs(finished, folder)
-  assert [run.label for run in finished] == ['grw seed0']
+  assert [run.label for run in finished] == ['grw fold0 seed0']
 
   assert train(runs, folder) == []
   # What was finished has not been run again.
@@ -135,30 +185,102 @@ def folder_fixture(runs, tmp_path_factory):
 
 def test_every_run_is_trained_to_its_end(runs, folder):
   assert [run.label for run in runs] == [
-    'grw seed0',
-    'stock seed0',
-    'grw seed1',
-    'stock seed1',
+    'grw fold0 seed0',
+    'stock fold0 seed0',
+    'grw fold1 seed0',
+    'stock fold1 seed0',
   ]
   for run in runs:
     measures = run.measures(folder)
     assert measures['step'] == 2 and 0 <= measures['top_1_accuracy'] <= 1
     assert ('order_loss' in measures) == (run.row == 'grw')
     assert (run.folder(folder) / 'ckpt-2.index').exists()
-  # The seed is all that differs between seeds, and it matters.
-  assert runs[0].config['task']['train_data']['seed'] == 0
-  assert runs[2].config['task']['train_data']['seed'] == 1
+  # Each is evaluated on its own fold.
+  assert [
+    run.config['task']['validation_data']['input_path'].split('/')[-1]
+    for run in runs
+  ] == ['valid.tfrecord'] * 2 + ['train.tfrecord'] * 2
   losses = [run.measures(folder)['validation_loss'] for run in runs]
   assert len(set(losses)) == 4
 
 
-def test_tables_have_means_and_deviations_over_seeds(runs, folder):
+def test_rows_of_a_fold_come_before_the_next_fold_and_seeds_last(of_folds):
+  runs = sweep.plan(DEFINITION, of_folds, [4, 2], [0, 1])
+  assert [(run.seed, run.fold, run.row) for run in runs] == [
+    (seed, fold, row) for seed in (4, 2) for fold in (0, 1) for row in ROWS
+  ]
+  assert len({run.folder('x') for run in runs}) == 8
+  for run in runs:
+    assert run.config['task']['train_data']['seed'] == run.seed
+    assert run.config['task']['seed'] == run.seed
+    assert f'fold{run.fold}/' in run.config['task']['dataset_info']
+
+
+def test_learning_curves_have_a_point_for_each_validation(runs, folder):
+  for run in runs:
+    passes, top_1 = run.learning_curve(folder)
+    # Two steps of 4 clips, of 6 in one fold and of 5 in the other.
+    clips = run.config['task']['train_data']['num_examples']
+    assert passes == pytest.approx([4 / clips, 8 / clips])
+    assert top_1[-1] == pytest.approx(run.measures(folder)['top_1_accuracy'])
+  picture = cv2.imread(str(folder / 'curves.png'))
+  assert picture is not None
+  for color in ((180, 119, 31), (14, 127, 255)):  # Of a row each.
+    assert (abs(picture.astype(int) - color).sum(-1) < 30).any()
+
+
+def result(row, top_1, keys, overlap=0.25):
+  return sweep.Result(
+    row, (), {'top_1_accuracy': np.array(top_1)}, tuple(keys), overlap
+  )
+
+
+def test_rows_are_compared_in_pairs_of_the_same_fold_and_seed():
+  stock = result('stock', [0.5, 0.7, 0.6, 0.9], [(k, 0) for k in range(4)])
+  # In another order, and a fold is not finished yet.
+  grw = result('grw', [0.8, 0.5, 0.7], [(1, 0), (0, 0), (2, 0)])
+  differences = [0.1, 0.0, 0.1]
+  assert grw.differences(stock, 'top_1_accuracy') == pytest.approx(differences)
+  # Folds share training clips: the variance is more than of three alone.
+  half = 4.302653 * statistics.stdev(differences) * (1 / 3 + 0.25) ** 0.5
+  assert grw.difference_interval(stock, 'top_1_accuracy') == pytest.approx(
+    (0.2 / 3 - half, 0.2 / 3 + half)
+  )
+  text = sweep.markdown([stock, grw], [], 'stock')
+  assert text.splitlines() == [
+    '|  | folds x seeds | top-1 | top-1 less stock’s |',
+    '|---|---:|---:|---:|',
+    '| stock | 4 | 67.5% ± 17.1% |  |',
+    f'| grw | 3 | 66.7% ± 15.3% | +6.7% ({0.2 / 3 - half:+.1%} to '
+    f'{0.2 / 3 + half:+.1%}) |',
+  ]
+  line = list(
+    csv.DictReader(io.StringIO(sweep.table_csv([stock, grw], [], 'stock')))
+  )[1]
+  assert float(line['top_1_difference_low']) == pytest.approx(0.2 / 3 - half)
+
+
+def test_one_pair_has_a_difference_and_no_interval():
+  stock, grw = (result(row, [0.5], [(0, 0)]) for row in ('stock', 'grw'))
+  assert sweep.markdown([stock, grw], [], 'stock').endswith('| 50.0% | +0.0% |')
+
+
+def test_folds_and_the_place_for_their_number_go_together(experiment, of_folds):
+  with pytest.raises(sweep.SweepError, match='with {fold} in it and --folds'):
+    sweep.plan(DEFINITION, of_folds, [0])
+  with pytest.raises(sweep.SweepError, match='with {fold} in it and --folds'):
+    sweep.plan(DEFINITION, experiment, [0], [0, 1])
+  with pytest.raises(sweep.SweepError, match='folds=.*different'):
+    sweep.plan(DEFINITION, of_folds, [0], [1, 1])
+
+
+def test_tables_have_means_and_deviations_over_folds(runs, folder):
   def values(row, name):
     return [run.measures(folder)[name] for run in runs if run.row == row]
 
   rows = list(csv.DictReader(io.StringIO((folder / 'table.csv').read_text())))
   assert [
-    (row['row'], row['T'], row['head'], row['seeds']) for row in rows
+    (row['row'], row['T'], row['head'], row['folds x seeds']) for row in rows
   ] == [('grw', '3', 'temporal', '2'), ('stock', '3', 'movinet', '2')]
   for row in rows:
     top_1 = values(row['row'], 'top_1_accuracy')
@@ -172,7 +294,8 @@ def test_tables_have_means_and_deviations_over_seeds(runs, folder):
 
   lines = (folder / 'table.md').read_text().splitlines()
   assert lines[0] == (
-    '|  | T | head | seeds | top-1 | order loss | acceleration / speed |'
+    '|  | T | head | folds x seeds | top-1 | order loss | '
+    'acceleration / speed | top-1 less stock’s |'
   )
   order = values('grw', 'order_loss')
   assert (
@@ -213,18 +336,23 @@ def test_a_lost_result_is_made_again_from_the_checkpoint(runs, folder):
   assert 'restored' in appended
 
 
-def test_a_failed_run_stops_no_other_and_is_shown(experiment, folder, capfd):
+def test_a_failed_run_stops_no_other_and_is_shown(of_folds, folder, capfd):
   added = sweep.plan(
     sweep.Definition(
       COLUMNS, {**ROWS, 'alpha=1': 'task.model.smoothing.alpha=1.0'}
     ),
-    experiment,
+    of_folds,
+    [0],
     [0, 1],
   )
   failed = train(added, folder, FAILING)
-  assert [run.label for run in failed] == ['alpha=1 seed0', 'alpha=1 seed1']
+  assert [run.label for run in failed] == [
+    'alpha=1 fold0 seed0',
+    'alpha=1 fold1 seed0',
+  ]
   assert (
-    'alpha=1 seed0 failed:\nerror: there is no disk' in capfd.readouterr().err
+    'alpha=1 fold0 seed0 failed:\nerror: there is no disk'
+    in capfd.readouterr().err
   )
   # The others keep their place in the table.
   lines = (folder / 'table.md').read_text().splitlines()
@@ -233,20 +361,21 @@ def test_a_failed_run_stops_no_other_and_is_shown(experiment, folder, capfd):
     'stock',
     'alpha=1',
   ]
-  assert lines[4] == '| alpha=1 | 3 | temporal | 0 |  |  |  |'
+  assert lines[4] == '| alpha=1 | 3 | temporal | 0 |  |  |  |  |'
 
 
-def test_a_row_that_has_changed_is_refused(experiment, folder):
+def test_a_row_that_has_changed_is_refused(of_folds, folder):
   changed = sweep.plan(
     sweep.Definition({}, {**ROWS, 'grw': 'task.model.smoothing.window=4'}),
-    experiment,
+    of_folds,
+    [0],
     [0],
   )
   with pytest.raises(
     sweep.SweepError,
     match=(
-      'grw.seed0 is a run with task.model.smoothing.window=3, and row grw now '
-      r'has 4 \(1 fields differ\).*rename the row'
+      'grw.fold0.seed0 is a run with task.model.smoothing.window=3, and row '
+      r'grw now has 4 \(1 fields differ\).*rename the row'
     ),
   ):
     train(changed, folder, FAILING)
@@ -360,6 +489,7 @@ def test_a_dataset_that_is_not_there_is_refused(experiment, tmp_path):
     ('rows:\n  a: x=1\n  a: x=2', '"a" is there twice'),
     ('rows: {a: }\ncolumns: {T: 3}', "column 'T': 3: expected"),
     ('rows: {a: ', 'expected'),
+    ('rows: {a: }\nbaseline: b', "baseline='b': expected one of the rows"),
   ],
 )
 def test_a_wrong_definition_is_one_error_that_names_the_file(
@@ -386,7 +516,8 @@ def test_the_papers_sweeps_fit_airplanes_and_kinetics(path):
     is_strict=True,
   )
   for params in (exp_factory.get_exp_config(EXPERIMENT), kinetics):
+    params.task.init_checkpoint = '/weights'
     runs = sweep.plan(definition, params, [0])
     # No two rows are the same.
-    models = [str(run.config['task']['model']) for run in runs]
-    assert len(set(models)) == len(models)
+    configs = [str(run.config) for run in runs]
+    assert len(set(configs)) == len(configs)

@@ -179,6 +179,8 @@ def test_errors_are_one_line(many, tmp_path):
     (('--fsp=5',), '--fsp is a flag neither of this tool'),
     (('--csv=none.csv',), 'cannot read none.csv'),
     (('--clips_per_shard=3',), 'clips_per_shard or num_shards, not both'),
+    (('--fold=1',), 'give --folds, how many, and --fold, which'),
+    (('--folds=5', '--fold=5'), '--fold=5: expected 0 to 4'),
   ):
     code, _, errors = run(many, tmp_path / 'records', *flags)
     assert code == 1

@@ -20,7 +20,14 @@ r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
     --input_dir=clips --output_dir=records
 
 `input_dir` holds <split>/<class>/<video> with splits train, validation (or
-val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  All
+val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  For
+cross-validation a fold becomes the validation split, and no source of clips is
+on both sides; `input_dir` may then hold <class>/<video>:
+
+  grw convert --input_dir=videos --groups=videos.txt --folds=5 --fold=0 \
+    --output_dir=records/fold0
+
+official_ext/grw/datasets/video_folds.py says what a file of groups holds.  All
 cores of the machine work.  An interrupted run goes on when it is started again.
 The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
 DataflowRunner and theirs; both folders must then be mounted on all workers.
@@ -82,6 +89,19 @@ def define_flags():
     lower_bound=0.0,
     upper_bound=1.0,
   )
+  flags.DEFINE_integer(
+    'folds', None, 'The number of folds of a cross-validation.'
+  )
+  flags.DEFINE_integer(
+    'fold', None, 'Which of --folds is the validation split, from 0.'
+  )
+  flags.DEFINE_integer('fold_seed', 0, 'The seed by which folds are drawn.')
+  flags.DEFINE_string(
+    'groups',
+    None,
+    'A CSV with columns clip and group, or a text of groups and their clips: '
+    'clips of one group are in one fold.',
+  )
   flags.mark_flags_as_required(['input_dir', 'output_dir'])
 
 
@@ -99,6 +119,7 @@ def main(argv):
   from official_ext.grw.datasets import video_conversion
 
   logging.disable(logging.NOTSET)
+  from official_ext.grw.datasets import video_folds
   from official_ext.grw.datasets import video_records
   from official_ext.grw.datasets import video_sources
 
@@ -106,12 +127,21 @@ def main(argv):
   settings = video_records.EncodingSettings(
     values.fps, values.short_side, values.jpeg_quality
   )
+  with_folds = values.folds is not None
+  if with_folds != (values.fold is not None):
+    sys.exit('error: give --folds, how many, and --fold, which, or neither.')
+  if values.groups and not with_folds:
+    sys.exit('error: --groups is for --folds and --fold: give these too.')
   try:
     sources = (
       video_sources.csv_sources(values.csv, values.input_dir)
       if values.csv
-      else video_sources.folder_sources(values.input_dir)
+      else video_sources.folder_sources(values.input_dir, with_folds)
     )
+    if with_folds:
+      sources = video_folds.split(
+        sources, values.folds, values.fold, values.groups, values.fold_seed
+      )
     dataset = video_conversion.convert(
       sources,
       values.output_dir,

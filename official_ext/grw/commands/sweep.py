@@ -18,8 +18,13 @@ r"""Runs an ablation: rows of changes to an experiment, each over seeds.
 
 Any experiment will do, with --config_file and --params_override as `grw train`
 takes them.  The module official_ext.grw.reports.sweep says what a definition
-is.  Writes table.md, table.csv and top_1.png after every run.  Interrupted or
-killed, the same command continues; rows and seeds can be added.
+is.  Writes table.md, table.csv, top_1.png and curves.png after every run.
+Interrupted or killed, the same command continues; rows, seeds and folds can be
+added.  A cross-validation, whose folds `grw convert --folds` made:
+
+  grw sweep --definition=sweeps/fine_tuning --experiment=movinet_grw_own_data \
+    --folds=0,1,2,3,4 --output_dir=/tmp/fine_tuning \
+    --params_override='task.dataset_info=records/fold{fold}/dataset.json'
 """
 
 import pathlib
@@ -40,6 +45,11 @@ def define_flags():
   flags.DEFINE_list(
     'seeds', ['0', '1', '2'], 'The seeds of the weights and of the data order.'
   )
+  flags.DEFINE_list(
+    'folds',
+    [],
+    'The folds of each row and seed, put where task.dataset_info has {fold}.',
+  )
   flags.DEFINE_integer(
     'at_once',
     1,
@@ -58,16 +68,19 @@ def main(_):
   values = flags.FLAGS
   logging.set_verbosity(logging.ERROR)  # Leave the screen to the progress.
   try:
-    if not all(seed.isdecimal() for seed in values.seeds):
-      raise ValueError(
-        f'--seeds={",".join(values.seeds)}: expected whole '
-        'numbers, as in --seeds=0,1,2.'
-      )
+    for flag in ('seeds', 'folds'):
+      numbers = getattr(values, flag)
+      if not all(number.isdecimal() for number in numbers):
+        raise ValueError(
+          f'--{flag}={",".join(numbers)}: expected whole '
+          f'numbers, as in --{flag}=0,1,2.'
+        )
     definition = sweep.read_definition(published.find(values.definition))
     runs = sweep.plan(
       definition,
       experiment_flags.parse(validate=False),
       [int(seed) for seed in values.seeds],
+      [int(fold) for fold in values.folds],
     )
     failed = sweep.train(
       runs,
@@ -75,6 +88,7 @@ def main(_):
       definition.headings,
       values.output_dir,
       values.at_once,
+      baseline=definition.baseline,
     )
   except (
     ValueError,
@@ -87,7 +101,7 @@ def main(_):
   except KeyboardInterrupt:
     sys.exit('\nerror: interrupted; the same command continues.')
   print((pathlib.Path(values.output_dir) / 'table.md').read_text('utf-8'))
-  print(f'Picture: {values.output_dir}/top_1.png')
+  print(f'Pictures: {values.output_dir}/top_1.png and curves.png')
   if failed:
     sys.exit(
       f'error: {len(failed)} of {len(runs)} runs failed: '

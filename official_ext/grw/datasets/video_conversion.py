@@ -361,6 +361,7 @@ def _write_summary(
     'frames_per_second': asked_for['frames_per_second'],
     'short_side': asked_for['short_side'],
     'splits': splits,
+    **({'folds': sources.folds} if sources.folds else {}),
     'failures': {'count': len(failures), 'file': FAILURES},
     'settings': asked_for,
   }

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import csv
 import hashlib
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 import unicodedata
 
 # Names of a split, in folders and in the CSV, and what it is called in the
@@ -73,11 +73,13 @@ class Sources(NamedTuple):
     clips: in any order.
     absent: (split, label, source id) of clips that the CSV names and that are
       not there.
+    folds: how the splits were made, if by `video_folds.split`.
   """
 
   labels: list[str]
   clips: list[Clip]
   absent: list[tuple[str, str, str]]
+  folds: dict[str, Any] | None = None
 
   def fingerprint(self) -> str:
     """A hash of labels, clips and their sizes; it holds no paths."""
@@ -168,7 +170,7 @@ def _split_folders(input_dir: str) -> Iterator[tuple[str, str]]:
   yield from folders.items()
 
 
-def folder_sources(input_dir: str) -> Sources:
+def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
   """Lists <split>/<class>/<video> in a folder.
 
   Every file that is not hidden counts as a video: what is none will be found
@@ -177,6 +179,8 @@ def folder_sources(input_dir: str) -> Sources:
   Args:
     input_dir: holds 'train' and, if need be, 'validation' (or 'valid', 'val')
       and 'test'.
+    split_later: whether `input_dir` may also hold the classes themselves, all
+      of whose clips are then 'train'.
 
   Returns:
     The videos; labels are sorted.
@@ -187,8 +191,18 @@ def folder_sources(input_dir: str) -> Sources:
   """
   clips = []
   labels_of_split: dict[str, set[str]] = {}
-  for split, folder in _split_folders(input_dir):
-    classes = _entries(folder)
+  folders = {entry.name for entry in _entries(input_dir) if entry.is_dir()}
+  if split_later and folders and not folders & SPLITS.keys():
+    # Beside the classes there may be files that tell of them.
+    splits = {_TRAIN: input_dir}
+  else:
+    splits = dict(_split_folders(input_dir))
+  for split, folder in splits.items():
+    classes = [
+      entry
+      for entry in _entries(folder)
+      if entry.is_dir() or folder != input_dir
+    ]
     if not classes:
       raise SourceError(f'{folder} is empty: expected a folder per class.')
     labels_of_split[split] = {entry.name for entry in classes}

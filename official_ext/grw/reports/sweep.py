@@ -29,14 +29,21 @@ What is changed is defined by a YAML file:
     heading: top-1 in the paper, %
     rows: {grw: 78.4}
 
-`columns` and `published` may be left out.  A name becomes that of a folder.
+  baseline: stock  # The row that the others are compared with.
+
+All but `rows` may be left out.  A name becomes that of a folder.
+
+A cross-validation runs over folds too: `task.dataset_info` then holds '{fold}',
+where the number of a fold is put.
 """
 
 from collections.abc import Mapping, Sequence
+import contextlib
 import csv
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -49,6 +56,7 @@ import matplotlib.ticker
 import numpy as np
 from official.core import config_definitions as cfg
 from official.modeling import hyperparams
+from scipy import stats
 import tensorflow as tf
 import tensorflow_datasets as tfds
 import tqdm
@@ -63,7 +71,8 @@ from official_ext.grw.training import runner
 from official_ext.grw.training import training_process
 
 _ROW_NAME = re.compile(r'[A-Za-z0-9=_+-][A-Za-z0-9=._+-]*')
-_FIELDS = ('columns', 'rows', 'published')
+_FIELDS = ('columns', 'rows', 'published', 'baseline')
+_FOLD = '{fold}'
 # Measure, heading and how a mean and a deviation are shown.
 _SHOWN = (
   ('top_1_accuracy', 'top-1', '.1%'),
@@ -95,12 +104,14 @@ class Definition:
     rows: names, and what each changes.
     published: names of rows, and the accuracy that a paper has for them.
     published_heading: what the paper measured it of.
+    baseline: the row that the others are compared with; '' compares none.
   """
 
   columns: Mapping[str, str]
   rows: Mapping[str, Any]
   published: Mapping[str, float] = dataclasses.field(default_factory=dict)
   published_heading: str = ''
+  baseline: str = ''
 
   @property
   def headings(self) -> list[str]:
@@ -118,25 +129,27 @@ class Run:
     seed: the seed of the initial weights and of the order of the data.
     config: the whole experiment, as nested dicts, lists and scalars.
     cells: values of the columns, the published one last.
+    fold: the fold that is validated on; None of a dataset without folds.
   """
 
   row: str
   seed: int
   config: Mapping[str, Any]
   cells: tuple[str, ...]
+  fold: int | None = None
+
+  @property
+  def _parts(self) -> list[str]:
+    fold = [] if self.fold is None else [f'fold{self.fold}']
+    return [self.row, *fold, f'seed{self.seed}']
 
   @property
   def label(self) -> str:
-    return f'{self.row} seed{self.seed}'
+    return ' '.join(self._parts)
 
   def folder(self, output_dir: str | os.PathLike[str]) -> pathlib.Path:
     """The model directory."""
-    return (
-      pathlib.Path(output_dir).absolute()
-      / 'runs'
-      / self.row
-      / f'seed{self.seed}'
-    )
+    return pathlib.Path(output_dir).absolute().joinpath('runs', *self._parts)
 
   def measures(
     self,
@@ -150,6 +163,29 @@ class Run:
     last = self.config['trainer']['train_steps']
     return found if found['step'] == last else None
 
+  def learning_curve(
+    self, output_dir: str | os.PathLike[str]
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Passes over the training data and top-1 at each validation, so far."""
+    found: dict[int, float] = {}
+    folder = (
+      self.folder(output_dir)
+      / self.config['trainer']['validation_summary_subdir']
+    )
+    for path in sorted(folder.glob('events.*')):
+      # Of one that is still written the last record may be cut.
+      with contextlib.suppress(tf.errors.DataLossError):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+          for value in event.summary.value:
+            if value.tag == 'top_1_accuracy':
+              found[event.step] = float(tf.make_ndarray(value.tensor))
+    data = self.config['task']['train_data']
+    steps = np.array(sorted(found))
+    return (
+      steps * data['global_batch_size'] / max(data['num_examples'], 1),
+      np.array([found[step] for step in steps]),
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -158,21 +194,58 @@ class Result:
   Attributes:
     row: its name.
     cells: values of the columns.
-    measures: for each measure, its values over seeds; none where no run is
-      finished.
+    measures: for each measure, its values over seeds and folds; none where no
+      run is finished.
+    keys: fold and seed of each value.
+    overlap: clips of validation for one of training, where runs validate on
+      folds of the same clips; 0 elsewhere.
   """
 
   row: str
   cells: tuple[str, ...]
   measures: Mapping[str, np.ndarray]
+  keys: tuple[tuple[int | None, int], ...] = ()
+  overlap: float = 0.0
 
   def mean(self, measure: str) -> float:
     return float(self.measures[measure].mean())
 
   def deviation(self, measure: str) -> float:
-    """Sample standard deviation over seeds; 0 for a single one."""
+    """Sample standard deviation over seeds and folds; 0 for a single one."""
     values = self.measures[measure]
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+  def differences(self, baseline: 'Result', measure: str) -> np.ndarray:
+    """[n], the measure less the baseline's, of the same fold and seed."""
+    if measure not in self.measures or measure not in baseline.measures:
+      return np.zeros(0)
+    theirs = dict(zip(baseline.keys, baseline.measures[measure]))
+    return np.array(
+      [
+        value - theirs[key]
+        for key, value in zip(self.keys, self.measures[measure])
+        if key in theirs
+      ]
+    )
+
+  def difference_interval(
+    self, baseline: 'Result', measure: str
+  ) -> tuple[float, float]:
+    """The 95 % interval of the mean difference, by Student's t.
+
+    Folds share training clips, so that their differences vary less than those
+    of clips drawn anew; the variance is corrected for it (Nadeau and Bengio,
+    Machine Learning, 2003).  Infinite for less than two differences.
+    """
+    values = self.differences(baseline, measure)
+    if len(values) < 2:
+      return -np.inf, np.inf
+    half = (
+      stats.t.ppf(0.975, len(values) - 1)
+      * values.std(ddof=1)
+      * np.sqrt(1 / len(values) + self.overlap)
+    )
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 class _UniqueKeysLoader(yaml.SafeLoader):
@@ -204,6 +277,7 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
     raise SweepError(f'{path}: {_one_line(error)}') from error
   if not isinstance(found, dict) or not found.get('rows'):
     raise SweepError(f'{path}: expected "rows", with at least one.')
+  baseline = found.pop('baseline', '')
   for field, value in found.items():
     if field not in _FIELDS:
       raise SweepError(
@@ -224,6 +298,11 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
         f'{path}: row {name}: {overrides!r}: expected what --params_override '
         'takes.'
       )
+  if baseline and baseline not in found['rows']:
+    raise SweepError(
+      f'{path}: baseline={baseline!r}: expected one of the rows '
+      f'{list(found["rows"])}.'
+    )
   columns = found.get('columns', {})
   for heading, field in columns.items():
     if not isinstance(heading, str) or not isinstance(field, str):
@@ -244,7 +323,9 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
         f'{path}: published: {name}: {value!r}: expected a number, and one of '
         f'the rows {list(found["rows"])}.'
       )
-  return Definition(columns, found['rows'], numbers, published['heading'])
+  return Definition(
+    columns, found['rows'], numbers, published['heading'], baseline
+  )
 
 
 def _cell(config: Mapping[str, Any], field: str) -> str:
@@ -256,8 +337,23 @@ def _cell(config: Mapping[str, Any], field: str) -> str:
   return f'{value:g}' if isinstance(value, float) else str(value)
 
 
+def _put_fold(params: cfg.ExperimentConfig, fold: int | None):
+  """Puts the number of a fold into `task.dataset_info`."""
+  path = params.task.dataset_info
+  if (fold is None) == (_FOLD in path):
+    raise SweepError(
+      f'task.dataset_info={path!r}: expected a path with {_FOLD} in it and '
+      '--folds, or neither.'
+    )
+  if fold is not None:
+    params.task.dataset_info = path.replace(_FOLD, str(fold))
+
+
 def plan(
-  definition: Definition, experiment: cfg.ExperimentConfig, seeds: Sequence[int]
+  definition: Definition,
+  experiment: cfg.ExperimentConfig,
+  seeds: Sequence[int],
+  folds: Sequence[int] = (),
 ) -> list[Run]:
   """Works out and validates every run.
 
@@ -265,9 +361,11 @@ def plan(
     definition: the definition of columns and rows.
     experiment: that the rows change; neither validated nor changed.
     seeds: the seeds of each row.
+    folds: the folds of each row and seed; none if the data have none.
 
   Returns:
-    The runs, all rows of the first seed first.
+    The runs, all rows of the first fold of the first seed first, so that rows
+    can be compared early.
 
   Raises:
     SweepError: a row or a seed does not fit the experiment.
@@ -276,14 +374,18 @@ def plan(
     raise SweepError(
       f'seeds={list(seeds)}: expected different ones, at least one.'
     )
+  if len(set(folds)) < len(folds):
+    raise SweepError(f'folds={list(folds)}: expected different ones.')
   runs = []
-  for seed in seeds:
+  numbers: Sequence[int | None] = folds or [None]
+  for seed, fold in itertools.product(seeds, numbers):
     for row, overrides in definition.rows.items():
       params = experiment.replace()
       try:
         if isinstance(overrides, str) and overrides.endswith('.yaml'):
           overrides = published.find(overrides)
         hyperparams.override_params_dict(params, overrides, is_strict=True)
+        _put_fold(params, fold)
         params.override({'task': {'seed': seed, 'train_data': {'seed': seed}}})
         params.validate()
         # As it is read back: tuples become lists.
@@ -300,7 +402,7 @@ def plan(
           f'row {row}: task.validation_data.is_multilabel=True: expected '
           'one label a clip, as rows are compared by top-1 accuracy.'
         )
-      runs.append(Run(row, seed, config, cells))
+      runs.append(Run(row, seed, config, cells, fold))
   return runs
 
 
@@ -363,6 +465,7 @@ def train(
   output_dir: str,
   at_once: int = 1,
   program: Sequence[str] = training_process.TRAIN_PROGRAM,
+  baseline: str = '',
 ) -> list[Run]:
   """Trains and evaluates the runs, and writes the tables after each.
 
@@ -376,6 +479,7 @@ def train(
     output_dir: the folder of everything written.
     at_once: trainings side by side, which share the cores.
     program: see `training_process.TrainingProcess`.
+    baseline: see `Definition`.
 
   Returns:
     The runs that failed; the others of `runs` are finished.
@@ -388,11 +492,18 @@ def train(
   unfinished = [run for run in runs if run.measures(output_dir) is None]
   _prepare_datasets(unfinished)
   cores = max(1, len(os.sched_getaffinity(0)) // at_once)
+
+  def mode(run: Run) -> str:
+    # Trained to its end and killed before it was evaluated there.
+    checkpoint = f'ckpt-{run.config["trainer"]["train_steps"]}.index'
+    is_trained = (run.folder(output_dir) / checkpoint).exists()
+    return 'train_and_post_eval' if is_trained else 'train_and_eval'
+
   trainings = {
     training_process.TrainingProcess(
       run.folder(output_dir),
       experiment,
-      'train_and_post_eval',
+      mode(run),
       run.config,
       run.label,
       is_done=functools.partial(run.measures, output_dir),
@@ -405,13 +516,17 @@ def train(
   tqdm.tqdm.write(
     f'{finished} of {len(runs)} runs are finished.', file=sys.stderr
   )
-  write_results(results(runs, output_dir), columns, output_dir)
+
+  def write():
+    write_results(runs, columns, output_dir, baseline)
+
+  write()
   for training, succeeded in training_process.run_all(list(trainings), at_once):
     run = trainings[training]
     measures = run.measures(output_dir)
     if succeeded and measures:
       finished += 1
-      write_results(results(runs, output_dir), columns, output_dir)
+      write()
       message = (
         f'{finished} of {len(runs)}: {run.label}: top-1 '
         f'{measures["top_1_accuracy"]:.1%}'
@@ -430,20 +545,29 @@ def results(runs: Sequence[Run], output_dir: str) -> list[Result]:
     by_row.setdefault(run.row, []).append(run)
   found = []
   for row, of_row in by_row.items():
-    measures = [
-      finished
+    finished = [
+      (run, of_run)
       for run in of_row
-      if (finished := run.measures(output_dir)) is not None
+      if (of_run := run.measures(output_dir)) is not None
     ]
+    measures = [of_run for _, of_run in finished]
     names = measures[0] if measures else {}
+    overlaps = [
+      run.config['task']['validation_data']['num_examples']
+      / run.config['task']['train_data']['num_examples']
+      for run in of_row
+      if run.fold is not None
+    ]
     found.append(
       Result(
         row,
         of_row[0].cells,
         {
-          name: np.array([of_seed[name] for of_seed in measures])
+          name: np.array([of_run[name] for of_run in measures])
           for name in names
         },
+        tuple((run.fold, run.seed) for run, _ in finished),
+        float(np.mean(overlaps)) if overlaps else 0.0,
       )
     )
   return found
@@ -457,22 +581,59 @@ def _shown(found: Sequence[Result]) -> list[tuple[str, str, str]]:
   ]
 
 
-def markdown(found: Sequence[Result], columns: Sequence[str]) -> str:
-  """A table of means ± sample standard deviations over seeds."""
+def _row(found: Sequence[Result], name: str) -> Result | None:
+  return next((result for result in found if result.row == name), None)
+
+
+def _counted(found: Sequence[Result]) -> str:
+  """What the runs of a row are."""
+  with_folds = any(
+    fold is not None for result in found for fold, _ in result.keys
+  )
+  return 'folds x seeds' if with_folds else 'seeds'
+
+
+def markdown(
+  found: Sequence[Result], columns: Sequence[str], baseline: str = ''
+) -> str:
+  """A table of means ± sample standard deviations over seeds and folds.
+
+  Args:
+    found: the rows.
+    columns: headings of their cells.
+    baseline: the row that the others are compared with, by the mean of paired
+      differences in top-1 and its 95 % interval; '' compares none.
+  """
   shown = _shown(found)
+  compared = _row(found, baseline)
   rows = []
   for result in found:
-    row = [result.row, *result.cells, str(_num_seeds(result))]
+    row = [result.row, *result.cells, str(_num_runs(result))]
     for measure, _, unit in shown:
       row.append(_with_deviation(result, measure, unit))
+    if compared:
+      row.append(_difference(result, compared))
     rows.append(row)
+  headings = [heading for _, heading, _ in shown]
+  if compared:
+    headings.append(f'top-1 less {baseline}’s')
   return benchmark.markdown_table(
-    ['', *columns, 'seeds', *(heading for _, heading, _ in shown)], rows
+    ['', *columns, _counted(found), *headings], rows
   )
 
 
-def _num_seeds(result: Result) -> int:
-  return len(result.measures.get('step', ()))
+def _difference(result: Result, baseline: Result) -> str:
+  """The mean of paired differences in top-1, and its interval."""
+  values = result.differences(baseline, 'top_1_accuracy')
+  if result is baseline or not len(values):
+    return ''
+  low, high = result.difference_interval(baseline, 'top_1_accuracy')
+  interval = f' ({low:+.1%} to {high:+.1%})' if np.isfinite(low) else ''
+  return f'{values.mean():+.1%}{interval}'
+
+
+def _num_runs(result: Result) -> int:
+  return len(result.keys)
 
 
 def _with_deviation(result: Result, measure: str, unit: str) -> str:
@@ -481,38 +642,53 @@ def _with_deviation(result: Result, measure: str, unit: str) -> str:
   mean = f'{result.mean(measure):{unit}}'
   return (
     f'{mean} ± {result.deviation(measure):{unit}}'
-    if _num_seeds(result) > 1
+    if _num_runs(result) > 1
     else mean
   )
 
 
-def table_csv(found: Sequence[Result], columns: Sequence[str]) -> str:
+def table_csv(
+  found: Sequence[Result], columns: Sequence[str], baseline: str = ''
+) -> str:
   """The same as CSV, with all digits; nothing where nothing is finished."""
   text = io.StringIO(newline='')
   writer = csv.writer(text)
   shown = [measure for measure, _, _ in _shown(found)]
+  compared = _row(found, baseline)
+  kinds = ('mean', 'low', 'high') if compared else ()
   writer.writerow(
     [
       'row',
       *columns,
-      'seeds',
+      _counted(found),
       *(f'{measure}_{kind}' for measure in shown for kind in ('mean', 'std')),
+      *(f'top_1_difference_{kind}' for kind in kinds),
     ]
   )
   for result in found:
     numbers: list[float | str] = []
     for measure in shown:
       if measure in result.measures:
-        deviation = result.deviation(measure) if _num_seeds(result) > 1 else ''
+        deviation = result.deviation(measure) if _num_runs(result) > 1 else ''
         numbers += [result.mean(measure), deviation]
       else:
         numbers += ['', '']
-    writer.writerow([result.row, *result.cells, _num_seeds(result), *numbers])
+    if compared:
+      values = result.differences(compared, 'top_1_accuracy')
+      numbers += (
+        [
+          float(values.mean()),
+          *result.difference_interval(compared, 'top_1_accuracy'),
+        ]
+        if len(values)
+        else ['', '', '']
+      )
+    writer.writerow([result.row, *result.cells, _num_runs(result), *numbers])
   return text.getvalue()
 
 
 def picture(found: Sequence[Result]) -> bytes:
-  """A PNG of top-1 of each row: its seeds, their mean and deviation."""
+  """A PNG of top-1 of each row: its runs, their mean and deviation."""
   figure = matplotlib.figure.Figure(
     figsize=(8, 1.2 + 0.4 * len(found)), layout='constrained'
   )
@@ -544,17 +720,69 @@ def picture(found: Sequence[Result]) -> bytes:
   axes.set_ylim(len(found) - 0.5, -0.5)
   axes.grid(axis='x', alpha=0.3)
   axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
-  axes.set_xlabel('top-1: mean ± standard deviation over seeds, and each seed')
+  axes.set_xlabel(
+    f'top-1: mean ± standard deviation over {_counted(found)}, and each run'
+  )
+  axes.spines[['top', 'right']].set_visible(False)
+  return figures.png(figure)
+
+
+def curves_picture(runs: Sequence[Run], output_dir: str) -> bytes:
+  """A PNG of top-1 over training: each run, and in bold the mean of a row.
+
+  The mean ends with the shortest run that has begun.
+  """
+  figure = matplotlib.figure.Figure(figsize=(8, 5), layout='constrained')
+  axes = figure.subplots()
+  rows = dict.fromkeys(run.row for run in runs)
+  for number, row in enumerate(rows):
+    color = f'C{number}'
+    curves = [
+      curve
+      for run in runs
+      if run.row == row and len((curve := run.learning_curve(output_dir))[0])
+    ]
+    for passes, values in curves:
+      axes.plot(passes, values, color=color, alpha=0.3, linewidth=0.8)
+    shortest = min((len(passes) for passes, _ in curves), default=0)
+    mean = (
+      np.mean(
+        [(passes[:shortest], values[:shortest]) for passes, values in curves],
+        axis=0,
+      )
+      if curves
+      else np.zeros((2, 0))
+    )
+    axes.plot(*mean, '-o', color=color, markersize=4, label=row)
+  axes.set_xlabel('passes over the training data')
+  axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+  axes.set_ylabel('top-1 of the validation data')
+  axes.grid(alpha=0.3)
+  axes.legend()
   axes.spines[['top', 'right']].set_visible(False)
   return figures.png(figure)
 
 
 def write_results(
-  found: Sequence[Result], columns: Sequence[str], output_dir: str
+  runs: Sequence[Run],
+  columns: Sequence[str],
+  output_dir: str,
+  baseline: str = '',
 ):
-  """Writes table.md, table.csv and top_1.png into the folder, which is made."""
+  """Writes what there is so far into the folder, which is made.
+
+  Args:
+    runs: from `plan`.
+    columns: headings of their cells.
+    output_dir: the folder of table.md, table.csv, top_1.png and curves.png.
+    baseline: see `Definition`.
+  """
   folder = pathlib.Path(output_dir)
   folder.mkdir(parents=True, exist_ok=True)
-  whole_file.write(folder / 'table.md', markdown(found, columns) + '\n')
-  whole_file.write(folder / 'table.csv', table_csv(found, columns))
+  found = results(runs, output_dir)
+  whole_file.write(
+    folder / 'table.md', markdown(found, columns, baseline) + '\n'
+  )
+  whole_file.write(folder / 'table.csv', table_csv(found, columns, baseline))
   whole_file.write(folder / 'top_1.png', picture(found))
+  whole_file.write(folder / 'curves.png', curves_picture(runs, output_dir))

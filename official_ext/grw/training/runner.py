@@ -208,6 +208,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         if self._mode in ('eval', 'train_and_post_eval') or self._run_post_eval:
           logs = self.controller.evaluate(steps=trainer.validation_steps)
           self._report(logs)
+        elif self._mode == 'train_and_eval' and logs:
+          self._write_measures(logs)
     finally:
       self.checkpoint_manager.sync()
       if self._worker_dir:
@@ -217,17 +219,23 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     )
     return self.trainer.model, logs or {}
 
+  def _write_measures(self, logs: Mapping[str, Any]):
+    """The chief writes what an evaluation measured."""
+    if self.strategy.extended.should_checkpoint:
+      evaluation.write_measures(
+        int(self.trainer.global_step.numpy()),
+        logs,
+        os.path.join(self.model_dir, REPORT_FOLDER),
+      )
+
   def _report(self, logs: Mapping[str, Any]):
     """The chief writes the measures; in mode 'eval', all that was found."""
     folder = os.path.join(self.model_dir, REPORT_FOLDER)
     is_chief = self.strategy.extended.should_checkpoint
     predictions = self.trainer.predictions if self._label_texts else None
-    if is_chief:
-      evaluation.write_measures(
-        int(self.trainer.global_step.numpy()),
-        {**logs, **(predictions.measures() if predictions else {})},
-        folder,
-      )
+    self._write_measures(
+      {**logs, **(predictions.measures() if predictions else {})}
+    )
     if predictions is None:
       return
     report: Any = (
