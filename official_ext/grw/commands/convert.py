@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
+r"""Turns folders of videos, or a CSV and its clips, into TFRecords.
 
   grw convert \
     --input_dir=videos --output_dir=records --fps=5 --short_side=256
@@ -20,16 +20,23 @@ r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
     --input_dir=clips --output_dir=records
 
 `input_dir` holds <split>/<class>/<video> with splits train, validation (or
-val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  All
+val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4, or
+those that a column `video` names.  A folder of pictures is a video too.  All
 cores of the machine work.  An interrupted run goes on when it is started again.
 The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
 DataflowRunner and theirs; both folders must then be mounted on all workers.
 """
 
+from __future__ import annotations
+
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
+
+if TYPE_CHECKING:
+  from official_ext.grw.datasets import video_sources
 
 
 def define_flags():
@@ -38,7 +45,8 @@ def define_flags():
     'csv',
     [],
     'CSV file with columns label, youtube_id, time_start, time_end '
-    'and split; may be given several times.',
+    'and split, or label, video (a path in input_dir) and split; may be given '
+    'several times.',
   )
   flags.DEFINE_string(
     'output_dir', None, 'The folder to make for the dataset, or to go on with.'
@@ -77,10 +85,28 @@ def define_flags():
   )
   flags.DEFINE_float(
     'max_failure_rate',
-    0.01,
-    'The share of the clips that may be absent or bad.',
+    None,
+    'The share of the clips that may be absent or bad; by default 0.01, and of '
+    'less than 300 clips one in ten, three at most.',
     lower_bound=0.0,
     upper_bound=1.0,
+  )
+  flags.DEFINE_float(
+    'picture_rate',
+    25.0,
+    'Pictures a second of videos that are folders of pictures.',
+    lower_bound=1e-3,
+  )
+  flags.DEFINE_string(
+    'label_separator',
+    None,
+    'What stands between the labels of a clip in the CSV, such as ;. Clips may '
+    'then have several labels, or none.',
+  )
+  flags.DEFINE_bool(
+    'allow_shared_sources',
+    False,
+    'Whether the splits may share files, and clips of one recording.',
   )
   flags.mark_flags_as_required(['input_dir', 'output_dir'])
 
@@ -93,25 +119,47 @@ def parse_flags(argv: list[str]) -> list[str]:
     sys.exit(f'error: {error}')
 
 
+def _sources() -> video_sources.Sources:
+  """The videos that the flags name, of which a dataset can be made."""
+  from official_ext.grw.datasets import source_checks
+  from official_ext.grw.datasets import video_sources
+
+  values = flags.FLAGS
+  if values.label_separator is not None and not values.csv:
+    raise video_sources.SourceError(
+      '--label_separator is for the labels of a --csv; in folders a clip has '
+      'the label of its folder.'
+    )
+  sources = (
+    video_sources.csv_sources(
+      values.csv, values.input_dir, values.label_separator
+    )
+    if values.csv
+    else video_sources.folder_sources(values.input_dir)
+  )
+  source_checks.require_sound(sources, values.allow_shared_sources)
+  return sources
+
+
 def main(argv):
+  values = flags.FLAGS
+  try:
+    # Before what converts is imported, which takes a while.
+    sources = _sources()
+  except ValueError as error:
+    sys.exit(f'error: {error}')
   # Beam warns on import of clouds that are not installed.
   logging.disable(logging.WARNING)
   from official_ext.grw.datasets import video_conversion
 
   logging.disable(logging.NOTSET)
+  from official_ext.grw.datasets import conversion_summary
   from official_ext.grw.datasets import video_records
-  from official_ext.grw.datasets import video_sources
 
-  values = flags.FLAGS
   settings = video_records.EncodingSettings(
-    values.fps, values.short_side, values.jpeg_quality
+    values.fps, values.short_side, values.jpeg_quality, values.picture_rate
   )
   try:
-    sources = (
-      video_sources.csv_sources(values.csv, values.input_dir)
-      if values.csv
-      else video_sources.folder_sources(values.input_dir)
-    )
     dataset = video_conversion.convert(
       sources,
       values.output_dir,
@@ -121,16 +169,9 @@ def main(argv):
       values.max_failure_rate,
       argv[1:],
     )
-  except (video_sources.SourceError, video_conversion.ConversionError) as error:
+  except video_conversion.ConversionError as error:
     sys.exit(f'error: {error}')
   except KeyboardInterrupt:
     sys.exit('error: interrupted; run the same command again to go on.')
-  counts = ', '.join(
-    f'{split["num_examples"]} {name}'
-    for name, split in dataset['splits'].items()
-  )
-  print(
-    f'written: {values.output_dir}: {counts} clips of '
-    f'{dataset["num_classes"]} classes, '
-    f'{dataset["failures"]["count"]} bad'
-  )
+  for line in conversion_summary.lines(values.output_dir, dataset, sources):
+    print(line)
