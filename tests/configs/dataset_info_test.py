@@ -21,6 +21,7 @@ from official.core import train_utils
 import pytest
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.configs import dataset_info
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 INFO = {
@@ -126,6 +127,38 @@ def test_what_the_user_sets_wins(path):
   assert trainer.optimizer_config.learning_rate.cosine.decay_steps == 100
 
 
+def test_several_labels_a_clip_are_the_datasets(path):
+  path.write_text(json.dumps({**INFO, 'multi_label': True}))
+  task = parse(f'task.dataset_info={path}').task
+  assert task.train_data.is_multilabel and task.validation_data.is_multilabel
+  for labels in ({'multi_label': False}, {}):
+    path.write_text(json.dumps({**INFO, **labels}))
+    assert not parse(f'task.dataset_info={path}').task.train_data.is_multilabel
+
+  several = [
+    f'task.{split}_data.is_multilabel=true' for split in ('train', 'validation')
+  ]
+  # An older file does not say it.
+  assert parse(f'task.dataset_info={path}', *several)
+  path.write_text(json.dumps({**INFO, 'multi_label': False}))
+  with pytest.raises(
+    ValueError, match='train_data.is_multilabel=True: expected False, because'
+  ):
+    parse(f'task.dataset_info={path}', *several)
+
+
+def test_lengths_of_clips_are_read(path):
+  assert dataset_info.read(str(path)).clip_frames is None
+  path.write_text(
+    json.dumps(
+      {**INFO, 'clip_frames': {'shortest': 1, 'median': 2, 'longest': 3}}
+    )
+  )
+  assert dataset_info.read(str(path)).clip_frames == dataset_info.ClipFrames(
+    shortest=1, median=2, longest=3
+  )
+
+
 def test_a_published_row_can_be_trained_on_it(path):
   path.write_text(json.dumps({**INFO, 'frames_per_second': 25}))
   overrides = (
@@ -174,6 +207,12 @@ def without(*keys):
     (without('splits', 'train', 'files'), "lacks 'splits.train.files'"),
     ({**INFO, 'num_classes': '5'}, "num_classes='5': expected a number"),
     ({**INFO, 'frames_per_second': True}, 'frames_per_second=True'),
+    ({**INFO, 'multi_label': 'yes'}, "multi_label='yes': expected true or"),
+    ({**INFO, 'clip_frames': 9}, "lacks 'clip_frames.shortest'"),
+    (
+      {**INFO, 'clip_frames': {'shortest': 1, 'median': 2.5, 'longest': 3}},
+      'clip_frames.median=2.5: expected a number of frames',
+    ),
     (
       without('splits', 'validation'),
       r"task.validation_data.split='validation'.*\['test', 'train'\]",

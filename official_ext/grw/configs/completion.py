@@ -35,8 +35,9 @@ def set_from_dataset(task: schema.GrwTask):
   """Takes what is unset of a task's data from its dataset.json.
 
   Raises:
-    ValueError: the file cannot be read or lacks the split; or its records, at
-      the configured stride, have another frame rate than configured.
+    ValueError: the file cannot be read or lacks the split; its records, at the
+      configured stride, have another frame rate than configured; or clips of
+      one label are to have several.
   """
   if not task.dataset_info:
     return
@@ -64,6 +65,15 @@ def set_from_dataset(task: schema.GrwTask):
       data.num_examples = found.num_examples
     if not data.input_path:
       data.input_path = found.files
+    if info.multi_label:
+      data.is_multilabel = True
+    fields.require(
+      info.multi_label is not False or not data.is_multilabel,
+      f'{field}.is_multilabel',
+      data.is_multilabel,
+      f'False, because each clip of {info.path} has one label; convert the '
+      'videos with --label_separator for several',
+    )
     for name, limit in (
       ('num_classes', info.num_classes),
       ('num_examples', found.num_examples),

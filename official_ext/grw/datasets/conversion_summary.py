@@ -14,7 +14,7 @@
 
 """What a conversion made, in words for whoever trains on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from official_ext.grw.datasets import video_sources
@@ -42,20 +42,21 @@ def lines(
     f'written: {output_dir}: {counts} clips of {dataset["num_classes"]} '
     f'classes, {dataset["failures"]["count"]} bad'
   ]
-  said += _beside(sources.passed_over)
+  if sources.passed_over:
+    said.append(
+      f'passed over: {len(sources.passed_over)} that are no videos by their '
+      f'names, such as {sources.passed_over[0]}'
+    )
+  if folders := sum(clip.is_folder for clip in sources.clips):
+    said.append(
+      f'folders of pictures: {folders}, as '
+      f'{dataset["settings"]["picture_rate"]:g} pictures a second '
+      '(--picture_rate)'
+    )
   said += _classes(dataset)
   if dataset['clip_frames']:
     said += _lengths(dataset['clip_frames'], dataset['frames_per_second'])
   return said
-
-
-def _beside(passed_over: Sequence[str]) -> list[str]:
-  if not passed_over:
-    return []
-  return [
-    f'passed over: {len(passed_over)} files that are no videos by their names, '
-    f'such as {passed_over[0]}'
-  ]
 
 
 def _classes(dataset: Mapping[str, Any]) -> list[str]:
@@ -65,7 +66,9 @@ def _classes(dataset: Mapping[str, Any]) -> list[str]:
     counts = split['classes']
     least, most = (pick(counts, key=counts.get) for pick in (min, max))
     said.append(
-      f'{name}: {counts[least]} clips of {least!r} to {counts[most]} of '
+      f'{name}: {counts[least]} clips of each class'
+      if counts[least] == counts[most]
+      else f'{name}: {counts[least]} clips of {least!r} to {counts[most]} of '
       f'{most!r}'
     )
   return said

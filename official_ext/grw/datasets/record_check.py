@@ -253,8 +253,14 @@ def compression_type(params: schema.DataConfig) -> str:
   return 'GZIP' if params.compressed_input else ''
 
 
-def _read_fault(file: str, record: int, compression: str) -> str:
-  """Says why TensorFlow stopped reading a file."""
+def read_fault(file: str, record: int, compression: str) -> str:
+  """Says why TensorFlow stopped reading a file.
+
+  Args:
+    file: a TFRecord file.
+    record: how many records were read before.
+    compression: '' or 'GZIP'.
+  """
   try:
     for _ in tf.data.TFRecordDataset(file, compression):
       pass
@@ -356,7 +362,7 @@ def _examine(
   compression = compression_type(params)
   raw = next(iter(read_records(file, compression).skip(record)), None)
   if raw is None or raw['serialized'].numpy() == UNREADABLE:
-    return BadRecord(file, record, _read_fault(file, record, compression))
+    return BadRecord(file, record, read_fault(file, record, compression))
   reason = describe_record(raw['serialized'].numpy(), params)
   return None if reason is None else BadRecord(file, record, reason)
 

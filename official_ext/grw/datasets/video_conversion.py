@@ -45,6 +45,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
 from official_ext.grw.compat import beam_workers
+from official_ext.grw.compat import cores
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
 from official_ext.grw.files import whole_file
@@ -198,9 +199,9 @@ def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
         'nor of Apache Beam on one machine.'
       )
     if not has('--direct_num_workers'):
-      options.view_as(pipeline_options.DirectOptions).direct_num_workers = len(
-        os.sched_getaffinity(0)
-      )
+      options.view_as(
+        pipeline_options.DirectOptions
+      ).direct_num_workers = cores.usable()
   return options
 
 

@@ -54,6 +54,7 @@ import tensorflow_datasets as tfds
 import tqdm
 import yaml
 
+from official_ext.grw.compat import cores
 from official_ext.grw.configs import published
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import figures
@@ -387,7 +388,7 @@ def train(
   _require_same_runs(runs, output_dir)
   unfinished = [run for run in runs if run.measures(output_dir) is None]
   _prepare_datasets(unfinished)
-  cores = max(1, len(os.sched_getaffinity(0)) // at_once)
+  num_cores = max(1, cores.usable() // at_once)
   trainings = {
     training_process.TrainingProcess(
       run.folder(output_dir),
@@ -396,7 +397,7 @@ def train(
       run.config,
       run.label,
       is_done=functools.partial(run.measures, output_dir),
-      cores=cores,
+      cores=num_cores,
       program=program,
     ): run
     for run in unfinished
