@@ -147,6 +147,26 @@ def test_several_labels_a_clip_are_the_datasets(path):
     parse(f'task.dataset_info={path}', *several)
 
 
+def test_balanced_classes_weigh_the_same(path):
+  info = json.loads(json.dumps(INFO))
+  info['splits']['train']['classes'] = {'a': 4, 'b': 30, 'c': 6, 'd': 3, 'e': 0}
+  path.write_text(json.dumps(info))
+  (path.parent / 'labels.txt').write_text('a\nb\nc\nd\ne\n')
+  wanted = (f'task.dataset_info={path}', 'task.class_weights=balanced')
+  weights = parse(*wanted).task.class_weights
+  counts = [4, 30, 6, 3]
+  assert [w * n for w, n in zip(weights, counts)] == pytest.approx([43 / 4] * 4)
+  assert weights[4] == 1
+  with pytest.raises(ValueError, match='class_weights=.*is_multilabel=True'):
+    parse(
+      *wanted,
+      'task.train_data.is_multilabel=true',
+      'task.validation_data.is_multilabel=true',
+    )
+  with pytest.raises(ValueError, match="'balanced': .* no task.dataset_info"):
+    parse('task.class_weights=balanced', experiment='movinet_grw_airplanes')
+
+
 def test_lengths_of_clips_are_read(path):
   assert dataset_info.read(str(path)).clip_frames is None
   path.write_text(

@@ -99,7 +99,7 @@ def test_dataset_json_says_what_a_config_needs(converted):
     'frames_per_second': 5.0,
     'short_side': 48,
     'multi_label': False,
-    'clip_frames': {'shortest': 6, 'median': 7, 'longest': 8},
+    'clip_frames': {'shortest': 6, 'median': 6, 'longest': 8},
     'splits': {
       'train': {
         'num_examples': 6,

@@ -30,10 +30,12 @@ class Split:
   Attributes:
     num_examples: clips in it.
     files: pattern of its TFRecord files, with the folder.
+    classes: clips of each label by its name; None if the file does not say it.
   """
 
   num_examples: int
   files: str
+  classes: Mapping[str, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +163,7 @@ def read(path: str) -> DatasetInfo:
           expected='a pattern of TFRecord files',
         ),
       ),
+      classes=found['splits'][name].get('classes'),
     )
   clip_frames = None
   if found.get('clip_frames') is not None:

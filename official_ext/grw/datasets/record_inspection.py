@@ -30,13 +30,26 @@ from matplotlib import figure
 import numpy as np
 import tensorflow as tf
 
-from official_ext.grw.configs import schema
 from official_ext.grw.datasets import record_check
 from official_ext.grw.files import figures
 
 _INCHES_PER_FRAME = 1.2
 _DPI = 100
 _RECORDS_AT_A_TIME = 32  # A record is a megabyte.
+
+
+@dataclasses.dataclass
+class Expected:
+  """What records should hold, as in `schema.DataConfig`.
+
+  That takes as long to import as TensorFlow.
+  """
+
+  num_classes: int
+  is_multilabel: bool = False
+  image_field_key: str = 'image/encoded'
+  label_field_key: str = 'clip/label/index'
+  feature_shape: Sequence[int] = (1, 1, 1, 3)
 
 
 @dataclasses.dataclass
@@ -151,9 +164,7 @@ def inspect(split: Records, num_samples: int, seed: int = 0) -> Contents:
   Returns:
     What was found.
   """
-  params = schema.DataConfig(
-    num_classes=split.num_classes, is_multilabel=split.multi_label
-  )
+  params = Expected(split.num_classes, split.multi_label)
   contents = Contents()
   rng = random.Random(seed)
   # Builds no graph, which takes longer than to read small files.
@@ -192,7 +203,7 @@ def inspect(split: Records, num_samples: int, seed: int = 0) -> Contents:
   return contents
 
 
-def _fault(raw: dict[str, Any], params: schema.DataConfig) -> str | None:
+def _fault(raw: dict[str, Any], params: Expected) -> str | None:
   """Says what is wrong with a record, whose frames are all decoded."""
   if raw['serialized'] == record_check.UNREADABLE:
     return record_check.read_fault(
@@ -201,7 +212,7 @@ def _fault(raw: dict[str, Any], params: schema.DataConfig) -> str | None:
   return record_check.describe_record(raw['serialized'], params)
 
 
-def _count(contents: Contents, serialized: bytes, params: schema.DataConfig):
+def _count(contents: Contents, serialized: bytes, params: Expected):
   """Adds a record to what was found."""
   contents.num_clips += 1
   try:
@@ -232,7 +243,7 @@ def contact_sheet(
   Raises:
     OSError: the file cannot be written.
   """
-  params = schema.DataConfig()
+  params = Expected(num_classes=0)
   sheet = figure.Figure(
     (
       frames_per_clip * _INCHES_PER_FRAME,
