@@ -21,6 +21,7 @@ from official.core import train_utils
 import pytest
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.configs import dataset_info
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 INFO = {
@@ -126,6 +127,58 @@ def test_what_the_user_sets_wins(path):
   assert trainer.optimizer_config.learning_rate.cosine.decay_steps == 100
 
 
+def test_several_labels_a_clip_are_the_datasets(path):
+  path.write_text(json.dumps({**INFO, 'multi_label': True}))
+  task = parse(f'task.dataset_info={path}').task
+  assert task.train_data.is_multilabel and task.validation_data.is_multilabel
+  for labels in ({'multi_label': False}, {}):
+    path.write_text(json.dumps({**INFO, **labels}))
+    assert not parse(f'task.dataset_info={path}').task.train_data.is_multilabel
+
+  several = [
+    f'task.{split}_data.is_multilabel=true' for split in ('train', 'validation')
+  ]
+  # An older file does not say it.
+  assert parse(f'task.dataset_info={path}', *several)
+  path.write_text(json.dumps({**INFO, 'multi_label': False}))
+  with pytest.raises(
+    ValueError, match='train_data.is_multilabel=True: expected False, because'
+  ):
+    parse(f'task.dataset_info={path}', *several)
+
+
+def test_balanced_classes_weigh_the_same(path):
+  info = json.loads(json.dumps(INFO))
+  info['splits']['train']['classes'] = {'a': 4, 'b': 30, 'c': 6, 'd': 3, 'e': 0}
+  path.write_text(json.dumps(info))
+  (path.parent / 'labels.txt').write_text('a\nb\nc\nd\ne\n')
+  wanted = (f'task.dataset_info={path}', 'task.class_weights=balanced')
+  weights = parse(*wanted).task.class_weights
+  counts = [4, 30, 6, 3]
+  assert [w * n for w, n in zip(weights, counts)] == pytest.approx([43 / 4] * 4)
+  assert weights[4] == 1
+  with pytest.raises(ValueError, match='class_weights=.*is_multilabel=True'):
+    parse(
+      *wanted,
+      'task.train_data.is_multilabel=true',
+      'task.validation_data.is_multilabel=true',
+    )
+  with pytest.raises(ValueError, match="'balanced': .* no task.dataset_info"):
+    parse('task.class_weights=balanced', experiment='movinet_grw_airplanes')
+
+
+def test_lengths_of_clips_are_read(path):
+  assert dataset_info.read(str(path)).clip_frames is None
+  path.write_text(
+    json.dumps(
+      {**INFO, 'clip_frames': {'shortest': 1, 'median': 2, 'longest': 3}}
+    )
+  )
+  assert dataset_info.read(str(path)).clip_frames == dataset_info.ClipFrames(
+    shortest=1, median=2, longest=3
+  )
+
+
 def test_a_published_row_can_be_trained_on_it(path):
   path.write_text(json.dumps({**INFO, 'frames_per_second': 25}))
   overrides = (
@@ -174,6 +227,12 @@ def without(*keys):
     (without('splits', 'train', 'files'), "lacks 'splits.train.files'"),
     ({**INFO, 'num_classes': '5'}, "num_classes='5': expected a number"),
     ({**INFO, 'frames_per_second': True}, 'frames_per_second=True'),
+    ({**INFO, 'multi_label': 'yes'}, "multi_label='yes': expected true or"),
+    ({**INFO, 'clip_frames': 9}, "lacks 'clip_frames.shortest'"),
+    (
+      {**INFO, 'clip_frames': {'shortest': 1, 'median': 2.5, 'longest': 3}},
+      'clip_frames.median=2.5: expected a number of frames',
+    ),
     (
       without('splits', 'validation'),
       r"task.validation_data.split='validation'.*\['test', 'train'\]",

@@ -184,6 +184,18 @@ SLIPS = [
     ],
     'label_smoothing=0.3: expected 0, because labels',
   ),
+  (
+    ['--params_override=task.class_weights=even'],
+    "class_weights='even': expected a list of numbers or one of 'balanced'",
+  ),
+  (
+    ['--params_override=task.class_weights=balanced'],
+    "class_weights='balanced': expected a list of .* does not count the clips",
+  ),
+  (
+    ['--params_override=task.class_weights=[1,2]'],
+    r'class_weights=\[1, 2\]: expected .* for each of the 3 classes',
+  ),
   # Files.
   (
     ['--params_override=task.init_checkpoint=FOLDER/weights'],

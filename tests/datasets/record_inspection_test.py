@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
+from official_ext.grw.configs import schema
 from official_ext.grw.datasets import record_inspection
 from official_ext.grw.datasets import video_records
 
@@ -94,6 +95,25 @@ def test_the_first_bad_record_of_each_file_is_named(dataset):
     0,
   )
   assert 'truncated' in second.reason
+
+
+def test_several_labels_are_right_where_the_dataset_says_so(dataset):
+  write(dataset / 'train-0.tfrecord', [record([0, 1]), record([]), record([2])])
+  assert 'has 2 labels [0, 1], expected one' in inspect(dataset).bad[0].reason
+  path = dataset / 'dataset.json'
+  path.write_text(
+    json.dumps({**json.loads(path.read_text()), 'multi_label': True})
+  )
+  contents = inspect(dataset)
+  (bad,) = contents.bad
+  assert bad.record == 2 and 'has label 2 outside [0, 2)' in bad.reason
+  assert contents.clips_of_label == {0: 2, 1: 1, 2: 1}
+
+
+def test_records_are_expected_as_experiments_have_them():
+  ours, theirs = record_inspection.Expected(2), schema.DataConfig()
+  for name in ('image_field_key', 'label_field_key'):
+    assert getattr(ours, name) == getattr(theirs, name)
 
 
 def test_samples_are_random_and_repeatable(dataset):

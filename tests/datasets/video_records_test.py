@@ -36,13 +36,22 @@ def make_clip(path, label='a', **kwargs):
 
 
 def test_sequence_examples_are_tensorflows_to_the_byte():
-  context: dict[str, Any] = {'b': 300, 'a': b'\xff' * 200, 'c': 2.5, 'd': 0}
+  context: dict[str, Any] = {
+    'b': 300,
+    'a': b'\xff' * 200,
+    'c': 2.5,
+    'd': 0,
+    'e': [7, 300, 0],
+    'f': [],
+  }
   lists: dict[str, Any] = {'y': [b'', b'x'], 'x': [2**40, 1], 'empty': []}
   expected = tf.train.SequenceExample()
   expected.context.feature['a'].bytes_list.value.append(context['a'])
   expected.context.feature['b'].int64_list.value.append(300)
   expected.context.feature['c'].float_list.value.append(2.5)
   expected.context.feature['d'].int64_list.value.append(0)
+  expected.context.feature['e'].int64_list.value.extend([7, 300, 0])
+  expected.context.feature['f'].int64_list.SetInParent()
   for value in lists['x']:
     expected.feature_lists.feature_list[
       'x'
@@ -70,9 +79,9 @@ def test_a_file_of_records_is_tensorflows_to_the_byte(tmp_path):
 
 def test_a_record_holds_frames_times_label_and_source(tmp_path):
   clip = make_clip(tmp_path / 'ü.mp4', 'b ü', num_frames=5, size=(96, 64))
-  example = tf.train.SequenceExample.FromString(
-    video_records.encode_clip(clip, 7, SETTINGS)
-  )
+  count, record = video_records.encode_clip(clip, 7, SETTINGS)
+  assert count == 5
+  example = tf.train.SequenceExample.FromString(record)
   context = example.context.feature
   assert context['clip/label/index'].int64_list.value == [7]
   assert context['clip/label/text'].bytes_list.value == ['b ü'.encode()]

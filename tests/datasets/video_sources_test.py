@@ -67,6 +67,14 @@ def test_folders_are_splits_and_classes(tmp_path, name):
     ((), r'is empty: expected train/<class>/<video>'),
     (('train/',), r'train is empty: expected a folder per class'),
     (('train/a/1.mp4', 'train/b/'), r'train/b is empty: expected videos'),
+    (
+      ('train/a/1.mp4', 'train/b/0.jpg', 'train/b/Thumbs.db'),
+      r'train/b holds no videos, but 2 other files, such as .*0.jpg; frames',
+    ),
+    (
+      ('train/a/1/0.jpg', 'train/a/1/1.mp4'),
+      r'1.mp4 is among the pictures of .*train/a/1, which are',
+    ),
     (('train/a/1.mp4', 'val/'), r'val is empty'),
     (('training/a/1.mp4',), r"expected folders named train, .*not 'training'"),
     (('train/a/1.mp4', 'val/a/1.mp4', 'valid/a/2.mp4'), r'are both the valid'),
@@ -144,11 +152,18 @@ def test_clips_that_are_absent_are_told_from_the_others(tmp_path):
     (f'{HEADER}\n,abc,0,10,train\n', 'line 2: no label'),
     (
       f'{HEADER}\na,none,0,10,train\n',
-      'none of the 1 clips of .*none_0_10.mp4',
+      'none of the 1 clips of .*none_000000_000010.mp4',
     ),
-    (f'{HEADER}\na,abc,0,10,train\nb,abc,0,10,val\n', "train lacks: 'b'"),
-    (f'{HEADER}\na,abc,0,10,train\nA,abc,0,10,train\n', 'differ only by case'),
+    (f'{HEADER}\na,abc,0,10,train\nb,abc,9,10,val\n', "train lacks: 'b'"),
+    (f'{HEADER}\na,abc,0,10,train\nA,abc,9,10,train\n', 'differ only by case'),
     (b'\xff\xfe\x00', 'cannot read .*a.csv'),
+    ('label,video\na,b.mp4\n', 'no column split; .*or label, video, split'),
+    (
+      'label,video,split\na,../b.mp4,train\n',
+      "line 2: video '../b.mp4', expected a path below --input_dir",
+    ),
+    ('label,video,split\na,,train\n', "line 2: video ''"),
+    ('label,video,split\na,b.mp4,train\n', 'none of .*files such as b.mp4'),
   ],
 )
 def test_bad_csv_files_are_one_error(tmp_path, text, message):
@@ -158,6 +173,67 @@ def test_bad_csv_files_are_one_error(tmp_path, text, message):
   with pytest.raises(video_sources.SourceError, match=message) as error:
     video_sources.csv_sources([str(path)], folder)
   assert '\n' not in str(error.value)
+
+
+def test_files_beside_videos_are_passed_over(tmp_path):
+  folder = make_files(
+    tmp_path,
+    'train/a/1.mp4',
+    'train/a/Thumbs.db',
+    'train/a/1.JPG',
+    'train/a/README',
+    'train/list.csv',
+    'train/a/unusual.4xm',
+    'train/a/no_suffix',
+  )
+  sources = video_sources.folder_sources(folder)
+  # Whatever may be a video is none of them.
+  assert [clip.source_id for clip in sources.clips] == [
+    'a/1.mp4',
+    'a/no_suffix',
+    'a/unusual.4xm',
+  ]
+  assert sorted(
+    path.removeprefix(f'{folder}/train/') for path in sources.passed_over
+  ) == ['a/1.JPG', 'a/README', 'a/Thumbs.db', 'list.csv']
+
+
+def test_a_folder_of_pictures_is_a_video(tmp_path):
+  folder = make_files(
+    tmp_path,
+    'train/a/ride/frame_10.jpg',
+    'train/a/ride/frame_9.jpg',
+    'train/a/ride/notes.txt',
+    'train/a/1.mp4',
+  )
+  video, pictures = video_sources.folder_sources(folder).clips
+  assert (video.is_folder, pictures.is_folder) == (False, True)
+  assert pictures.source_id == 'a/ride'
+  assert pictures.num_bytes == sum(
+    len(f'train/a/ride/frame_{number}.jpg') for number in (9, 10)
+  )
+  assert [
+    path.removeprefix(pictures.path)
+    for path in video_sources.picture_paths(pictures.path)
+  ] == ['/frame_9.jpg', '/frame_10.jpg']
+
+
+def test_a_csv_may_name_files_and_several_labels(tmp_path):
+  folder = make_files(tmp_path / 'clips', 'x/1.mp4', '2/1.jpg', '3.mp4')
+  path = tmp_path / 'a.csv'
+  path.write_text(
+    'video,label,split\nx/1.mp4,sit; eat;sit,train\n2,sit,train\n3.mp4,,val\n'
+    '4.mp4,drink,train\n'
+  )
+  sources = video_sources.csv_sources([str(path)], folder, ';')
+  assert sources.labels == ['drink', 'eat', 'sit']
+  assert [
+    (clip.source_id, video_sources.split_labels(clip.label, ';'))
+    for clip in sources.clips
+  ] == [('x/1.mp4', ['sit', 'eat']), ('2', ['sit']), ('3.mp4', [])]
+  assert sources.absent == [('train', 'drink', '4.mp4')]
+  with pytest.raises(video_sources.SourceError, match='line 4: no label'):
+    video_sources.csv_sources([str(path)], folder)
 
 
 def test_a_csv_without_clips_is_one_error(tmp_path):

@@ -25,7 +25,12 @@ from scipy import special
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.configs import completion
+from official_ext.grw.datasets import source_checks
+from official_ext.grw.datasets import video_conversion
 from official_ext.grw.datasets import video_decoding
+from official_ext.grw.datasets import video_records
+from official_ext.grw.datasets import video_sources
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.inference import exported
 from official_ext.grw.inference import prediction
@@ -35,7 +40,9 @@ from official_ext.grw.tasks import grw_video_classification
 from official_ext.grw.training import launch
 from official_ext.grw.training import runner
 from tests import tiny
+from tests import video_files
 
+LABELS_OF_CLIPS = ['still;right', 'right', '', 'still;down', 'down']
 TEXTS = ['walk', 'run', 'wave $', 'never']
 
 
@@ -124,21 +131,33 @@ def folder_fixture(tmp_path_factory):
 
 @pytest.fixture(name='params', scope='module')
 def params_fixture(folder):
-  path = folder / 'records'
-  with tf.io.TFRecordWriter(str(path)) as writer:
-    for number, labels in enumerate([[0, 1], [1], [], [0, 2], [2]]):
-      example = tf.train.SequenceExample.FromString(
-        tiny.record(tiny.clip(number, number), 0)
+  """A run on videos that a CSV gives labels, which the dataset completes."""
+  rows = ['video,label,split']
+  for split in ('train', 'val'):
+    for number, labels in enumerate(LABELS_OF_CLIPS):
+      rows.append(f'{split}{number}.mp4,{labels},{split}')
+      video_files.write_frames(
+        folder / f'{split}{number}.mp4',
+        tiny.clip(number, number + len(split)),
+        rate=5,
       )
-      feature = example.context.feature['clip/label/index'].int64_list
-      feature.value[:] = labels
-      writer.write(example.SerializeToString())
-  (folder / 'labels.txt').write_text('still\nright\ndown\n')
-  params = exp_factory.get_exp_config('movinet_grw_airplanes')
+  (folder / 'clips.csv').write_text('\n'.join(rows))
+  sources = video_sources.csv_sources(
+    [str(folder / 'clips.csv')], str(folder), separator=';'
+  )
+  source_checks.require_sound(sources)
+  video_conversion.convert(
+    sources,
+    str(folder / 'records'),
+    video_records.EncodingSettings(5.0, tiny.SIZE, 90),
+    shards_per_split=1,
+    beam_arguments=['--direct_num_workers=1'],
+  )
+  params = exp_factory.get_exp_config('movinet_grw_own_data')
   params.override(
     tiny.overrides(
-      str(path),
-      str(path),
+      '',
+      '',
       train_steps=1,
       steps_per_loop=1,
       summary_interval=1,
@@ -149,14 +168,14 @@ def params_fixture(folder):
       eval_tf_function=False,
     )
   )
-  several = {'is_multilabel': True}
+  left_to_the_dataset = {'num_classes': completion.UNSET}
   params.override(
     {
       'runtime': {'distribution_strategy': 'one_device'},
       'task': {
-        'labels': str(folder / 'labels.txt'),
-        'train_data': several,
-        'validation_data': several,
+        'dataset_info': str(folder / 'records' / 'dataset.json'),
+        'train_data': left_to_the_dataset,
+        'validation_data': left_to_the_dataset,
       },
     }
   )
@@ -204,13 +223,10 @@ def test_eval_measures_average_precision(params, trained, folder, capsys):
   measures = json.loads((report / 'measures.json').read_text())
   assert 0 < measures['mean_average_precision'] <= 1
   _, *clips = rows((report / 'predictions.csv').read_bytes())
-  assert [row[1] for row in clips] == [
-    'still; right',
-    'right',
-    '',
-    'still; down',
-    'down',
-  ]
+  assert {row[0]: row[1] for row in clips} == {
+    f'val{number}.mp4': '; '.join(sorted(filter(None, labels.split(';'))))
+    for number, labels in enumerate(LABELS_OF_CLIPS)
+  }
   sums = [sum(map(float, row[2:])) for row in clips]
   assert min(abs(total - 1) for total in sums) > 1e-3
   assert np.isfinite(float(logs['validation_loss']))

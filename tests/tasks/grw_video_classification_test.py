@@ -162,6 +162,32 @@ def test_windows_that_straddle_a_jump_are_not_measured(trained, tmp_path):
   )
 
 
+def test_a_frozen_backbone_leaves_the_rest_to_train():
+  task = make_task()
+  task.task_config.freeze_backbone = True
+  model = task.build_model()
+  names = [variable.name for variable in model.trainable_variables]
+  assert names and all(name.startswith('grw_') for name in names)
+
+
+@pytest.mark.parametrize('one_hot', [True, False])
+def test_classes_weigh_as_they_are_told(one_hot):
+  weights = [4.0, 0.5, 1.0]
+  task = make_task()
+  task.task_config.losses.one_hot = one_hot
+  task.task_config.class_weights = weights
+  probabilities = tf.constant([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]])
+  labels = tf.constant([0, 1])
+  losses = task.build_losses(
+    tf.one_hot(labels, CLASSES) if one_hot else labels,
+    probabilities,
+    [tf.constant(2.0)],
+  )
+  expected = -(4 * np.log(0.7) + 0.5 * np.log(0.3)) / 2
+  np.testing.assert_allclose(losses['class_loss'], expected, rtol=1e-5)
+  np.testing.assert_allclose(losses[task.loss], expected + 2, rtol=1e-5)
+
+
 def test_seed_decides_the_initial_weights(trained):
   _, model, _, _ = trained
   again = make_task().build_model()

@@ -98,6 +98,16 @@ def test_a_video_that_is_missing_is_one_error(model, tmp_path):
   assert not os.listdir(tmp_path)
 
 
+def test_a_camera_is_named_by_an_address_or_a_file(model, video):
+  # Frames of a file come as fast as they are asked for.
+  run = run_tool(f'--model={model}', f'--camera={video}', '--fps=1e6')
+  assert run.returncode == 0, run.stderr
+  assert run.stdout.splitlines()[0].startswith('After 100 frames')
+  assert_one_error(
+    run_tool('--model=none', '--camera=front'), '--camera=front: expected the'
+  )
+
+
 def test_a_card_without_a_rate_needs_one(tmp_path, video):
   model = color_model.export(
     tmp_path / 'model', frames_per_second=None, sampling='segments'

@@ -34,11 +34,12 @@ MANY = 40
 def many(tmp_path_factory):
   """A folder of enough videos to be interrupted."""
   folder = tmp_path_factory.mktemp('many')
-  video = video_files.write_video(folder / 'a.mp4', 50, size=(320, 240))
-  for label in ('a', 'b'):
+  for label, frames in (('a', 50), ('b', 49)):
+    video = video_files.write_video(folder / 'x.mp4', frames, size=(320, 240))
     (folder / 'videos' / 'train' / label).mkdir(parents=True)
     for i in range(MANY // 2):
       os.link(video, folder / 'videos' / 'train' / label / f'{i}.mp4')
+    os.remove(video)
   return folder / 'videos'
 
 
@@ -152,9 +153,10 @@ def test_kinetics_csv_and_all_cores(tmp_path):
   clips = tmp_path / 'clips'
   clips.mkdir()
   rows = ['label,youtube_id,time_start,time_end,split']
-  for i, split in enumerate(('train', 'train', 'validate')):
-    rows.append(f'"air, drums",-x{i},{i},{i + 10},{split}')
-    video_files.write_video(clips / f'-x{i}_{i:06d}_{i + 10:06d}.mp4', 5)
+  for i, split in enumerate(('train', 'train', 'validate', 'validate')):
+    label = ('"air, drums"', 'jogging')[i % 2]
+    rows.append(f'{label},-x{i},{i},{i + 10},{split}')
+    video_files.write_video(clips / f'-x{i}_{i:06d}_{i + 10:06d}.mp4', 5 + i)
   (tmp_path / 'all.csv').write_text('\n'.join(rows))
   process = subprocess.run(
     [
@@ -168,10 +170,13 @@ def test_kinetics_csv_and_all_cores(tmp_path):
     text=True,
   )
   assert process.returncode == 0, process.stderr
-  assert '2 train, 1 validation clips of 1 classes, 0 bad' in process.stdout
+  assert '2 train, 2 validation clips of 2 classes, 0 bad' in process.stdout
+  assert 'shortest 1 frames (0.2 s), median 2 frames' in process.stdout
+  assert 'does not fill a window of 5 frames' in process.stdout
   # Progress and nothing else.
-  (line,) = process.stderr.splitlines()
-  assert line.startswith('3 of 3 clips, 0 bad in this run, ')
+  lines = process.stderr.splitlines()
+  assert all(' of 4 clips, 0 bad in this run, ' in line for line in lines)
+  assert lines[-1].startswith('4 of 4 clips')
 
 
 def test_errors_are_one_line(many, tmp_path):

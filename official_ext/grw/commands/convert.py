@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
+r"""Turns folders of videos, or a CSV and its clips, into TFRecords.
 
   grw convert \
     --input_dir=videos --output_dir=records --fps=5 --short_side=256
@@ -20,7 +20,8 @@ r"""Turns folders of videos, or a Kinetics CSV and its clips, into TFRecords.
     --input_dir=clips --output_dir=records
 
 `input_dir` holds <split>/<class>/<video> with splits train, validation (or
-val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4.  For
+val, valid) and test; or, with --csv, files <youtube_id>_<start>_<end>.mp4, or
+those that a column `video` names.  A folder of pictures is a video too.  For
 cross-validation a fold becomes the validation split, and no source of clips is
 on both sides; `input_dir` may then hold <class>/<video>:
 
@@ -33,10 +34,16 @@ The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
 DataflowRunner and theirs; both folders must then be mounted on all workers.
 """
 
+from __future__ import annotations
+
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
+
+if TYPE_CHECKING:
+  from official_ext.grw.datasets import video_sources
 
 
 def define_flags():
@@ -45,7 +52,8 @@ def define_flags():
     'csv',
     [],
     'CSV file with columns label, youtube_id, time_start, time_end '
-    'and split; may be given several times.',
+    'and split, or label, video (a path in input_dir) and split; may be given '
+    'several times.',
   )
   flags.DEFINE_string(
     'output_dir', None, 'The folder to make for the dataset, or to go on with.'
@@ -84,8 +92,9 @@ def define_flags():
   )
   flags.DEFINE_float(
     'max_failure_rate',
-    0.01,
-    'The share of the clips that may be absent or bad.',
+    None,
+    'The share of the clips that may be absent or bad; by default 0.01, and of '
+    'less than 300 clips one in ten, three at most.',
     lower_bound=0.0,
     upper_bound=1.0,
   )
@@ -102,6 +111,23 @@ def define_flags():
     'A CSV with columns clip and group, or a text of groups and their clips: '
     'clips of one group are in one fold.',
   )
+  flags.DEFINE_float(
+    'picture_rate',
+    25.0,
+    'Pictures a second of videos that are folders of pictures.',
+    lower_bound=1e-3,
+  )
+  flags.DEFINE_string(
+    'label_separator',
+    None,
+    'What stands between the labels of a clip in the CSV, such as ;. Clips may '
+    'then have several labels, or none.',
+  )
+  flags.DEFINE_bool(
+    'allow_shared_sources',
+    False,
+    'Whether the splits may share files, and clips of one recording.',
+  )
   flags.mark_flags_as_required(['input_dir', 'output_dir'])
 
 
@@ -113,35 +139,61 @@ def parse_flags(argv: list[str]) -> list[str]:
     sys.exit(f'error: {error}')
 
 
+def _sources() -> video_sources.Sources:
+  """The videos that the flags name, of which a dataset can be made."""
+  from official_ext.grw.datasets import source_checks
+  from official_ext.grw.datasets import video_folds
+  from official_ext.grw.datasets import video_sources
+
+  values = flags.FLAGS
+  with_folds = values.folds is not None
+  if with_folds != (values.fold is not None):
+    raise video_sources.SourceError(
+      'give --folds, how many, and --fold, which, or neither.'
+    )
+  if values.groups and not with_folds:
+    raise video_sources.SourceError(
+      '--groups is for --folds and --fold: give these too.'
+    )
+  if values.label_separator is not None and not values.csv:
+    raise video_sources.SourceError(
+      '--label_separator is for the labels of a --csv; in folders a clip has '
+      'the label of its folder.'
+    )
+  sources = (
+    video_sources.csv_sources(
+      values.csv, values.input_dir, values.label_separator
+    )
+    if values.csv
+    else video_sources.folder_sources(values.input_dir, with_folds)
+  )
+  if with_folds:
+    sources = video_folds.split(
+      sources, values.folds, values.fold, values.groups, values.fold_seed
+    )
+  source_checks.require_sound(sources, values.allow_shared_sources)
+  return sources
+
+
 def main(argv):
+  values = flags.FLAGS
+  try:
+    # Before what converts is imported, which takes a while.
+    sources = _sources()
+  except ValueError as error:
+    sys.exit(f'error: {error}')
   # Beam warns on import of clouds that are not installed.
   logging.disable(logging.WARNING)
   from official_ext.grw.datasets import video_conversion
 
   logging.disable(logging.NOTSET)
-  from official_ext.grw.datasets import video_folds
+  from official_ext.grw.datasets import conversion_summary
   from official_ext.grw.datasets import video_records
-  from official_ext.grw.datasets import video_sources
 
-  values = flags.FLAGS
   settings = video_records.EncodingSettings(
-    values.fps, values.short_side, values.jpeg_quality
+    values.fps, values.short_side, values.jpeg_quality, values.picture_rate
   )
-  with_folds = values.folds is not None
-  if with_folds != (values.fold is not None):
-    sys.exit('error: give --folds, how many, and --fold, which, or neither.')
-  if values.groups and not with_folds:
-    sys.exit('error: --groups is for --folds and --fold: give these too.')
   try:
-    sources = (
-      video_sources.csv_sources(values.csv, values.input_dir)
-      if values.csv
-      else video_sources.folder_sources(values.input_dir, with_folds)
-    )
-    if with_folds:
-      sources = video_folds.split(
-        sources, values.folds, values.fold, values.groups, values.fold_seed
-      )
     dataset = video_conversion.convert(
       sources,
       values.output_dir,
@@ -151,16 +203,9 @@ def main(argv):
       values.max_failure_rate,
       argv[1:],
     )
-  except (video_sources.SourceError, video_conversion.ConversionError) as error:
+  except video_conversion.ConversionError as error:
     sys.exit(f'error: {error}')
   except KeyboardInterrupt:
     sys.exit('error: interrupted; run the same command again to go on.')
-  counts = ', '.join(
-    f'{split["num_examples"]} {name}'
-    for name, split in dataset['splits'].items()
-  )
-  print(
-    f'written: {values.output_dir}: {counts} clips of '
-    f'{dataset["num_classes"]} classes, '
-    f'{dataset["failures"]["count"]} bad'
-  )
+  for line in conversion_summary.lines(values.output_dir, dataset, sources):
+    print(line)

@@ -49,11 +49,12 @@ def define_flags():
     'beside the model.',
   )
   flags.DEFINE_string('video', None, 'The file to read.')
-  flags.DEFINE_integer(
+  flags.DEFINE_string(
     'camera',
     None,
-    'The number of the camera to watch, the first being 0.',
-    lower_bound=0,
+    'The camera to watch: the number of one of this machine, the first being '
+    '0, or the address of one in the network, such as rtsp://host/path or '
+    'http://host/path.',
   )
   flags.DEFINE_string(
     'output_dir', None, 'The folder to make for picture, video and table.'
@@ -108,14 +109,15 @@ def main(_):
 
   values = flags.FLAGS
   try:
+    watched = None if values.camera is None else camera.named(values.camera)
     model = exported.open_model(values.model, values.num_threads, values.labels)
     if model.assumed:
       print(model.assumed, file=sys.stderr)
     fps = model.frame_rate(values.fps, '--fps')
     frames = (
-      camera.read_frames(values.camera, fps)
-      if values.video is None
-      else video_decoding.read_frames(values.video, fps)
+      video_decoding.read_frames(values.video, fps)
+      if watched is None
+      else camera.read_frames(watched, fps)
     )
     last = prediction.predict(
       model,

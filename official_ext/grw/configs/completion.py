@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.configs import fields
+from official_ext.grw.files import paths
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
@@ -35,9 +36,12 @@ def set_from_dataset(task: schema.GrwTask):
   """Takes what is unset of a task's data from its dataset.json.
 
   Raises:
-    ValueError: the file cannot be read or lacks the split; or its records, at
-      the configured stride, have another frame rate than configured.
+    ValueError: the file cannot be read or lacks the split; its records, at the
+      configured stride, have another frame rate than configured; or clips of
+      one label are to have several.
   """
+  if task.class_weights == 'balanced':
+    task.class_weights = _balanced_weights(task)
   if not task.dataset_info:
     return
   splits = ('train_data', 'validation_data')
@@ -64,6 +68,15 @@ def set_from_dataset(task: schema.GrwTask):
       data.num_examples = found.num_examples
     if not data.input_path:
       data.input_path = found.files
+    if info.multi_label:
+      data.is_multilabel = True
+    fields.require(
+      info.multi_label is not False or not data.is_multilabel,
+      f'{field}.is_multilabel',
+      data.is_multilabel,
+      f'False, because each clip of {info.path} has one label; convert the '
+      'videos with --label_separator for several',
+    )
     for name, limit in (
       ('num_classes', info.num_classes),
       ('num_examples', found.num_examples),
@@ -90,6 +103,35 @@ def set_from_dataset(task: schema.GrwTask):
       f'temporal_stride={data.temporal_stride}; set temporal_stride={stride} '
       f'or frames_per_second={rate:g}, or make the records anew',
     )
+
+
+def _balanced_weights(task: schema.GrwTask) -> list[float]:
+  """Weights of classes that sum to the same over the clips of each class."""
+  field, value = 'task.class_weights', task.class_weights
+  fields.require(
+    bool(task.dataset_info),
+    field,
+    value,
+    'a list of numbers, one a class, as no task.dataset_info counts clips',
+  )
+  info = dataset_info.read(task.dataset_info)
+  split = info.split(task.train_data.split, 'task.train_data.split')
+  counts = split.classes or {}
+  names = paths.read_text(info.labels).splitlines()
+  fields.require(
+    counts.keys() == set(names),
+    field,
+    value,
+    f'a list of numbers, one a class, as {info.path} does not count the clips '
+    f'of the classes of {info.labels}',
+  )
+  found = [name for name in names if counts[name]]
+  return [
+    round(sum(counts.values()) / (len(found) * counts[name]), 6)
+    if counts[name]
+    else 1.0
+    for name in names
+  ]
 
 
 def set_steps(config: schema.GrwExperimentConfig):

@@ -134,6 +134,20 @@ def validate_labels(task: schema.GrwTask):
     'False, because recalls are measured of several labels a clip '
     '(is_multilabel) alone; per_class.csv of --mode=eval has top-1 by class',
   )
+  weights = task.class_weights
+  fields.require(
+    weights is None
+    or (
+      not several
+      and not isinstance(weights, str)
+      and len(weights) == train.num_classes
+      and all(weight > 0 for weight in weights)
+    ),
+    'task.class_weights',
+    weights,
+    f'null where a clip may have several labels (is_multilabel={several}), or '
+    f'a number above 0 for each of the {train.num_classes} classes',
+  )
   smoothing = losses.label_smoothing
   fields.require(
     0 <= smoothing < 1,

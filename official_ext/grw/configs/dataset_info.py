@@ -30,10 +30,27 @@ class Split:
   Attributes:
     num_examples: clips in it.
     files: pattern of its TFRecord files, with the folder.
+    classes: clips of each label by its name; None if the file does not say it.
   """
 
   num_examples: int
   files: str
+  classes: Mapping[str, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipFrames:
+  """How many frames the clips of a dataset have, at its rate.
+
+  Attributes:
+    shortest: of the shortest clip.
+    median: of the middle one.
+    longest: of the longest one.
+  """
+
+  shortest: int
+  median: int
+  longest: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +63,9 @@ class DatasetInfo:
     labels: path of the label texts, one a line in the order of the labels.
     frames_per_second: the rate of the records.
     splits: by name.
+    clip_frames: lengths of clips; None of a file that was written without.
+    multi_label: whether a clip may have several labels, or none; None if the
+      file does not say it.
   """
 
   path: str
@@ -53,6 +73,8 @@ class DatasetInfo:
   labels: str
   frames_per_second: float
   splits: Mapping[str, Split]
+  clip_frames: ClipFrames | None = None
+  multi_label: bool | None = None
 
   def split(self, name: str, field: str) -> Split:
     """Returns a split.
@@ -141,6 +163,27 @@ def read(path: str) -> DatasetInfo:
           expected='a pattern of TFRecord files',
         ),
       ),
+      classes=found['splits'][name].get('classes'),
+    )
+  clip_frames = None
+  if found.get('clip_frames') is not None:
+    clip_frames = ClipFrames(
+      *(
+        _value(
+          found,
+          path,
+          'clip_frames',
+          field.name,
+          kind=int,
+          expected='a number of frames',
+        )
+        for field in dataclasses.fields(ClipFrames)
+      )
+    )
+  multi_label = found.get('multi_label')
+  if not isinstance(multi_label, bool | None):
+    raise ValueError(
+      f'{path}: multi_label={multi_label!r}: expected true or false.'
     )
   return DatasetInfo(
     path=path,
@@ -161,4 +204,6 @@ def read(path: str) -> DatasetInfo:
       expected='the frame rate of the records',
     ),
     splits=splits,
+    clip_frames=clip_frames,
+    multi_label=multi_label,
   )

@@ -189,6 +189,11 @@ class GrwTask(video_classification.VideoClassificationTask):
     init_checkpoint_gating_activation: the gate that the streaming MoViNet of
       `init_checkpoint` was trained with, 'grw>hard_sigmoid' or 'hard_sigmoid',
       where neither the weights nor what is beside them tells.
+    class_weights: what the cross entropy of a clip is multiplied by, a number a
+      class, where classes have unlike numbers of clips; 'balanced' makes each
+      class count the same, by the clips that `dataset_info` counts, and clips
+      weigh 1 on average.  In evaluation `validation_loss` is weighted too, and
+      no accuracy.
     seed: the seed of weight initialization, dropout and stochastic depth; null
       draws another each time.  The order of the data has `train_data.seed`.
     num_subclips: n parts of equal length in which a training clip goes through
@@ -200,6 +205,7 @@ class GrwTask(video_classification.VideoClassificationTask):
   dataset_info: str = ''
   labels: str = ''
   init_checkpoint_gating_activation: str = ''
+  class_weights: list[float] | Literal['balanced'] | None = None
   seed: int | None = None
   num_subclips: int = 1
   init_checkpoint_modules: Literal['backbone', 'all_but_classifier', 'all'] = (

@@ -20,21 +20,24 @@ its end into one record that cannot be parsed, and explains an error that came
 out of training by looking at the records.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from concurrent import futures
 import math
 import os
 import re
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TYPE_CHECKING
 
 from absl import logging
 from google.protobuf import message
-from official.core import input_reader
 import tensorflow as tf
 
-from official_ext.grw.configs import schema
 from official_ext.grw.datasets import dropped_clips
+
+if TYPE_CHECKING:
+  from official_ext.grw.configs import schema
 
 # What the reader yields: 'serialized' and 'file' (strings), 'record' (int64).
 RawRecord = dict[str, tf.Tensor]
@@ -67,6 +70,16 @@ SECONDS_BETWEEN_LOGS = 10
 _SHOWN_FILES = 5
 _STAT_THREADS = 32
 _FIRST_FILES = 4
+
+
+class Expected(Protocol):
+  """What records should hold: a `schema.DataConfig`, or as much of it."""
+
+  image_field_key: str
+  label_field_key: str
+  num_classes: int
+  is_multilabel: bool
+  feature_shape: Sequence[int]
 
 
 class InputDataError(ValueError):
@@ -163,6 +176,9 @@ def list_files(params: schema.DataConfig) -> list[str]:
     InputDataError: no file matches; or, with 'error', a file is missing, empty,
       a folder or not readable; or, with 'skip', all of them are.
   """
+  # Takes as long to import as TensorFlow, and not all who read records need it.
+  from official.core import input_reader
+
   check_policy(params.on_bad_record)
   try:
     files = input_reader.match_files(params.input_path)
@@ -253,8 +269,14 @@ def compression_type(params: schema.DataConfig) -> str:
   return 'GZIP' if params.compressed_input else ''
 
 
-def _read_fault(file: str, record: int, compression: str) -> str:
-  """Says why TensorFlow stopped reading a file."""
+def read_fault(file: str, record: int, compression: str) -> str:
+  """Says why TensorFlow stopped reading a file.
+
+  Args:
+    file: a TFRecord file.
+    record: how many records were read before.
+    compression: '' or 'GZIP'.
+  """
   try:
     for _ in tf.data.TFRecordDataset(file, compression):
       pass
@@ -303,7 +325,7 @@ def num_labels(num_classes: int) -> int:
   return max(num_classes, 2)
 
 
-def describe_record(serialized: bytes, params: schema.DataConfig) -> str | None:
+def describe_record(serialized: bytes, params: Expected) -> str | None:
   """Says in plain words what is wrong with a record, or None if nothing is.
 
   Args:
@@ -356,7 +378,7 @@ def _examine(
   compression = compression_type(params)
   raw = next(iter(read_records(file, compression).skip(record)), None)
   if raw is None or raw['serialized'].numpy() == UNREADABLE:
-    return BadRecord(file, record, _read_fault(file, record, compression))
+    return BadRecord(file, record, read_fault(file, record, compression))
   reason = describe_record(raw['serialized'].numpy(), params)
   return None if reason is None else BadRecord(file, record, reason)
 

@@ -34,6 +34,7 @@ import logging
 import math
 import os
 import re
+import statistics
 import sys
 import threading
 import time
@@ -44,6 +45,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
 from official_ext.grw.compat import beam_workers
+from official_ext.grw.compat import cores
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
 from official_ext.grw.files import whole_file
@@ -58,6 +60,7 @@ _PROGRESS = '.progress'
 _CLIPS_PER_SHARD = 128
 # Fewer would leave cores without work.
 _MIN_SHARDS = 16
+_FEW_FAILURES = 3
 _SECONDS_BETWEEN_LINES = 10.0
 _SHARD_ERROR = re.compile(
   r'ConversionError: (.*?)(?: \[while running |\\n|\n|$)'
@@ -102,10 +105,12 @@ class _WriteShard(beam.DoFn):
     output_dir: str,
     labels: Sequence[str],
     settings: video_records.EncodingSettings,
+    separator: str | None,
   ):
     self._output_dir = output_dir
     self._labels = labels
     self._settings = settings
+    self._separator = separator
     self._counters = {
       ok: beam.metrics.Metrics.counter('videos_to_tfrecords', name)
       for ok, name in ((True, 'clips'), (False, 'failures'))
@@ -122,7 +127,12 @@ class _WriteShard(beam.DoFn):
           progress.write(b'.' if ok else b'x')
 
         video_records.write_shard(
-          self._output_dir, shard, self._labels, self._settings, on_clip
+          self._output_dir,
+          shard,
+          self._labels,
+          self._settings,
+          on_clip,
+          self._separator,
         )
     except OSError as error:
       raise ConversionError(
@@ -189,9 +199,9 @@ def _beam_options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
         'nor of Apache Beam on one machine.'
       )
     if not has('--direct_num_workers'):
-      options.view_as(pipeline_options.DirectOptions).direct_num_workers = len(
-        os.sched_getaffinity(0)
-      )
+      options.view_as(
+        pipeline_options.DirectOptions
+      ).direct_num_workers = cores.usable()
   return options
 
 
@@ -259,11 +269,14 @@ def _asked_for(
   shards: dict[str, list[video_records.Shard]],
 ) -> dict[str, Any]:
   """All that the bytes of a dataset depend on."""
-  return {
+  asked_for = {
     **settings._asdict(),
     'num_shards': {split: len(names) for split, names in shards.items()},
     'sources': sources.fingerprint(),
   }
+  if not any(clip.is_folder for clip in sources.clips):
+    del asked_for['picture_rate']
+  return asked_for
 
 
 def _claim(output_dir: str, asked_for: dict[str, Any]):
@@ -325,6 +338,17 @@ def _remove_unfinished(output_dir: str):
         os.remove(path)
 
 
+def _lengths(frames: Sequence[int]) -> dict[str, int] | None:
+  """What dataset.json says of the frames of clips; None of no clips."""
+  if not frames:
+    return None
+  return {
+    'shortest': min(frames),
+    'median': statistics.median_low(frames),
+    'longest': max(frames),
+  }
+
+
 def _write_summary(
   sources: video_sources.Sources,
   output_dir: str,
@@ -334,8 +358,10 @@ def _write_summary(
   """Writes labels, failures and dataset.json from the reports."""
   failures = [(*clip, 'absent') for clip in sources.absent]
   splits = {}
+  all_frames: list[int] = []
   for split, of_split in shards.items():
     classes = dict.fromkeys(sources.labels, 0)
+    frames: list[int] = []
     for shard in of_split:
       report = video_records.read_report(output_dir, shard.name)
       if report is None:
@@ -345,12 +371,15 @@ def _write_summary(
         )
       for label, count in report['classes'].items():
         classes[label] += count
+      frames += report['frames']
       failures += [(split, *failure) for failure in report['failures']]
     splits[split] = {
-      'num_examples': sum(classes.values()),
+      'num_examples': len(frames),
       'files': f'{split}-*.tfrecord',
       'classes': classes,
+      'clip_frames': _lengths(frames),
     }
+    all_frames += frames
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(('split', 'label', 'source', 'reason'))
@@ -360,6 +389,8 @@ def _write_summary(
     'labels': LABELS,
     'frames_per_second': asked_for['frames_per_second'],
     'short_side': asked_for['short_side'],
+    'multi_label': sources.separator is not None,
+    'clip_frames': _lengths(all_frames),
     'splits': splits,
     **({'folds': sources.folds} if sources.folds else {}),
     'failures': {'count': len(failures), 'file': FAILURES},
@@ -376,15 +407,29 @@ def _write_summary(
   return dataset
 
 
+def allowed_failures(num_clips: int, max_rate: float | None) -> int:
+  """How many clips may be absent or bad.
+
+  Args:
+    num_clips: of all splits.
+    max_rate: their share; None means a hundredth, but of small sets one in ten
+      as long as these are no more than three.
+  """
+  if max_rate is None:
+    return max(num_clips // 100, min(num_clips // 10, _FEW_FAILURES))
+  return int(max_rate * num_clips)
+
+
 def _check_failures(
-  num_failures: int, num_clips: int, max_rate: float, where: str
+  num_failures: int, num_clips: int, max_rate: float | None, where: str
 ):
   """Raises ConversionError if too many clips are bad."""
-  if num_failures > max_rate * num_clips:
+  allowed = allowed_failures(num_clips, max_rate)
+  if num_failures > allowed:
     raise ConversionError(
       f'{num_failures} of {num_clips} clips '
       f'({100 * num_failures / num_clips:.1f} %) {where}; at most '
-      f'{100 * max_rate:g} % may be (--max_failure_rate).'
+      f'{allowed} may be (--max_failure_rate).'
     )
 
 
@@ -394,7 +439,7 @@ def convert(
   settings: video_records.EncodingSettings,
   clips_per_shard: int | None = None,
   shards_per_split: int | None = None,
-  max_failure_rate: float = 0.01,
+  max_failure_rate: float | None = None,
   beam_arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Converts videos to a dataset of TFRecords; goes on where it was stopped.
@@ -410,7 +455,8 @@ def convert(
     settings: how the frames are sampled and encoded.
     clips_per_shard: see `num_shards`.
     shards_per_split: see `num_shards`.
-    max_failure_rate: share of clips that may be absent or bad.
+    max_failure_rate: share of clips that may be absent or bad; see
+      `allowed_failures`.
     beam_arguments: flags of Apache Beam; by default all cores of this machine
       are used.
 
@@ -457,7 +503,7 @@ def convert(
       finished = len(sources.clips) - sum(len(s.clips) for s in missing)
       _run(
         missing,
-        _WriteShard(output_dir, sources.labels, settings),
+        _WriteShard(output_dir, sources.labels, settings, sources.separator),
         options,
         _Progress(output_dir, missing, finished),
       )
@@ -474,4 +520,16 @@ def convert(
     max_failure_rate,
     f'are bad, see {os.path.join(output_dir, FAILURES)}',
   )
+  for split, of_split in clips.items():
+    named = {
+      label
+      for clip in of_split
+      for label in video_sources.split_labels(clip.label, sources.separator)
+    }
+    read = dataset['splits'][split]['classes']
+    if lost := sorted(label for label in named if not read[label]):
+      raise ConversionError(
+        f'no clip of class {lost[0]!r} in {split} could be read, see '
+        f'{os.path.join(output_dir, FAILURES)}.'
+      )
   return dataset

@@ -78,7 +78,7 @@ class TimedFrame(NamedTuple):
   image: np.ndarray
 
 
-class _DecodedFrame(NamedTuple):
+class DecodedFrame(NamedTuple):
   """A frame as decoded; start and end in seconds since the first frame."""
 
   start: float
@@ -125,7 +125,7 @@ def _decode(
   stream: av.video.stream.VideoStream,
   path: str,
   strict: bool,
-) -> Iterator[_DecodedFrame]:
+) -> Iterator[DecodedFrame]:
   """Decodes all frames; see `read_frames`."""
   interval = 1 / float(stream.average_rate) if stream.average_rate else 0.0
   promised = _promised_seconds(container, stream)
@@ -161,7 +161,7 @@ def _decode(
         if frame.duration:
           interval = frame.duration * tick
         count += 1
-        yield _DecodedFrame(start, start + interval, frame)
+        yield DecodedFrame(start, start + interval, frame)
   except av.error.FFmpegError as error:
     if strict:
       raise VideoError(
@@ -178,8 +178,8 @@ def _decode(
     )
 
 
-def _resample(
-  frames: Iterator[_DecodedFrame], frames_per_second: float, rounding: float
+def resample(
+  frames: Iterator[DecodedFrame], frames_per_second: float, rounding: float
 ) -> Iterator[tuple[float, av.VideoFrame]]:
   """At each tick, the frame that is shown then.
 
@@ -192,7 +192,7 @@ def _resample(
     Ticks in seconds, and frames.
   """
   tick = 0
-  shown: _DecodedFrame | None = None
+  shown: DecodedFrame | None = None
   for current in frames:
     if shown is not None:
       # Both the first and the current frame's times are rounded.
@@ -310,30 +310,51 @@ def read_frames(
       timed = ((frame.start, frame.frame) for frame in decoded)
     else:
       rounding = min(float(stream.time_base or 0), _LARGEST_ROUNDING)
-      timed = _resample(decoded, frames_per_second, rounding)
-    size: tuple[int, int] | None = None
-    orientation: tuple[int, int, int, int] | None = None
-    scaler = reformatter.VideoReformatter()
-    converted: av.VideoFrame | None = None
-    image = np.empty((0, 0, 3), np.uint8)
-    for seconds, frame in timed:
-      if frame is not converted:
-        if size is None:
-          size = _output_size(frame, short_side)
-          # Not of each frame: it and its side data refer to each other, so that
-          # it would stay in memory until it is collected.
-          orientation = _orientation(frame)
-        try:
-          scaled = scaler.reformat(
-            frame, *size, format='rgb24', interpolation=_AREA, threads=1
-          )
-        except av.error.FFmpegError as error:
-          raise VideoError(
-            path,
-            f'cannot convert {frame.format.name} of {frame.width} x '
-            f'{frame.height} to RGB of {size[0]} x {size[1]}: '
-            f'{error.strerror}',
-          ) from error
-        image = _upright(scaled.to_ndarray(), orientation)
-        converted = frame
-      yield TimedFrame(seconds, image)
+      timed = resample(decoded, frames_per_second, rounding)
+    yield from images(timed, path, short_side)
+
+
+def images(
+  timed: Iterator[tuple[float, av.VideoFrame]],
+  path: str,
+  short_side: int | None = None,
+) -> Iterator[TimedFrame]:
+  """Converts frames to upright pictures of one size.
+
+  Args:
+    timed: seconds, and frames as decoded.
+    path: what messages name.
+    short_side: see `read_frames`.
+
+  Yields:
+    The frames; the same array as long as the frame is the same.
+
+  Raises:
+    VideoError: a frame cannot be converted.
+  """
+  size: tuple[int, int] | None = None
+  orientation: tuple[int, int, int, int] | None = None
+  scaler = reformatter.VideoReformatter()
+  converted: av.VideoFrame | None = None
+  image = np.empty((0, 0, 3), np.uint8)
+  for seconds, frame in timed:
+    if frame is not converted:
+      if size is None:
+        size = _output_size(frame, short_side)
+        # Not of each frame: it and its side data refer to each other, so that
+        # it would stay in memory until it is collected.
+        orientation = _orientation(frame)
+      try:
+        scaled = scaler.reformat(
+          frame, *size, format='rgb24', interpolation=_AREA, threads=1
+        )
+      except av.error.FFmpegError as error:
+        raise VideoError(
+          path,
+          f'cannot convert {frame.format.name} of {frame.width} x '
+          f'{frame.height} to RGB of {size[0]} x {size[1]}: '
+          f'{error.strerror}',
+        ) from error
+      image = _upright(scaled.to_ndarray(), orientation)
+      converted = frame
+    yield TimedFrame(seconds, image)

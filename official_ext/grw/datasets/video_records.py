@@ -19,7 +19,7 @@ and 'clip/label/index'.  TensorFlow is not imported: it would cost each worker
 some seconds and 400 MB for a few bytes of framing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import hashlib
 import json
@@ -31,6 +31,7 @@ import cv2
 import google_crc32c
 import numpy as np
 
+from official_ext.grw.datasets import frame_folders
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_sources
 from official_ext.grw.files import whole_file
@@ -39,7 +40,6 @@ from official_ext.grw.files import whole_file
 _MAX_RECORD_BYTES = 2**31 - 2**20
 _CRC_MASK_DELTA = 0xA282EAD8
 _REPORTS = 'reports'
-# In the names of files that are being written.
 
 
 class EncodingSettings(NamedTuple):
@@ -49,11 +49,13 @@ class EncodingSettings(NamedTuple):
     frames_per_second: the rate of the clips, whatever the videos have.
     short_side: height or width of the frames in pixels, whichever is less.
     jpeg_quality: 1 to 100.
+    picture_rate: pictures a second of the videos that are folders of pictures.
   """
 
   frames_per_second: float
   short_side: int
   jpeg_quality: int
+  picture_rate: float = 25.0
 
 
 class Shard(NamedTuple):
@@ -114,13 +116,16 @@ def _field(number: int, *parts: bytes) -> list[bytes]:
   return [_varint(number << 3 | 2), _varint(sum(map(len, parts))), *parts]
 
 
-def _feature(value: bytes | float | int) -> list[bytes]:
-  """A tf.train.Feature of one value."""
+def _feature(value: bytes | float | int | list[int]) -> list[bytes]:
+  """A tf.train.Feature of one value, or of a list of integers."""
   if isinstance(value, bytes):
     return _field(1, *_field(1, value))
   if isinstance(value, float):
     return _field(2, *_field(1, struct.pack('<f', value)))
-  return _field(3, *_field(1, _varint(value)))
+  numbers = value if isinstance(value, list) else [value]
+  # Of an empty list not even its length is written.
+  packed = _field(1, *map(_varint, numbers)) if numbers else []
+  return _field(3, *packed)
 
 
 def _map(entries: dict[str, list[bytes]]) -> list[bytes]:
@@ -137,7 +142,8 @@ def sequence_example(
   """Serializes a tf.train.SequenceExample.
 
   Args:
-    context: values that are bytes, floats or integers of at least 0.
+    context: values that are bytes, floats, integers of at least 0 or lists of
+      such integers.
     feature_lists: sequences of such values.
 
   Returns:
@@ -180,19 +186,37 @@ def _jpeg(image: np.ndarray, quality: int, path: str) -> bytes:
   return encoded.tobytes()
 
 
+def _frames(
+  clip: video_sources.Clip, settings: EncodingSettings
+) -> Iterator[video_decoding.TimedFrame]:
+  if clip.is_folder:
+    return frame_folders.read_frames(
+      clip.path,
+      settings.picture_rate,
+      settings.frames_per_second,
+      settings.short_side,
+    )
+  return video_decoding.read_frames(
+    clip.path, settings.frames_per_second, settings.short_side
+  )
+
+
 def encode_clip(
-  clip: video_sources.Clip, label_index: int, settings: EncodingSettings
-) -> bytes:
+  clip: video_sources.Clip,
+  label_indices: int | list[int],
+  settings: EncodingSettings,
+) -> tuple[int, bytes]:
   """Makes the record of a video.
 
   Args:
     clip: the video.
-    label_index: the index of its class.
+    label_indices: the index of its class, or a list of them.
     settings: how the frames are sampled and encoded.
 
   Returns:
-    A serialized SequenceExample: 'image/encoded' (JPEG) and 'image/timestamp'
-    (microseconds since the first frame) for each frame; once 'image/format',
+    The number of frames, and a serialized SequenceExample: 'image/encoded'
+    (JPEG) and 'image/timestamp' (microseconds since the first frame) for each
+    frame; once 'image/format',
     'image/height', 'image/width', 'image/frame_rate', 'clip/label/index',
     'clip/label/text' and 'clip/media_id'.
 
@@ -203,9 +227,7 @@ def encode_clip(
   timestamps = []
   shown: np.ndarray | None = None
   num_bytes = 0
-  for seconds, image in video_decoding.read_frames(
-    clip.path, settings.frames_per_second, settings.short_side
-  ):
+  for seconds, image in _frames(clip, settings):
     if image is not shown:
       jpeg = _jpeg(image, settings.jpeg_quality, clip.path)
       shown = image
@@ -219,7 +241,7 @@ def encode_clip(
     timestamps.append(round(seconds * 1e6))
   assert shown is not None
   context = {
-    'clip/label/index': label_index,
+    'clip/label/index': label_indices,
     'clip/label/text': clip.label.encode(),
     'clip/media_id': os.fsencode(clip.source_id),
     'image/format': b'jpeg',
@@ -227,7 +249,7 @@ def encode_clip(
     'image/height': shown.shape[0],
     'image/width': shown.shape[1],
   }
-  return sequence_example(
+  return len(images), sequence_example(
     context, {'image/encoded': images, 'image/timestamp': timestamps}
   )
 
@@ -245,18 +267,20 @@ def read_report(output_dir: str, shard_name: str) -> dict[str, Any] | None:
     shard_name: the name of the file.
 
   Returns:
-    'classes': records of each label, 'failures': a list of [label, source id,
-    reason]; or None if the shard is not finished.
+    'classes': records of each label, 'frames': the number of each record's,
+    'failures': a list of [label, source id, reason]; or None if the shard is
+    not finished.
   """
   try:
     with open(report_path(output_dir, shard_name), 'rb') as f:
       report = json.load(f)
     size = (
       os.path.getsize(os.path.join(output_dir, shard_name))
-      if report['classes']
+      if report['frames']
       else 0
     )
-  except (OSError, ValueError):
+  # Reports of older versions lack the frames.
+  except (OSError, ValueError, KeyError):
     return None
   return report if size == report['bytes'] else None
 
@@ -267,6 +291,7 @@ def write_shard(
   labels: Sequence[str],
   settings: EncodingSettings,
   on_clip: Callable[[bool], None],
+  separator: str | None = None,
 ):
   """Writes a shard, and then its report, which makes it finished.
 
@@ -279,12 +304,14 @@ def write_shard(
     labels: the names of all classes.
     settings: how the frames are sampled and encoded.
     on_clip: called after each clip: whether it could be read.
+    separator: see `video_sources.Sources`.
 
   Raises:
     OSError: a file could not be written.
   """
   index = {label: i for i, label in enumerate(labels)}
   classes: dict[str, int] = {}
+  frames: list[int] = []
   failures = []
   num_bytes = 0
   path = os.path.join(output_dir, shard.name)
@@ -292,8 +319,12 @@ def write_shard(
   with contextlib.ExitStack() as stack:
     file: BinaryIO | None = None
     for clip in shard.clips:
+      names = video_sources.split_labels(clip.label, separator)
+      found = [index[name] for name in names]
       try:
-        record = encode_clip(clip, index[clip.label], settings)
+        count, record = encode_clip(
+          clip, found[0] if separator is None else found, settings
+        )
       except video_decoding.VideoError as error:
         failures.append([clip.label, clip.source_id, error.reason])
         on_clip(False)
@@ -301,12 +332,21 @@ def write_shard(
       if file is None:
         file = stack.enter_context(whole_file.opened(path))
       write_record(file, record)
-      classes[clip.label] = classes.get(clip.label, 0) + 1
+      frames.append(count)
+      for name in names:
+        classes[name] = classes.get(name, 0) + 1
       on_clip(True)
     num_bytes = file.tell() if file else 0
   with whole_file.opened(report_path(output_dir, shard.name)) as file:
     file.write(
-      json_bytes({'bytes': num_bytes, 'classes': classes, 'failures': failures})
+      json_bytes(
+        {
+          'bytes': num_bytes,
+          'classes': classes,
+          'failures': failures,
+          'frames': frames,
+        }
+      )
     )
 
 

@@ -12,16 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which videos a dataset is made of: folders of classes, or a Kinetics CSV.
+"""Which videos a dataset is made of: folders of classes, or CSV files.
 
 Both ways give the same `Sources`, or a `SourceError` that says what is wrong
-before any work is done.
+before any work is done.  A video is a file, or a folder of pictures, which are
+its frames.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 import csv
 import hashlib
 import os
+import re
 from typing import Any, NamedTuple
 import unicodedata
 
@@ -36,10 +38,22 @@ SPLITS = {
   'test': 'test',
 }
 CSV_COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end', 'split')
+# Of a CSV that names files.
+FILE_COLUMNS = ('label', 'video', 'split')
 _TRAIN = 'train'
 _SHOWN = 3
 # The published downloads pad times with zeros.
 _PADDED_DIGITS = 6
+PICTURES = frozenset('.bmp .jpeg .jpg .png .tif .tiff .webp'.split())
+# What lies beside videos.  All other files count as videos, so that none is
+# left out in silence for an unusual name.
+_NO_VIDEOS = PICTURES | frozenset(
+  """.7z .aac .ass .csv .db .doc .docx .flac .gz .h5 .heic .htm .html .ini
+  .ipynb .json .jsonl .lnk .log .m4a .md .mp3 .npy .npz .pdf .pkl .py .rar .rst
+  .sh .srt .sub .svg .tar .tsv .txt .url .vtt .wav .xls .xlsx .xml .yaml .yml
+  .zip""".split()
+)
+_NO_VIDEOS_BY_NAME = frozenset(('license', 'notes', 'readme'))
 
 
 class SourceError(ValueError):
@@ -54,8 +68,11 @@ class Clip(NamedTuple):
     label: name of its class.
     source_id: names the clip, on whatever machine: '<class>/<file>' of folders,
       '<youtube_id>_<start>_<end>' of a CSV.
-    path: the path of the file.
-    num_bytes: size of the file.
+    path: the path of the file, or of a folder of pictures.
+    num_bytes: size of the file, or of all pictures.
+    is_folder: whether it is a folder of pictures.
+    where: file and line of the CSV that names it; '' if none does.
+    recording: what clips are cut from, as a CSV tells: the YouTube id; or ''.
   """
 
   split: str
@@ -63,6 +80,14 @@ class Clip(NamedTuple):
   source_id: str
   path: str
   num_bytes: int
+  is_folder: bool = False
+  where: str = ''
+  recording: str = ''
+
+  @property
+  def named(self) -> str:
+    """What messages call it."""
+    return f'{self.where} ({self.path})' if self.where else self.path
 
 
 class Sources(NamedTuple):
@@ -73,12 +98,16 @@ class Sources(NamedTuple):
     clips: in any order.
     absent: (split, label, source id) of clips that the CSV names and that are
       not there.
+    passed_over: paths of files that are no videos by their names.
+    separator: what stands between the labels of a clip; None if it has one.
     folds: how the splits were made, if by `video_folds.split`.
   """
 
   labels: list[str]
   clips: list[Clip]
   absent: list[tuple[str, str, str]]
+  passed_over: tuple[str, ...] = ()
+  separator: str | None = None
   folds: dict[str, Any] | None = None
 
   def fingerprint(self) -> str:
@@ -92,7 +121,33 @@ class Sources(NamedTuple):
     rows += sorted(self.absent)
     for row in rows:
       digest.update(os.fsencode(repr(row)))
+    if self.separator is not None:
+      digest.update(self.separator.encode())
     return digest.hexdigest()
+
+
+def split_labels(label: str, separator: str | None) -> list[str]:
+  """The labels of a clip, each once, in the order of the text.
+
+  Args:
+    label: the text of a CSV, or the name of a class.
+    separator: what stands between labels; None if the text is one label.
+  """
+  if separator is None:
+    return [label]
+  parts = (part.strip() for part in label.split(separator))
+  return list(dict.fromkeys(part for part in parts if part))
+
+
+def is_no_video(name: str) -> bool:
+  """Whether no one means a file of this name as a video."""
+  stem, suffix = os.path.splitext(name.lower())
+  return suffix in _NO_VIDEOS or (not suffix and stem in _NO_VIDEOS_BY_NAME)
+
+
+def is_picture(name: str) -> bool:
+  """Whether a file of this name is a picture."""
+  return os.path.splitext(name.lower())[1] in PICTURES
 
 
 def _shown(names: Iterable[str]) -> str:
@@ -170,10 +225,54 @@ def _split_folders(input_dir: str) -> Iterator[tuple[str, str]]:
   yield from folders.items()
 
 
+def _videos(folder: str, passed_over: list[str]) -> Iterator[os.DirEntry]:
+  """The videos in the folder of a class; what is none joins `passed_over`."""
+  entries = _entries(folder)
+  beside = [
+    entry.path
+    for entry in entries
+    if is_no_video(entry.name) and not entry.is_dir()
+  ]
+  passed_over += beside
+  if len(beside) == len(entries):
+    if not entries:
+      raise SourceError(
+        f'{folder} is empty: expected videos; add some or remove the folder.'
+      )
+    raise SourceError(
+      f'{folder} holds no videos, but {len(beside)} other files, such as '
+      f'{beside[0]}; frames of a video go into a folder of their own below '
+      'that of the class.'
+    )
+  for entry in entries:
+    if entry.is_dir():
+      _require_pictures(entry.path)
+    elif is_no_video(entry.name):
+      continue
+    yield entry
+
+
+def _require_pictures(folder: str):
+  """Raises SourceError unless a folder holds pictures and nothing else."""
+  entries = _entries(folder)
+  if not any(is_picture(entry.name) for entry in entries):
+    raise SourceError(
+      f'{folder} is a folder: expected a video, or a folder of its frames as '
+      'pictures; move it.'
+    )
+  for entry in entries:
+    if entry.is_dir() or not is_no_video(entry.name):
+      raise SourceError(
+        f'{entry.path} is among the pictures of {folder}, which are taken as '
+        'the frames of a video; move it.'
+      )
+
+
 def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
   """Lists <split>/<class>/<video> in a folder.
 
-  Every file that is not hidden counts as a video: what is none will be found
+  A video is a file, or a folder of its frames as pictures.  Every file counts
+  that is not hidden and by its name may be a video: what is none will be found
   when it is decoded, and reported.
 
   Args:
@@ -190,38 +289,29 @@ def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
       is in another split but not in 'train'; classes differ only by case.
   """
   clips = []
+  passed_over: list[str] = []
   labels_of_split: dict[str, set[str]] = {}
   folders = {entry.name for entry in _entries(input_dir) if entry.is_dir()}
   if split_later and folders and not folders & SPLITS.keys():
-    # Beside the classes there may be files that tell of them.
     splits = {_TRAIN: input_dir}
   else:
     splits = dict(_split_folders(input_dir))
   for split, folder in splits.items():
-    classes = [
-      entry
-      for entry in _entries(folder)
-      if entry.is_dir() or folder != input_dir
-    ]
+    classes = []
+    for entry in _entries(folder):
+      if entry.is_dir():
+        classes.append(entry)
+      elif is_no_video(entry.name):
+        passed_over.append(entry.path)
+      else:
+        raise SourceError(
+          f'{entry.path} is a file: expected a folder per class; move it.'
+        )
     if not classes:
       raise SourceError(f'{folder} is empty: expected a folder per class.')
     labels_of_split[split] = {entry.name for entry in classes}
     for entry in classes:
-      if not entry.is_dir():
-        raise SourceError(
-          f'{entry.path} is a file: expected a folder per class; move it.'
-        )
-      videos = _entries(entry.path)
-      if not videos:
-        raise SourceError(
-          f'{entry.path} is empty: expected videos; add some '
-          'or remove the folder.'
-        )
-      for video in videos:
-        if video.is_dir():
-          raise SourceError(
-            f'{video.path} is a folder: expected a video; move it.'
-          )
+      for video in _videos(entry.path, passed_over):
         clips.append(
           Clip(
             split,
@@ -229,99 +319,228 @@ def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
             f'{entry.name}/{video.name}',
             video.path,
             _num_bytes(video.path),
+            video.is_dir(),
           )
         )
-  return Sources(_checked_labels(labels_of_split, input_dir), clips, [])
+  return Sources(
+    _checked_labels(labels_of_split, input_dir), clips, [], tuple(passed_over)
+  )
+
+
+def picture_paths(folder: str) -> list[str]:
+  """The pictures in a folder, in the order of the numbers in their names."""
+  names = [entry.name for entry in _entries(folder) if is_picture(entry.name)]
+
+  def order(name: str) -> list[str | int]:
+    # Texts and numbers take turns, so that like is compared with like.
+    parts = re.split('([0-9]+)', name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+  return [os.path.join(folder, name) for name in sorted(names, key=order)]
 
 
 def _num_bytes(path: str) -> int:
-  """Size of a file; 0 of a link to nothing, which will fail to decode."""
+  """Size of a video; 0 of a link to nothing, which will fail to decode."""
   try:
+    if os.path.isdir(path):
+      return sum(map(os.path.getsize, picture_paths(path)))
     return os.stat(path).st_size
   except OSError:
     return 0
 
 
-def _rows(path: str) -> Iterator[tuple[str, str, str, int, int]]:
-  """Split, label, id, start and end of the rows of a CSV."""
+class _Row(NamedTuple):
+  """A row of a CSV.
+
+  Attributes:
+    where: its file and line.
+    split: 'train', 'validation' or 'test'.
+    label: the text of its label or labels.
+    source_id: names the clip.
+    names: of the files that may hold it, the likeliest first.
+    recording: see `Clip`.
+  """
+
+  where: str
+  split: str
+  label: str
+  source_id: str
+  names: tuple[str, ...]
+  recording: str = ''
+
+
+def _kinetics_row(cells: dict[str, str], where: str, split: str) -> _Row:
+  """A row that names a clip by video and time."""
+  youtube_id = cells['youtube_id']
+  if not youtube_id:
+    raise SourceError(f'{where}: no youtube_id.')
+  try:
+    start, end = (
+      int(float(cells[name])) for name in ('time_start', 'time_end')
+    )
+  except (ValueError, OverflowError) as error:
+    raise SourceError(
+      f'{where}: time_start {cells["time_start"]!r} and time_end '
+      f'{cells["time_end"]!r}, expected seconds.'
+    ) from error
+  plain = f'{youtube_id}_{start}_{end}'
+  padded = f'{youtube_id}_{start:0{_PADDED_DIGITS}}_{end:0{_PADDED_DIGITS}}'
+  return _Row(
+    where,
+    split,
+    cells['label'],
+    plain,
+    (f'{padded}.mp4', f'{plain}.mp4', padded, plain),
+    youtube_id,
+  )
+
+
+def _file_row(cells: dict[str, str], where: str, split: str) -> _Row:
+  """A row that names a file."""
+  video = os.path.normpath(cells['video']) if cells['video'] else ''
+  if not video or os.path.isabs(video) or video.startswith(os.pardir):
+    raise SourceError(
+      f'{where}: video {cells["video"]!r}, expected a path below --input_dir.'
+    )
+  return _Row(where, split, cells['label'], video, (video,))
+
+
+def _rows(path: str, several: bool) -> Iterator[_Row]:
+  """The rows of a CSV.
+
+  Args:
+    path: the path of the file.
+    several: whether a clip may have several labels, or none.
+  """
   try:
     # Some editors begin a file with a byte order mark.
     with open(path, encoding='utf-8-sig', newline='') as f:
       reader = csv.DictReader(f, skipinitialspace=True)
-      lacking = [
-        name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())
-      ]
+      found = reader.fieldnames or ()
+      names_files = FILE_COLUMNS[1] in found
+      columns = FILE_COLUMNS if names_files else CSV_COLUMNS
+      lacking = [name for name in columns if name not in found]
       if lacking:
         raise SourceError(
           f'{path}: no column {", ".join(lacking)}; expected '
-          f'{", ".join(CSV_COLUMNS)}.'
+          f'{", ".join(CSV_COLUMNS)}; or {", ".join(FILE_COLUMNS)}.'
         )
       for row in reader:
         where = f'{path}, line {reader.line_num}'
-        label, youtube_id, start, end, name = (
-          (row[column] or '').strip() for column in CSV_COLUMNS
-        )
-        if not label or not youtube_id:
-          raise SourceError(f'{where}: no label or no youtube_id.')
-        if name not in SPLITS:
+        cells = {column: (row[column] or '').strip() for column in columns}
+        if not cells['label'] and not several:
+          raise SourceError(f'{where}: no label.')
+        split = SPLITS.get(cells['split'])
+        if split is None:
           raise SourceError(
-            f'{where}: split {name!r}, expected one of {", ".join(SPLITS)}.'
+            f'{where}: split {cells["split"]!r}, expected one of '
+            f'{", ".join(SPLITS)}.'
           )
-        try:
-          times = int(float(start)), int(float(end))
-        except (ValueError, OverflowError) as error:
-          raise SourceError(
-            f'{where}: time_start {start!r} and time_end '
-            f'{end!r}, expected seconds.'
-          ) from error
-        yield SPLITS[name], label, youtube_id, *times
+        make = _file_row if names_files else _kinetics_row
+        yield make(cells, where, split)
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'cannot read {path}: {error}.') from error
 
 
-def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
-  """Lists the clips of Kinetics' CSV files.
+def _require_once(row: _Row, earlier: _Row | None):
+  """Raises SourceError if an earlier row names the same clip."""
+  if earlier is None:
+    return
+  said = f'{row.where}: {row.source_id!r} is'
+  if row.split != earlier.split:
+    raise SourceError(
+      f'{said} {row.split} here and {earlier.split} in {earlier.where}: what '
+      'is validated on must not be trained on; keep one.'
+    )
+  if row.label != earlier.label:
+    raise SourceError(
+      f'{said} {row.label!r} here and {earlier.label!r} in {earlier.where}; '
+      'keep one, or write both into one line with --label_separator.'
+    )
+  raise SourceError(f'{said} named in {earlier.where} already; keep one.')
+
+
+def _files_below(folder: str) -> dict[str, str]:
+  """Paths of files and folders below a folder, by name and relative path."""
+  found: dict[str, str] = {}
+  for parent, folders, names in os.walk(folder):
+    folders.sort()
+    for name in (*names, *folders):
+      path = os.path.join(parent, name)
+      found.setdefault(name, path)
+      found[os.path.relpath(path, folder)] = path
+  return found
+
+
+def csv_sources(
+  csv_paths: Sequence[str], input_dir: str, separator: str | None = None
+) -> Sources:
+  """Lists the clips of CSV files.
 
   Args:
-    csv_paths: the paths of files with the columns `CSV_COLUMNS`.
+    csv_paths: the paths of files with the columns `CSV_COLUMNS`, as Kinetics
+      has them, or `FILE_COLUMNS`.
     input_dir: holds '<youtube_id>_<time_start>_<time_end>.mp4', the times in
-      seconds, with or without zeros before them, in itself or in any folder.
+      seconds, with or without zeros before them, in itself or in any folder, or
+      a folder of that name with pictures; or the files and folders of pictures
+      that 'video' names by their paths in it.
+    separator: what stands between the labels of a clip; None if it has one.
 
   Returns:
     The clips; labels are those of all CSV files, sorted.
 
   Raises:
-    SourceError: a file cannot be read or has no rows; a class is in another
-      split but not in 'train'; classes differ only by case; no clip is there.
+    SourceError: a file cannot be read or has no rows; a clip is named twice; a
+      class is in another split but not in 'train'; classes differ only by case;
+      no clip is there.
   """
-  files: dict[str, str] = {}
-  for folder, folders, names in os.walk(input_dir):
-    folders.sort()
-    for name in names:
-      files.setdefault(name, os.path.join(folder, name))
+  if separator is not None and not separator.strip():
+    raise SourceError(
+      f'--label_separator={separator!r}: expected something to see, such as ;'
+    )
+  files = _files_below(input_dir)
   if not files:
     raise SourceError(
-      f'{input_dir} is empty: expected '
-      '<youtube_id>_<time_start>_<time_end>.mp4 in it.'
+      f'{input_dir} is empty: expected the videos that the CSV names, such as '
+      '<youtube_id>_<time_start>_<time_end>.mp4, in it.'
     )
   clips, absent = [], []
   labels_of_split: dict[str, set[str]] = {}
+  seen: dict[str, _Row] = {}
   for csv_path in csv_paths:
-    for split, label, youtube_id, start, end in _rows(csv_path):
-      labels_of_split.setdefault(split, set()).add(label)
-      source_id = f'{youtube_id}_{start}_{end}'
-      padded = f'{youtube_id}_{start:0{_PADDED_DIGITS}}_{end:0{_PADDED_DIGITS}}'
-      path = files.get(f'{padded}.mp4', files.get(f'{source_id}.mp4'))
+    for row in _rows(csv_path, separator is not None):
+      _require_once(row, seen.get(row.source_id))
+      seen[row.source_id] = row
+      labels_of_split.setdefault(row.split, set()).update(
+        split_labels(row.label, separator)
+      )
+      path = next((files[name] for name in row.names if name in files), None)
       if path is None:
-        absent.append((split, label, source_id))
-      else:
-        clips.append(Clip(split, label, source_id, path, _num_bytes(path)))
+        absent.append((row.split, row.label, row.source_id))
+        continue
+      is_folder = os.path.isdir(path)
+      if is_folder:
+        _require_pictures(path)
+      clips.append(
+        Clip(
+          row.split,
+          row.label,
+          row.source_id,
+          path,
+          _num_bytes(path),
+          is_folder,
+          row.where,
+          row.recording,
+        )
+      )
   where = ', '.join(csv_paths)
-  if not labels_of_split:
+  if not seen:
     raise SourceError(f'{where}: no rows.')
   if not clips:
     raise SourceError(
       f'none of the {len(absent)} clips of {where} is in {input_dir}: '
-      f'expected files such as {absent[0][2]}.mp4.'
+      f'expected files such as {next(iter(seen.values())).names[0]}.'
     )
-  return Sources(_checked_labels(labels_of_split, where), clips, absent)
+  return Sources(
+    _checked_labels(labels_of_split, where), clips, absent, (), separator
+  )

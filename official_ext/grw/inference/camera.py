@@ -15,12 +15,36 @@
 """Frames of a camera as they come, at the rate that a model wants."""
 
 from collections.abc import Iterator
+import os
+import re
 import time
 
 from absl import logging
 import cv2
 
 from official_ext.grw.datasets import video_decoding
+
+# What stands between // and @ of an address: who may watch, and by what word.
+_CREDENTIALS = re.compile(r'//[^/@]*@')
+
+
+def named(camera: str) -> int | str:
+  """What `read_frames` takes for the text of a flag.
+
+  Args:
+    camera: a number, an address with '://' or the path of a file or device.
+
+  Raises:
+    ValueError: it is none of these.
+  """
+  if camera.isdecimal():
+    return int(camera)
+  if '://' in camera or os.path.exists(camera):
+    return camera
+  raise ValueError(
+    f'--camera={camera}: expected the number of a camera, the first being 0, '
+    'or an address such as rtsp://host/path; there is no such file either.'
+  )
 
 
 def read_frames(
@@ -33,8 +57,8 @@ def read_frames(
   earlier frame are lost, so that what is seen is always the present.
 
   Args:
-    camera: number of the camera, or what else OpenCV opens: a file's frames
-      come as fast as they are asked for.
+    camera: number of the camera, or what else OpenCV opens: the address of one
+      in the network; a file, whose frames come as fast as they are asked for.
     frames_per_second: ticks.
 
   Yields:
@@ -48,6 +72,7 @@ def read_frames(
     raise ValueError(
       f'frames_per_second={frames_per_second!r}: expected a number above zero.'
     )
+  name = f'camera {_CREDENTIALS.sub("//", str(camera))}'
   # What OpenCV logs of a missing camera are the insides of its drivers.
   level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
   try:
@@ -57,8 +82,11 @@ def read_frames(
   try:
     if not capture.isOpened():
       raise video_decoding.VideoError(
-        f'camera {camera}',
-        'cannot be opened: is it connected, free and readable by you?',
+        name,
+        'cannot be opened: is it connected, free and readable by you?'
+        if isinstance(camera, int)
+        else 'cannot be opened: are host, port, path, name and password right, '
+        'and does a player show it?',
       )
     ticks = 0
     start = 0.0
@@ -77,7 +105,7 @@ def read_frames(
       )
       ticks = tick + 1
     if not ticks:
-      raise video_decoding.VideoError(f'camera {camera}', 'gives no frames')
-    logging.warning('Camera %s gives no more frames.', camera)
+      raise video_decoding.VideoError(name, 'gives no frames')
+    logging.warning('The %s gives no more frames.', name)
   finally:
     capture.release()

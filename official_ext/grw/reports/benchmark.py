@@ -25,6 +25,8 @@ import resource
 import statistics
 import time
 
+from official_ext.grw.compat import cores
+
 
 def machine() -> str:
   """The processor and the number of cores this process may use."""
@@ -38,7 +40,7 @@ def machine() -> str:
       )
   except (OSError, StopIteration):
     pass
-  return f'{name}, {len(os.sched_getaffinity(0))} cores'
+  return f'{name}, {cores.usable()} cores'
 
 
 def medians(

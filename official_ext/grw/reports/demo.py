@@ -22,7 +22,6 @@ the same model, data and seed with λ > 0 and with λ = 0.
 from collections.abc import Mapping, Sequence
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
@@ -35,6 +34,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.compat import cores
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
@@ -199,7 +199,7 @@ def compare(
     num_validation_clips=setting.validation_clips,
   )
   dataset = airplanes.prepare(data_dir, config)
-  cores = len(os.sched_getaffinity(0))
+  num_cores = cores.usable()
   trainings = {}
   for weight in (0.0, setting.weight):
     label = f'lambda={weight:g}'
@@ -209,12 +209,14 @@ def compare(
       'train',
       _overrides(setting, weight, data_dir, dataset, model or {}),
       label,
-      cores=max(1, cores // 2),
+      cores=max(1, num_cores // 2),
       program=program,
     )
   # One core: one after the other, or both would only take turns.
   finished = list(
-    training_process.run_all(list(trainings.values()), at_once=min(cores, 2))
+    training_process.run_all(
+      list(trainings.values()), at_once=min(num_cores, 2)
+    )
   )
   for training, succeeded in finished:
     if not succeeded:

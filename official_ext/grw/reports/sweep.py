@@ -62,6 +62,7 @@ import tensorflow_datasets as tfds
 import tqdm
 import yaml
 
+from official_ext.grw.compat import cores
 from official_ext.grw.configs import published
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import figures
@@ -491,7 +492,6 @@ def train(
   _require_same_runs(runs, output_dir)
   unfinished = [run for run in runs if run.measures(output_dir) is None]
   _prepare_datasets(unfinished)
-  cores = max(1, len(os.sched_getaffinity(0)) // at_once)
 
   def mode(run: Run) -> str:
     # Trained to its end and killed before it was evaluated there.
@@ -499,6 +499,7 @@ def train(
     is_trained = (run.folder(output_dir) / checkpoint).exists()
     return 'train_and_post_eval' if is_trained else 'train_and_eval'
 
+  num_cores = max(1, cores.usable() // at_once)
   trainings = {
     training_process.TrainingProcess(
       run.folder(output_dir),
@@ -507,7 +508,7 @@ def train(
       run.config,
       run.label,
       is_done=functools.partial(run.measures, output_dir),
-      cores=cores,
+      cores=num_cores,
       program=program,
     ): run
     for run in unfinished

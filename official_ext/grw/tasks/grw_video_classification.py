@@ -56,6 +56,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   Logs: the classification loss, both smoothing terms, the share of windows
       whose true order is the likeliest, mean acceleration over mean speed.
   *   `init_checkpoint`: whatever layout the weights were published in.
+  *   `class_weights`: the loss of classes with few clips can weigh more.
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
 
@@ -119,12 +120,39 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     label.
     """
     losses = super().build_losses(labels, model_outputs, aux_losses)
+    if self.task_config.class_weights is not None:
+      weighted = self._weighted_entropy(labels, model_outputs)
+      losses[self.loss] += weighted - losses['class_loss']
+      losses['class_loss'] = weighted
     finite = tf.reduce_all(tf.math.is_finite(model_outputs))
     for name in (self.loss, 'class_loss'):
       losses[name] = tf.where(
         finite, tf_utils.safe_mean(losses[name]), float('nan')
       )
     return losses
+
+  def _weighted_entropy(
+    self, labels: tf.Tensor, probabilities: tf.Tensor
+  ) -> tf.Tensor:
+    """Mean over clips of cross entropy times the weight of the clip's class."""
+    config = self.task_config
+    vectors = (
+      labels
+      if config.losses.one_hot
+      else tf.one_hot(
+        tf.cast(tf.reshape(labels, [-1]), tf.int32),
+        config.train_data.num_classes,
+      )
+    )
+    entropy = tf_keras.losses.categorical_crossentropy(
+      vectors, probabilities, label_smoothing=config.losses.label_smoothing
+    )
+    # Of a mixture of clips, the mixture of their weights.
+    weights = tf.linalg.matvec(
+      tf.cast(vectors, entropy.dtype),
+      tf.constant(config.class_weights, entropy.dtype),
+    )
+    return tf_utils.safe_mean(weights * entropy)
 
   def inference_step(self, features, model):
     """Probabilities [batch, classes] of videos, from all of their views.
