@@ -146,8 +146,22 @@ def test_clips_that_are_absent_are_told_from_the_others(tmp_path):
       f'{HEADER}\na,none,0,10,train\n',
       'none of the 1 clips of .*none_0_10.mp4',
     ),
-    (f'{HEADER}\na,abc,0,10,train\nb,abc,0,10,val\n', "train lacks: 'b'"),
-    (f'{HEADER}\na,abc,0,10,train\nA,abc,0,10,train\n', 'differ only by case'),
+    (f'{HEADER}\na,abc,0,10,train\nb,def,0,10,val\n', "train lacks: 'b'"),
+    (f'{HEADER}\na,abc,0,10,train\nA,def,0,10,train\n', 'differ only by case'),
+    (
+      f'{HEADER}\na,abc,0,10,train\nb,abc,0,10,train\n',
+      r"line 3: clip abc_0_10 with label 'b', split 'train' has a row before "
+      r"\(.*a.csv, line 2, label 'a', split 'train'\)",
+    ),
+    (
+      f'{HEADER}\na,abc,0,10,train\na,abc,000,010,val\n',
+      "'validation' has a row before",
+    ),
+    (
+      # Also of clips that are absent.
+      f'{HEADER}\na,abc,0,10,train\na,def,0,9,train\na,def,0,9,train\n',
+      'line 4: clip def_0_9 .*remove a row',
+    ),
     (b'\xff\xfe\x00', 'cannot read .*a.csv'),
   ],
 )
@@ -158,6 +172,15 @@ def test_bad_csv_files_are_one_error(tmp_path, text, message):
   with pytest.raises(video_sources.SourceError, match=message) as error:
     video_sources.csv_sources([str(path)], folder)
   assert '\n' not in str(error.value)
+
+
+def test_a_clip_of_two_csv_files_is_one_error(tmp_path):
+  paths = [
+    make_csv(tmp_path / name, 'a,abc,0,10,train') for name in ('a.csv', 'b.csv')
+  ]
+  folder = make_files(tmp_path / 'clips', 'abc_0_10.mp4')
+  with pytest.raises(video_sources.SourceError, match='b.csv.* .*a.csv, line'):
+    video_sources.csv_sources(paths, folder)
 
 
 def test_a_csv_without_clips_is_one_error(tmp_path):

@@ -228,8 +228,8 @@ def _num_bytes(path: str) -> int:
     return 0
 
 
-def _rows(path: str) -> Iterator[tuple[str, str, str, int, int]]:
-  """Split, label, id, start and end of the rows of a CSV."""
+def _rows(path: str) -> Iterator[tuple[str, str, str, str, int, int]]:
+  """Place in the file, split, label, id, start and end of a CSV's rows."""
   try:
     # Some editors begin a file with a byte order mark.
     with open(path, encoding='utf-8-sig', newline='') as f:
@@ -260,7 +260,7 @@ def _rows(path: str) -> Iterator[tuple[str, str, str, int, int]]:
             f'{where}: time_start {start!r} and time_end '
             f'{end!r}, expected seconds.'
           ) from error
-        yield SPLITS[name], label, youtube_id, *times
+        yield where, SPLITS[name], label, youtube_id, *times
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'cannot read {path}: {error}.') from error
 
@@ -277,8 +277,9 @@ def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
     The clips; labels are those of all CSV files, sorted.
 
   Raises:
-    SourceError: a file cannot be read or has no rows; a class is in another
-      split but not in 'train'; classes differ only by case; no clip is there.
+    SourceError: a file cannot be read or has no rows; a clip has two rows; a
+      class is in another split but not in 'train'; classes differ only by
+      case; no clip is there.
   """
   files: dict[str, str] = {}
   for folder, folders, names in os.walk(input_dir):
@@ -292,10 +293,19 @@ def csv_sources(csv_paths: Sequence[str], input_dir: str) -> Sources:
     )
   clips, absent = [], []
   labels_of_split: dict[str, set[str]] = {}
+  rows: dict[str, str] = {}
   for csv_path in csv_paths:
-    for split, label, youtube_id, start, end in _rows(csv_path):
+    for where, split, label, youtube_id, start, end in _rows(csv_path):
       labels_of_split.setdefault(split, set()).add(label)
       source_id = f'{youtube_id}_{start}_{end}'
+      row = f'label {label!r}, split {split!r}'
+      if source_id in rows:
+        raise SourceError(
+          f'{where}: clip {source_id} with {row} has a row before '
+          f'({rows[source_id]}): expected one label and one split of each '
+          'clip; remove a row.'
+        )
+      rows[source_id] = f'{where}, {row}'
       padded = f'{youtube_id}_{start:0{_PADDED_DIGITS}}_{end:0{_PADDED_DIGITS}}'
       path = files.get(f'{padded}.mp4', files.get(f'{source_id}.mp4'))
       if path is None:
