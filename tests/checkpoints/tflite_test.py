@@ -219,6 +219,21 @@ def test_norms_keep_inference_and_let_training_compute_the_same(stock, ours):
   assert near < far
 
 
+def test_training_computes_what_inference_does_on_the_clips_of_the_statistics(
+  stock, ours
+):
+  """A batch's own statistics are then the restored ones, layer after layer."""
+  weights = source.read(stock[2]['float32'])
+  assign.assign(ours, weights, 'all')
+  video = clips.rendered(6, SIZE, seed=1)
+  batch = {'image': np.concatenate(video)}
+  expected = ours(batch, training=False)
+  folded_norms.restore(ours, graph_of(weights).norms, video)
+  assert (
+    saved_model.relative_difference(ours(batch, training=True), expected) < 1e-3
+  )
+
+
 def test_statistics_are_those_of_the_clips(stock, ours):
   """A norm's mean and variance are what numpy finds in its input."""
   _, _, files = stock

@@ -60,7 +60,7 @@ dynamic_int8 also how many answers are the same along rendered videos.
       'classify_every',
       None,
       'Run the head at each k-th frame and repeat its logits between; by '
-      'default the window of the loss, or 1 for a head that costs little.',
+      'default about the window of the loss, or 1 for a head that costs little.',
       lower_bound=1,
     )
     flags.DEFINE_bool(
