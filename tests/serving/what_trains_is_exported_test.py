@@ -20,7 +20,6 @@ in tests/serving/ensemble_export_test.py.
 """
 
 from collections.abc import Callable
-import contextlib
 
 import numpy as np
 from official.core import exp_factory
@@ -30,7 +29,6 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.configs import continuing
 from official_ext.grw.inference import exported
 from official_ext.grw.serving import export
 from official_ext.grw.serving import saved_model
@@ -299,22 +297,6 @@ def test_weights_are_exported_as_they_were_trained(
     TFLITE(params, str(trained / place), str(tmp_path / 'exported'))
   assert '\n' not in str(error.value)
   assert not (tmp_path / 'exported').exists()
-
-
-def test_convolutions_of_the_same_function_may_be_exchanged(tmp_path):
-  params = experiment({})
-  (tmp_path / 'ckpt-3.index').touch()
-  hyperparams.save_params_dict_to_yaml(params, str(tmp_path / 'params.yaml'))
-  other = experiment(
-    {'model': {'backbone': {'movinet': {'conv_type': '3d_2plus1d'}}}}
-  )
-  for mode, refuses in (('eval', True), ('export', False)):
-    with (
-      pytest.raises(ValueError, match='conv_type')
-      if refuses
-      else contextlib.nullcontext()
-    ):
-      continuing.changes(other.as_dict(), mode, str(tmp_path))
 
 
 @pytest.mark.parametrize('case', REFUSED)
