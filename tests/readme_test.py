@@ -16,7 +16,7 @@
 
 import pathlib
 import re
-import subprocess
+import runpy
 import sys
 
 import numpy as np
@@ -25,6 +25,7 @@ import pytest
 from official_ext.grw.inference import camera
 from official_ext.grw.inference import exported
 from official_ext.grw.inference import prediction
+from official_ext.grw.serving import model_card
 from tests import video_files
 from tests.serving import color_model
 
@@ -38,27 +39,42 @@ def frame(middle, sides):
   return image
 
 
-@pytest.mark.parametrize(
-  'mode, antialias, several, most',
-  [
-    ('square', True, False, '蓝'),
-    ('keep_aspect', False, False, 'red'),
-    ('keep_aspect', True, True, "['red', 'grün', '蓝']"),
-  ],
-)
-def test_the_camera_client_answers_as_the_prediction_tool(
-  tmp_path, mode, antialias, several, most
-):
+@pytest.fixture(name='client', scope='module')
+def client_fixture(tmp_path_factory):
+  """The path of the client, as the page shows it."""
   blocks = re.findall(
     r'^```python\n(.*?)^```',
     PAGE.read_text('utf-8'),
     re.DOTALL | re.MULTILINE,
   )
-  (client,) = [
+  (text,) = [
     block for block in blocks if block.startswith('# Streams a camera')
   ]
-  script = tmp_path / 'stream.py'
-  script.write_text(client, encoding='utf-8')
+  script = tmp_path_factory.mktemp('client') / 'stream.py'
+  script.write_text(text, encoding='utf-8')
+  return str(script)
+
+
+@pytest.mark.parametrize(
+  'mode, antialias, several, centered, most',
+  [
+    ('square', True, False, False, '蓝'),
+    ('keep_aspect', False, False, True, 'red'),
+    ('keep_aspect', True, True, False, "['red', 'grün', '蓝']"),
+    ('keep_aspect', False, True, True, "['red']"),
+  ],
+)
+def test_the_camera_client_answers_as_the_prediction_tool(
+  tmp_path,
+  client,
+  monkeypatch,
+  capsys,
+  mode,
+  antialias,
+  several,
+  centered,
+  most,
+):
   # At this rate each frame of a file is due.
   model = color_model.export(
     tmp_path / 'model',
@@ -70,6 +86,7 @@ def test_the_camera_client_answers_as_the_prediction_tool(
       'antialias': antialias,
     },
     multi_label=several,
+    input={**color_model.card().input, 'range': [-int(centered), 1]},
   )
   # The size that is resized to is neither that of the frames nor of the crop.
   video = video_files.write_frames(
@@ -78,13 +95,9 @@ def test_the_camera_client_answers_as_the_prediction_tool(
     + [frame(color_model.RED, color_model.BLUE)] * 17,
   )
 
-  run = subprocess.run(
-    [sys.executable, '-X', 'utf8', str(script), model, video],
-    capture_output=True,
-    text=True,
-    encoding='utf-8',
-  )
-  assert run.returncode == 0, run.stderr
+  monkeypatch.setattr(sys, 'argv', [client, model, video])
+  runpy.run_path(client)
+  said = capsys.readouterr().out.splitlines()
   opened = exported.open_model(model)
   expected = []
   for timed in camera.read_frames(video, 1e6):
@@ -95,5 +108,19 @@ def test_the_camera_client_answers_as_the_prediction_tool(
       if several
       else opened.labels[probabilities.argmax()]
     )
-  assert run.stdout.splitlines() == expected
+  assert said == expected
   assert expected[-1] == most and (several or expected[0] == 'grün')
+
+
+@pytest.mark.parametrize(
+  'fields', [{'kind': 'clip'}, {'frames_per_second': None}]
+)
+def test_the_camera_client_refuses_what_it_cannot_feed(
+  tmp_path, client, monkeypatch, fields
+):
+  model_card.write(
+    color_model.card(**fields), color_model.LABELS, str(tmp_path)
+  )
+  monkeypatch.setattr(sys, 'argv', [client, str(tmp_path), '0'])
+  with pytest.raises(SystemExit, match='expected a stream whose frames_per'):
+    runpy.run_path(client)

@@ -119,6 +119,15 @@ def test_the_optimizer_stays_where_it_is_needed(trained, field, value):
   assert changes(trained, 'eval', **{field: value})
 
 
+def test_exports_may_exchange_convolutions_of_the_same_function(trained):
+  """Training on volumes, and streaming on CPUs, for which frames are faster."""
+  field = 'task.model.backbone.movinet.conv_type'
+  assert changes(trained, 'export', **{field: '3d_2plus1d'}) == []
+  for mode, value in (('eval', '3d_2plus1d'), ('export', '3d')):
+    with pytest.raises(ValueError, match=f"{field}='{value}'.*with which"):
+      changes(trained, mode, **{field: value})
+
+
 def test_a_folder_without_checkpoints_has_nothing_to_keep(trained):
   (trained / 'ckpt-3.index').unlink()
   assert changes(trained, 'train', **{'task.model.head.type': 'linear'}) == []

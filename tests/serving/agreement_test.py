@@ -53,6 +53,31 @@ def test_the_difference_is_the_share_of_probability_that_moved():
   assert found.difference == pytest.approx(0.5 / 0.8)
 
 
+# One, two or none of five labels.
+SEVERAL = np.where(RNG.random((200, 5)) < 0.3, 6.0, -6.0)
+
+
+def test_what_logits_have_in_common_matters_to_several_labels():
+  """A sigmoid sees it: labels that are there would be gone."""
+  shifted = SEVERAL - 8
+  agreement.require(agreement.measure(shifted, SEVERAL))
+  found = agreement.measure(shifted, SEVERAL, multi_label=True)
+  assert found.same_answers == np.mean(SEVERAL.max(1) < 0)
+  with pytest.raises(export_folder.ExportError):
+    agreement.require(found)
+
+
+def test_differences_of_several_sure_labels_do_not_matter():
+  noise = RNG.uniform(-2, 2, SEVERAL.shape)
+  found = agreement.measure(SEVERAL + noise, SEVERAL, multi_label=True)
+  assert found.num_answers == 200 and found.same_answers == 1
+  assert found.difference < 0.02
+  unsure = agreement.measure(0.1 - UNSURE, UNSURE, multi_label=True)
+  assert unsure.same_answers == 1  # All are near a half.
+  with pytest.raises(export_folder.ExportError):
+    agreement.require(unsure)
+
+
 def test_the_better_of_two_near_equals_is_no_answer():
   expected = np.log([[0.48, 0.52, 1e-9]] * 10)
   found = agreement.measure(expected[:, [1, 0, 2]], expected)

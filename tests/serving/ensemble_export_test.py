@@ -24,9 +24,11 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.inference import exported
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import model_card
+from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 from tests import java_client
 from tests import tiny
@@ -105,6 +107,19 @@ def test_a_saved_model_is_one_folder(params, model, tmp_path, kind):
       states = serve['call'](image=image[:, begin:end], **states)
       logits = states.pop('logits')
   np.testing.assert_allclose(logits, want, atol=1e-5)
+  # A video of as many frames as no clip has, as evaluation fills it.
+  opened = exported.open_model(str(folder))
+  video = (255 * image[0, :3]).astype(np.uint8)
+  answers = [opened.step(frame) for frame in video]
+  short = {
+    'image': np.concatenate([video, video])[np.newaxis] / np.float32(255),
+    'num_frames': tf.constant([3]),
+  }
+  np.testing.assert_allclose(
+    np.array(opened.finish() if kind == 'clip' else answers[-1]),
+    model(short)[0],
+    atol=1e-5,
+  )
 
 
 def test_an_ensemble_has_no_checkpoint_of_its_own(params, tmp_path):
@@ -113,12 +128,19 @@ def test_an_ensemble_has_no_checkpoint_of_its_own(params, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_an_ensemble_has_no_single_head_to_split_off(params, model, tmp_path):
-  data = params.task.validation_data
-  with pytest.raises(ValueError, match='split_head=True: expected False'):
-    tflite.export_stream(
-      model, str(tmp_path), data, export.example_clips(params), split_head=True
-    )
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    ({'split_head': True}, 'split_head=True: expected False'),
+    ({'classify_every': 3}, 'classify_every=3: .* 1 or an even number'),
+  ],
+)
+def test_heads_of_an_ensemble_are_checked_before_it_is_built(
+  params, tmp_path, monkeypatch, options, message
+):
+  monkeypatch.setattr(saved_model, 'build_trained_model', None)
+  with pytest.raises(ValueError, match=message):
+    export.export_tflite(params, '', str(tmp_path / 'out'), **options)
   assert not list(tmp_path.iterdir())
 
 

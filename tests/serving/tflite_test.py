@@ -187,10 +187,11 @@ def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
   """A base MoViNet sees frames to come, and has 3D convolutions."""
   model = tiny.classifier(stream=False)
   frames = video(seed=3)[0] / np.float32(255)
-  want = [
-    model({'image': frames[np.newaxis]})[0],
-    model({'image': frames[np.newaxis, [0, 1, 2, 3, 0, 1]]})[0],
-  ]
+  short = {
+    'image': frames[np.newaxis, [0, 1, 2, 3, 0, 1]],
+    'num_frames': tf.constant([4]),
+  }
+  want = [model({'image': frames[np.newaxis]})[0], model(short)[0]]
   written = tflite.export_clip(
     model, str(tmp_path), DATA, video(), quantization
   )
@@ -205,7 +206,7 @@ def test_a_clip_model_of_any_backbone_is_a_file_too(quantization, tmp_path):
   assert classify.image_shape == (1, N, SIZE, SIZE, 3)
   atol = np.max(np.abs(want)) * tflite.MAX_DIFFERENCE.get(quantization, 0.1)
   np.testing.assert_allclose(classify(frames), want[0], atol=atol)
-  # Four frames are filled by beginning again.
+  # Four frames are filled by beginning again, and only they count.
   np.testing.assert_allclose(classify(frames[:4]), want[1], atol=atol)
   with pytest.raises(ValueError, match=r'shape \(7, 16, 16, 3\), expected'):
     classify(np.zeros([N + 1, SIZE, SIZE, 3]))
@@ -251,6 +252,8 @@ def test_a_costly_head_runs_once_a_window_by_default(config, every):
   model.override({'smoothing': {'window': 3}, **config})
   assert tflite.default_classify_every(model, N) == every
   assert tflite.default_classify_every(model, 2) == min(every, 2)
+  # The head runs at the last frame of a clip, as in evaluation.
+  assert tflite.default_classify_every(model, 8) == (4 if every > 1 else 1)
 
 
 def test_memory_is_flat_over_ten_thousand_frames(exported):

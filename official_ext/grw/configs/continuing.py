@@ -46,6 +46,8 @@ _FIXED = re.compile(
 _FIXED_IN_TRAINING = re.compile(
   r'trainer\.optimizer_config\.(optimizer\.type|ema)$|task\.freeze_backbone$'
 )
+# The same function; exports read weights by name, of either into either.
+_SAME_CONVOLUTIONS = {'2plus1d', '3d_2plus1d'}
 _REMEDY = (
   'Give it back, or train into an empty model_dir; task.init_checkpoint='
 )
@@ -63,7 +65,8 @@ def changes(values: Mapping[str, Any], mode: str, model_dir: str) -> list[str]:
 
   Args:
     values: the whole configuration, nested.
-    mode: the mode of the driver; evaluation needs no optimizer.
+    mode: the mode of the driver, or 'export'; evaluation and exports need no
+      optimizer.
     model_dir: the folder of checkpoints and `params.yaml`; on remote file
       systems nothing is compared.
 
@@ -87,6 +90,12 @@ def changes(values: Mapping[str, Any], mode: str, model_dir: str) -> list[str]:
   found = []
   for field, old, new in _differences(before, values):
     fixed = _FIXED.match(field) and not _FREE.match(field)
+    if (
+      mode == 'export'
+      and field.endswith('.conv_type')
+      and ({old, new} == _SAME_CONVOLUTIONS)
+    ):
+      continue
     # With float16 another optimizer, which scales the loss, is around it.
     scales = field == 'runtime.mixed_precision_dtype' and 'float16' in (
       old,

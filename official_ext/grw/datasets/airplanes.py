@@ -41,7 +41,8 @@ from official_ext.grw.datasets import airplane_renderer
 LABELS = tuple(airplane_renderer.BODY_AXES)
 SPLITS = ('train', 'validation')
 
-_MIN_IMAGE_SIZE = 16
+MIN_FRAMES = 2
+MIN_IMAGE_SIZE = 16
 _NAME = re.compile(
   r'train(\d+)_validation(\d+)_frames(\d+)_size(\d+)_degrees([\d.]+)-([\d.]+)'
   r'_seed(\d+)'
@@ -89,8 +90,8 @@ class AirplanesConfig(tfds.core.BuilderConfig):
     for field, minimum in (
       ('num_train_clips', len(LABELS)),
       ('num_validation_clips', len(LABELS)),
-      ('num_frames', 2),
-      ('image_size', _MIN_IMAGE_SIZE),
+      ('num_frames', MIN_FRAMES),
+      ('image_size', MIN_IMAGE_SIZE),
       ('seed', 0),
     ):
       value = getattr(self, field)

@@ -21,7 +21,7 @@ import numpy as np
 
 
 class Clips:
-  """A clip model that answers each N frames, of the last N."""
+  """A clip model that answers each N frames, of the last N or of all."""
 
   def __init__(
     self, classify: Callable[[np.ndarray], np.ndarray], num_frames: int

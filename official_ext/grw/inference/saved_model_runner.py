@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+# The signature of clip models that also takes `num_frames`.
+SHORT_CLIPS = 'short_clips'
+
 
 def load(folder: str) -> Any:
   """Loads a SavedModel.
@@ -40,15 +43,36 @@ def load(folder: str) -> Any:
 
 
 class SavedModelClip:
-  """A SavedModel that takes a clip of any length at once."""
+  """A SavedModel that takes a clip of N frames at once."""
 
-  def __init__(self, folder: str):
+  def __init__(self, folder: str, num_frames: int):
+    """Loads a model.
+
+    Args:
+      folder: the folder of the SavedModel.
+      num_frames: N.
+
+    Raises:
+      ValueError: it is none, or takes no short clips.
+    """
     self._loaded = load(folder)
+    if SHORT_CLIPS not in self._loaded.signatures:
+      raise ValueError(
+        f'{folder} has signatures {sorted(self._loaded.signatures)}: expected '
+        f'{SHORT_CLIPS} among them; export it again.'
+      )
+    self._classify = self._loaded.signatures[SHORT_CLIPS]
+    self._num_frames = num_frames
 
   def __call__(self, clip: np.ndarray) -> np.ndarray:
-    """Logits [classes] float32 of a clip [frames, height, width, 3]."""
-    outputs = self._loaded.signatures['serving_default'](
-      image=tf.constant(clip[np.newaxis])
+    """Logits [classes] float32 of a clip [N or fewer, height, width, 3].
+
+    Of fewer frames the clip is filled by beginning again, as in evaluation.
+    """
+    shape = (1, self._num_frames, *clip.shape[1:])
+    outputs = self._classify(
+      image=tf.constant(np.resize(clip, shape)),
+      num_frames=tf.constant([len(clip)]),
     )
     return outputs['logits'][0].numpy()
 

@@ -17,6 +17,8 @@
 from ai_edge_litert import interpreter as litert
 import numpy as np
 
+from official_ext.grw.datasets import feature_names
+
 # In the folder that tools/export_tflite.py writes.
 MODEL_FILE = 'model.tflite'
 
@@ -89,22 +91,23 @@ class TfliteClip:
 
     Raises:
       ValueError: the file is no TFLite file, or has not one signature from
-        `image` alone to `logits`.
+        `image` and `num_frames` to `logits`.
     """
     self._interpreter, self._run = _open(path, num_threads)
     inputs = self._run.get_input_details()
-    if len(inputs) > 1:
+    if set(inputs) != {'image', feature_names.NUM_FRAMES}:
       raise ValueError(
-        f'{path} has inputs {sorted(inputs)}: expected image '
-        'alone, as it is to take a clip at once.'
+        f'{path} has inputs {sorted(inputs)}: expected image and '
+        f'{feature_names.NUM_FRAMES}, as it is to take a clip at once; export '
+        'it again.'
       )
     self.image_shape = _shape(inputs['image'])
 
   def __call__(self, clip: np.ndarray) -> np.ndarray:
     """Logits [classes] float32 of a clip [N, height, width, 3] in [0, 1].
 
-    Of fewer frames than N the clip is filled by beginning again, as in
-    evaluation.
+    Of fewer frames than N the clip is filled by beginning again, and the model
+    is told so, as in evaluation.
 
     Raises:
       ValueError: the frames have another shape than the model takes.
@@ -116,8 +119,11 @@ class TfliteClip:
         f'A clip has shape {clip.shape}, expected {self.image_shape[1:]} or '
         'fewer frames.'
       )
-    clip = np.resize(np.asarray(clip, np.float32), self.image_shape)
-    return self._run(image=clip)['logits'][0]
+    outputs = self._run(
+      image=np.resize(np.asarray(clip, np.float32), self.image_shape),
+      num_frames=np.array([len(clip)], np.int32),
+    )
+    return outputs['logits'][0]
 
 
 class TfliteStream:

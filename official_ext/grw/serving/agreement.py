@@ -16,7 +16,8 @@
 
 A difference of logits says little: a softmax does not see what all logits of a
 frame have in common, and sees the others the less the surer it is.  Measured is
-what a user gets, probabilities and the best class, along a stream.
+what a user gets, probabilities and the best class, along a stream; where a
+frame may have several labels, those that are more likely there than not.
 """
 
 from typing import NamedTuple
@@ -40,12 +41,13 @@ class Agreement(NamedTuple):
   Attributes:
     num_answers: how many were compared.
     same_answers: share of them whose best class is the same, or one that is
-      within 0.1 of the best probability.
+      within 0.1 of the best probability.  Of several labels, all must be the
+      same, or within 0.1 of being so.
     difference: the mean of ½ Σ|p − q| over answers, p and q being their
       probabilities, as a share of the mean of ½ Σ|p − 1/classes|, which is how
       much p says at all.  So it is close to the mean share of probability that
       moved for a model that is sure, and of a sensible scale for one that was
-      never trained.
+      never trained.  Of several labels, each is two classes: there and not.
   """
 
   num_answers: int
@@ -59,13 +61,31 @@ class Agreement(NamedTuple):
     )
 
 
-def measure(logits: np.ndarray, expected: np.ndarray) -> Agreement:
-  """Compares answers, [answers, classes] logits both."""
-  p, q = special.softmax(expected, axis=-1), special.softmax(logits, axis=-1)
-  chosen = np.take_along_axis(p, q.argmax(-1)[:, np.newaxis], axis=-1)[:, 0]
+def measure(
+  logits: np.ndarray, expected: np.ndarray, multi_label: bool = False
+) -> Agreement:
+  """Compares answers.
+
+  Args:
+    logits: [answers, classes].
+    expected: those that they should be, of the same shape.
+    multi_label: whether probabilities are sigmoids, not a softmax.
+  """
+
+  def probabilities(values: np.ndarray) -> np.ndarray:
+    """[answers, questions, classes]: of a softmax one question."""
+    if multi_label:
+      values = np.stack([values, np.zeros_like(values)], axis=-1)
+    else:
+      values = values[:, np.newaxis]
+    return special.softmax(values, axis=-1)
+
+  p, q = probabilities(expected), probabilities(logits)
+  chosen = np.take_along_axis(p, q.argmax(-1)[..., np.newaxis], axis=-1)
+  same = np.all(chosen[..., 0] >= p.max(-1) - _TIE, axis=-1)
   return Agreement(
     len(p),
-    float(np.mean(chosen >= p.max(-1) - _TIE)),
+    float(np.mean(same)),
     float(np.abs(p - q).sum() / np.abs(p - 1 / p.shape[-1]).sum()),
   )
 

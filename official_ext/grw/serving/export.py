@@ -23,10 +23,12 @@ from official.core import config_definitions as cfg
 import tensorflow as tf
 
 from official_ext.grw.backbones import families
+from official_ext.grw.configs import continuing
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
+from official_ext.grw.heads import head_types
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
@@ -40,7 +42,8 @@ def example_clips(
   """Rendered clips of the model's length, [M, N, S, S, 3] uint8.
 
   One, or for 'dynamic_int8' those of three videos, one a class, of
-  `agreement.NUM_FRAMES` in all or a little more.
+  `agreement.NUM_FRAMES` in all or a little more.  S is what the model resizes
+  to, or the least that is rendered.
   """
   data = params.task.validation_data
   num_frames = data.feature_shape[0]
@@ -49,12 +52,14 @@ def example_clips(
     if quantization == 'dynamic_int8'
     else (1, 1)
   )
+  length = clips * num_frames
   config = airplanes.AirplanesConfig(
-    num_frames=clips * num_frames, image_size=data.min_image_size
+    num_frames=max(length, airplanes.MIN_FRAMES),
+    image_size=max(data.min_image_size, airplanes.MIN_IMAGE_SIZE),
   )
   frames = np.concatenate(
     [
-      airplanes.render_example(config, 'validation', number)['video']
+      airplanes.render_example(config, 'validation', number)['video'][:length]
       for number in range(videos)
     ]
   )
@@ -86,6 +91,8 @@ def write_folder(
       there already.
   """
   num_classes = params.task.validation_data.num_classes
+  if checkpoint:
+    _require_as_trained(params, checkpoint)
   with export_folder.whole_folder(output_dir) as folder:
     texts = (
       label_files.read(labels, num_classes, '--labels')
@@ -118,6 +125,15 @@ def write_folder(
   return written
 
 
+def _require_as_trained(params: cfg.ExperimentConfig, checkpoint: str):
+  """Raises ValueError if the `params.yaml` of a checkpoint says otherwise."""
+  path = os.path.abspath(checkpoint)
+  folder = path if os.path.isdir(path) else os.path.dirname(path)
+  # Of best_ckpt/, it is in the folder above.
+  for place in (folder, os.path.dirname(folder)):
+    continuing.changes(params.as_dict(), 'export', place)
+
+
 def _require_streaming(params: cfg.ExperimentConfig):
   """Raises ValueError if a model cannot stream, before it is built."""
   for classifier in ensemble_cfg.classifiers(params.task.model):
@@ -133,6 +149,41 @@ def _require_streaming(params: cfg.ExperimentConfig):
     raise ValueError(
       f'task.validation_data.feature_shape={tuple(data.feature_shape)}: '
       'expected at least 2 frames for a stream. Export with --kind=clip.'
+    )
+
+
+def _require_head_options(
+  params: cfg.ExperimentConfig, classify_every: int, split_head: bool
+):
+  """Raises ValueError for what heads of a stream cannot do, before it is built.
+
+  Args:
+    params, split_head: as for `export_tflite`.
+    classify_every: as there, but for None.
+  """
+  num_frames = params.task.validation_data.feature_shape[0]
+  members = ensemble_cfg.classifiers(params.task.model)
+  if split_head and len(members) > 1:
+    raise ValueError(
+      'split_head=True: expected False for an ensemble, which has two heads, '
+      'and which is one file.'
+    )
+  if classify_every == 1:
+    return
+  if any(
+    head_types.of(member.head).in_steps(member.head) for member in members
+  ):
+    raise ValueError(
+      f'classify_every={classify_every}: expected 1, as a causal head has to '
+      'take every frame.'
+    )
+  if classify_every % len(members) or not 1 <= classify_every <= num_frames:
+    raise ValueError(
+      f'classify_every={classify_every}: expected 1 to the {num_frames} frames '
+      'of a clip'
+      + (
+        ', and of an ensemble 1 or an even number.' if len(members) > 1 else '.'
+      )
     )
 
 
@@ -238,14 +289,12 @@ def export_tflite(
   if kind == 'stream':
     _require_streaming(params)
     num_frames = data.feature_shape[0]
-    every = classify_every or tflite.default_classify_every(
-      params.task.model, num_frames
+    every = (
+      tflite.default_classify_every(params.task.model, num_frames)
+      if classify_every is None
+      else classify_every
     )
-    if every > num_frames:
-      raise ValueError(
-        f'classify_every={every}: expected 1 to the {num_frames} frames of a '
-        'clip.'
-      )
+    _require_head_options(params, every, split_head)
 
     def write(model, folder):
       return tflite.export_stream(

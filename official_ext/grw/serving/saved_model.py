@@ -30,7 +30,9 @@ from official_ext.grw.checkpoints import initialization
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import frame_resizing
+from official_ext.grw.inference import saved_model_runner
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import export_folder
@@ -166,7 +168,10 @@ def export_clip_model(
   """Writes a clip model, and checks what was written against the model.
 
   The SavedModel has the signature `serving_default` from `image` [batch,
-  frames, height, width, 3] to `logits` [batch, classes], and can be called as
+  frames, height, width, 3] to `logits` [batch, classes].  `short_clips` also
+  takes `num_frames` [batch] int32, how many frames of each clip come before the
+  first repetition: videos that are too short are repeated, as in evaluation.
+  The SavedModel can be called as
   `loaded({'image': clips}, training=False)`; with `training=True` it drops out
   and updates its batch norms, so that it can be trained on.  `serving_default`
   has what weights alone determine as constants, such as position matrices,
@@ -197,17 +202,38 @@ def export_clip_model(
         {'image': prepared(inputs['image'], data)}, training=training
       )
 
-  # By itself, as what `__call__` computes of the weights is to follow them.
+  # By themselves, as what `__call__` computes of the weights is to follow them.
+  @tf.function(
+    input_signature=[
+      spec,
+      tf.TensorSpec([None], tf.int32, feature_names.NUM_FRAMES),
+    ]
+  )
+  def serve_short(image, num_frames):
+    inputs = {
+      'image': prepared(image, data),
+      feature_names.NUM_FRAMES: num_frames,
+    }
+    return {'logits': model(inputs, training=False)}
+
   @tf.function(input_signature=[spec])
   def serve(image):
-    return {'logits': model({'image': prepared(image, data)}, training=False)}
+    shape = tf.shape(image)
+    return serve_short(image, tf.fill(shape[:1], shape[1]))
 
   module = ClipModule()
   for training in (False, True):
     module.__call__.get_concrete_function({'image': spec}, training=training)
   with frozen_weights.frozen_weights():
-    serve.get_concrete_function()  # Saving would trace `__call__` again here.
-  save(module, model.variables, folder, {'serving_default': serve})
+    # Saving would trace `__call__` again here.
+    for function in (serve_short, serve):
+      function.get_concrete_function()
+  save(
+    module,
+    model.variables,
+    folder,
+    {'serving_default': serve, saved_model_runner.SHORT_CLIPS: serve_short},
+  )
 
   written = tf.saved_model.load(folder).signatures['serving_default'](
     image=example if input_type == 'uint8' else clips

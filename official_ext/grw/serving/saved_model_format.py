@@ -74,5 +74,6 @@ run against the model, and the largest difference printed.
     if card.kind == 'stream':
       return saved_model_runner.SavedModelStream(folder, card.size)
     return clips.Clips(
-      saved_model_runner.SavedModelClip(folder), card.num_frames
+      saved_model_runner.SavedModelClip(folder, card.num_frames),
+      card.num_frames,
     )

@@ -35,7 +35,6 @@ from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
-from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import distinct_outputs
 from official_ext.grw.serving import saved_model
@@ -51,9 +50,11 @@ MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2}
 def default_classify_every(
   config: schema.GrwModel | ensemble_cfg.GrwEnsemble, num_frames: int
 ) -> int:
-  """How often the head runs if nobody says: each window, if it is costly.
+  """How often the head runs if nobody says: about each window, if it is costly.
 
-  Of an ensemble each head runs once in a window of the frames it sees.
+  At the N-th frame it does run, so that its logits are the clip model's: the
+  number divides N.  Of an ensemble each head runs about once in a window of the
+  frames it sees.
 
   Args:
     config: the model's configuration.
@@ -65,7 +66,9 @@ def default_classify_every(
   ):
     return 1
   window = max(member.smoothing.window for member in members)
-  return min(len(members) * window, num_frames)
+  of_member = num_frames // len(members)
+  divisors = [k for k in range(1, of_member + 1) if of_member % k == 0]
+  return len(members) * min(divisors, key=lambda k: (abs(k - window), -k))
 
 
 def check_quantization(quantization: str):
@@ -143,6 +146,7 @@ def _write(
   answers: Callable[[str, np.ndarray], np.ndarray],
   clips: np.ndarray,
   expected: np.ndarray,
+  multi_label: bool,
 ) -> saved_model.Written:
   """Converts, quantizes, and checks each step against the one before.
 
@@ -153,6 +157,7 @@ def _write(
       [answers, classes].
     clips: float32 clips [M, N, height, width, 3].
     expected: the answers of the model to the first clip.
+    multi_label: what logits mean, see `agreement.measure`.
 
   Raises:
     export_folder.ExportError: they differ by too much.
@@ -170,7 +175,7 @@ def _write(
       return saved_model.Written(difference, {})
     quantize(floating, path)
     want, got = answers(floating, clips), answers(path, clips)
-  found = agreement.measure(got, want)
+  found = agreement.measure(got, want, multi_label)
   agreement.require(found)
   return saved_model.Written(
     saved_model.relative_difference(got, want), {}, str(found)
@@ -200,13 +205,15 @@ def export_stream(
   Args:
     model: with a causal backbone, or an ensemble of two.
     folder: to write to.
-    data: the data of the evaluation; gives N, height and width.
+    data: the data of the evaluation; gives N, height and width, and what
+      logits mean.
     example: uint8 clips [M, N, height, width, 3] for the checks: logits against
       the model on the first, and answers of 'dynamic_int8' along all of them.
     quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
       weights of dense layers and pointwise convolutions in 8 bits.
     classify_every: see `ensemble.stream_of`.
-    split_head: whether to write `SPLIT_FILE`; not of an ensemble.
+    split_head: whether to write `SPLIT_FILE`; not of an ensemble, which has two
+      heads.
 
   Returns:
     The largest difference over the frames of the example and both files, and
@@ -220,11 +227,6 @@ def export_stream(
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
-  if split_head and not isinstance(stream, streaming.StreamingClassifier):
-    raise ValueError(
-      'split_head=True: expected False for an ensemble, which '
-      'has two heads, and which is one file.'
-    )
   frame_operations.use(stream)
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
@@ -256,6 +258,7 @@ def export_stream(
     _stream_logits,
     clips,
     expected,
+    data.is_multilabel,
   )
   if split_head:
 
@@ -288,6 +291,7 @@ def export_stream(
       lambda path, clips: _split_logits(path, clips[:, :last]),
       clips,
       expected[last - 1 : last],
+      data.is_multilabel,
     )
     if split.difference > written.difference:
       written = split
@@ -304,7 +308,9 @@ def export_clip(
   """Writes a TFLite file of the clip model, and checks it against the model.
 
   `tflite_stream.MODEL_FILE` has one signature, from `image` [1, N, height,
-  width, 3] float32 in [0, 1] to `logits` [1, classes].
+  width, 3] float32 in [0, 1] and `num_frames` [1] int32 to `logits` [1,
+  classes].  Of a video of fewer than N frames the clip repeats them, and
+  `num_frames` says how many they are, as in evaluation; otherwise it is N.
 
   Args:
     model: with any backbone; its 3D layers are changed, to compute the same by
@@ -312,7 +318,8 @@ def export_clip(
     folder, data, example, quantization: as for `export_stream`.
 
   Returns:
-    The difference for the example; there are no states.
+    The largest difference for the first clip and for its first half; there are
+    no states.
 
   Raises:
     ValueError: the quantization is not offered.
@@ -320,15 +327,33 @@ def export_clip(
   """
   check_quantization(quantization)
   clips = saved_model.prepared(tf.constant(example), data)
-  expected = model({'image': clips[:1]}, training=False)
+  first = clips[:1].numpy()
+  half = _half(first[0])
+  expected = tf.concat(
+    [
+      model({'image': first}, training=False),
+      model(
+        {
+          'image': np.resize(half, first.shape),
+          feature_names.NUM_FRAMES: tf.constant([len(half)]),
+        },
+        training=False,
+      ),
+    ],
+    axis=0,
+  )
   frame_operations.use(model)
 
   @tf.function(
-    input_signature=[tf.TensorSpec(clips[:1].shape, tf.float32, 'image')],
+    input_signature=[
+      tf.TensorSpec(first.shape, tf.float32, 'image'),
+      tf.TensorSpec([1], tf.int32, feature_names.NUM_FRAMES),
+    ],
     autograph=False,
   )
-  def serve(image):
-    return {'logits': model({'image': image}, training=False)}
+  def serve(image, num_frames):
+    inputs = {'image': image, feature_names.NUM_FRAMES: num_frames}
+    return {'logits': model(inputs, training=False)}
 
   return _write(
     {'serving_default': serve},
@@ -338,6 +363,7 @@ def export_clip(
     _clip_logits,
     clips.numpy(),
     expected.numpy(),
+    data.is_multilabel,
   )
 
 
@@ -379,9 +405,17 @@ def _stream_logits(path: str, clips: np.ndarray) -> np.ndarray:
   return np.stack([stream.step(frame) for clip in clips for frame in clip])
 
 
+def _half(clip: np.ndarray) -> np.ndarray:
+  """The first half of the frames of a clip, at least one."""
+  return clip[: -(-len(clip) // 2)]
+
+
 def _clip_logits(path: str, clips: np.ndarray) -> np.ndarray:
-  """Logits [M, classes] of clips."""
-  return np.stack(list(map(tflite_stream.TfliteClip(path), clips)))
+  """Logits [M + 1, classes] of the first clip, of its half, and of the rest."""
+  classify = tflite_stream.TfliteClip(path)
+  return np.stack(
+    [classify(clip) for clip in (clips[0], _half(clips[0]), *clips[1:])]
+  )
 
 
 def _split_logits(path: str, clips: np.ndarray) -> np.ndarray:

@@ -43,9 +43,10 @@ The folder holds model.tflite, labels.txt and model_card.json.  The file has one
 signature, from `image` [1, 1, height, width, 3] float32 in [0, 1] and states,
 zero at the start, to `logits` and the states: it streams frame by frame.  With
 --kind=clip, for backbones that see frames to come too, it takes the frames of a
-clip at once, [1, N, height, width, 3], and there are no states.  What was
-written is run against the model, and the largest difference printed; of
-dynamic_int8 also how many answers are the same along rendered videos.
+clip at once, [1, N, height, width, 3], and how many of them count, and there
+are no states.  What was written is run against the model, and the largest
+difference printed; of dynamic_int8 also how many answers are the same along
+rendered videos.
 """
   default_kind = 'stream'
 
@@ -60,7 +61,8 @@ dynamic_int8 also how many answers are the same along rendered videos.
       'classify_every',
       None,
       'Run the head at each k-th frame and repeat its logits between; by '
-      'default the window of the loss, or 1 for a head that costs little.',
+      'default the divisor of N next to the window of the loss, or 1 for a '
+      'head that costs little.',
       lower_bound=1,
     )
     flags.DEFINE_bool(
