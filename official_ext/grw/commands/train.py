@@ -26,12 +26,18 @@ r"""Trains and evaluates; takes the Model Garden's flags.
 --config_file      published configurations by name, and files of settings
 --params_override  field=value,field=value: what differs from all of these
 
+The screen shows how far it is, a row after each validation, and warnings;
+train.log in the model folder has what the libraries log, and --verbosity=1
+shows that too.
+
 What the user can mend ends in one line and exit status 1; --verbosity=1 shows
 the traceback too.
 """
 
 from collections.abc import Iterator
 import contextlib
+import json
+import os
 import sys
 
 from absl import flags
@@ -41,6 +47,8 @@ from official_ext.grw.commands import experiment_flags
 from official_ext.grw.configs import description
 from official_ext.grw.configs import overrides
 from official_ext.grw.configs import preflight
+from official_ext.grw.files import paths
+from official_ext.grw.files import screen
 
 
 @contextlib.contextmanager
@@ -93,6 +101,22 @@ def define_flags():
   flags.mark_flags_as_required(['experiment', 'mode', 'model_dir'])
 
 
+def _log_file(model_dir: str) -> contextlib.AbstractContextManager[None]:
+  """Lets train.log have what is logged; not on remote file systems.
+
+  Of several workers, all but the first have logs of their own.
+  """
+  if paths.is_remote(model_dir):
+    return contextlib.nullcontext()
+  task = json.loads(os.environ.get('TF_CONFIG') or '{}').get('task', {})
+  kind, index = task.get('type', 'worker'), int(task.get('index', 0))
+  is_chief = kind == 'chief' or (kind == 'worker' and index == 0)
+  name = 'train.log' if is_chief else f'train_{kind}{index}.log'
+  path = os.path.join(model_dir, name)
+  screen.tell(f'Log: {path}')
+  return screen.log_file(path)
+
+
 def main(_):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
@@ -103,6 +127,14 @@ def main(_):
       values.experiment, values.mode, values.model_dir, changes, values.tpu
     )
 
+  # What C++ has to say below an error is for nobody; it is read at import.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  with screen.only_what_matters():
+    _run(values, changes)
+
+
+def _run(values, changes):
+  """Runs the experiment; see `launch.parse_experiment` for the changes."""
   # From here on it takes half a minute to say anything.
   import gin
   from official.core import train_utils
@@ -135,12 +167,14 @@ def main(_):
   )
   with _told_in_one_line(ValueError, *run_errors):
     done = launch.nothing_left(params, values.mode, values.model_dir)
-    if done:
-      print(done)
-      return
-    built = launch.build_runner(
-      params, values.mode, values.model_dir, values.enable_async_checkpointing
-    )
-  with _told_in_one_line(*run_errors):
-    built.run()
+  if done:
+    print(done)
+    return
+  with _log_file(values.model_dir):
+    with _told_in_one_line(ValueError, *run_errors):
+      built = launch.build_runner(
+        params, values.mode, values.model_dir, values.enable_async_checkpointing
+      )
+    with _told_in_one_line(*run_errors):
+      built.run()
   train_utils.save_gin_config(values.mode, values.model_dir)

@@ -34,12 +34,15 @@ import orbit
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import controller_output
 from official_ext.grw.configs import preflight
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
+from official_ext.grw.files import screen
 from official_ext.grw.training import checkpoints
 from official_ext.grw.training import finite_guard
+from official_ext.grw.training import progress
 from official_ext.grw.training import trainer
 
 REPORT_FOLDER = 'evaluation'
@@ -91,12 +94,23 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     if mode == 'eval' and not params.trainer.eval_tf_while_loop:
       self._label_texts = label_files.label_texts(params.task)
     self._worker_dir: tempfile.TemporaryDirectory | None = None
+    controller_output.silence()
+    strategy = distribution_strategy
+    plan = _plan(params, mode)
+    self._display: progress.Display | None = None
+    self._progress_file: progress.ProgressFile | None = None
+    if 'train' in mode and strategy.extended.should_checkpoint:
+      self._display = progress.Display(plan)
+      self._progress_file = progress.ProgressFile(model_dir, plan)
     super().__init__(
       distribution_strategy, task, mode, params, model_dir, **kwargs
     )
     with self.strategy.scope():
       self.trainer.begin_averages()
     self.trainer.keeps_predictions = bool(self._label_texts)
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+      # With several workers, all would have to read a measure at one step.
+      self.trainer.display = self._display
     self._require_common_step()
 
   def _build_trainer(
@@ -138,6 +152,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     **kwargs,
   ) -> orbit.Controller:
     train_actions = list(train_actions or [])
+    eval_actions = list(kwargs.pop('eval_actions', None) or [])
     if trainer:
       # Before the stock actions, one of which raises without saying what
       # failed.
@@ -146,12 +161,33 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           trainer, self.params.trainer, self.checkpoint_manager
         )
       )
+      train_actions.append(self._note_loop)
+      eval_actions.append(self._note_validation)
     return super()._build_controller(
       trainer=trainer,
       evaluator=evaluator,
       train_actions=train_actions,
+      eval_actions=eval_actions,
       **kwargs,
     )
+
+  def _note_loop(self, output: orbit.runner.Output):
+    """Train action: for the next row of the table, and the progress file."""
+    measures = finite_guard.scalars(output)
+    if self._progress_file is not None:
+      step = int(self.trainer.global_step.numpy())
+      self._progress_file.append(progress.TRAIN, step, measures)
+    if self._display is not None:
+      self._display.trained(measures)
+
+  def _note_validation(self, output: orbit.runner.Output):
+    """Evaluation action: a row of the table, and of the progress file."""
+    measures = finite_guard.scalars(output)
+    step = int(self.trainer.global_step.numpy())
+    if self._progress_file is not None:
+      self._progress_file.append(progress.VALIDATION, step, measures)
+    if self._display is not None:
+      self._display.validated(step, measures, is_best=False)
 
   def _require_common_step(self):
     """Raises CheckpointError if workers have restored different steps."""
@@ -187,6 +223,11 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """
     trainer = self.params.trainer
     logs = None
+    begun = int(self.trainer.global_step.numpy())
+    if self._progress_file is not None:
+      self._progress_file.begin(begun)
+    if self._display is not None:
+      self._display.begin(begun)
     try:
       with self.strategy.scope():
         if self._mode == 'train_and_eval':
@@ -209,6 +250,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           logs = self.controller.evaluate(steps=trainer.validation_steps)
           self._report(logs)
     finally:
+      if self._display is not None:
+        self._display.close()
       self.checkpoint_manager.sync()
       if self._worker_dir:
         self._worker_dir.cleanup()
@@ -235,7 +278,23 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       if isinstance(predictions, multi_label.Predictions)
       else evaluation
     )
-    print(report.summary(predictions), flush=True)
+    screen.write(report.summary(predictions))
     if is_chief:
       report.write_report(predictions, self._label_texts, folder)
-      print(f'written: {folder}', flush=True)
+      screen.write(f'written: {folder}')
+
+
+def _plan(params: cfg.ExperimentConfig, mode: str) -> progress.Plan:
+  """What is known of a training before it starts."""
+  trainer, task = params.trainer, params.task
+  several = task.train_data.is_multilabel
+  interval = trainer.validation_interval if mode == 'train_and_eval' else 0
+  return progress.Plan(
+    steps=trainer.train_steps,
+    batch=task.train_data.global_batch_size,
+    clips=task.train_data.num_examples,
+    measure='PR-AUC' if several else 'top_1_accuracy',
+    heading='PR-AUC' if several else 'top-1',
+    validation_interval=interval,
+    validation_clips=task.validation_data.num_examples,
+  )
