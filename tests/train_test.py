@@ -145,15 +145,29 @@ def test_every_measure_is_in_tensorboard(folder, uninterrupted, split):
 
 def test_one_screen_says_all(uninterrupted):
   # Devices, what the weights are, the log, a header and a row a validation.
-  *_, header, first, second, third = uninterrupted.stdout.splitlines()
-  assert header.split()[:2] == ['step', 'loss']
-  for step, row in zip((2, 4, 6), (first, second, third)):
-    assert row.split()[0] == str(step), row
-  assert len(uninterrupted.stdout.splitlines()) < 20
-  assert re.search(r'^step 1/6  loss [\d.]+  top-1', uninterrupted.stderr, re.M)
+  lines = uninterrupted.stdout.splitlines()
+  [header] = [line for line in lines if line.split()[:2] == ['epoch', 'step']]
+  rows = lines[lines.index(header) + 1 :][:3]
+  assert [row.split()[1] for row in rows] == ['2', '4', '6']
+  assert rows[0].endswith('best')
+  assert len(lines) < 30
+  assert re.search(r'  step 1/6  loss [\d.]+  top-1', uninterrupted.stderr)
   # Nothing is left of what is not a line of progress or a warning.
   for line in uninterrupted.stderr.splitlines():
-    assert line.startswith(('step ', 'warning: ')), line
+    assert line.startswith(('epoch ', 'warning: ')), line
+
+
+def test_the_end_says_what_to_do_next(folder, uninterrupted):
+  *_, evaluate, export, predict = uninterrupted.stdout.splitlines()
+  place = folder / 'uninterrupted'
+  assert f'--mode=eval --model_dir={place}' in evaluate
+  assert f'--checkpoint={place} --output_dir={place}_tflite' in export
+  assert f'--model={place}_tflite' in predict
+  for command in (evaluate, export):
+    assert '--experiment=movinet_grw_airplanes' in command
+    assert f'--config_file={place}/params.yaml' in command
+  for command in (evaluate, export, predict):
+    assert (ROOT / command.split()[1]).exists(), command
 
 
 def test_the_log_has_what_the_screen_has_not(folder, uninterrupted):
@@ -302,7 +316,7 @@ def test_bad_flags_are_one_line_and_exit_1(
     ]
   )
   with gin.unlock_config(), pytest.raises(SystemExit) as stop:
-    train.main(None)
+    train.main(['train'])
   assert stop.value.code == 1
   [line] = error_lines(capsys.readouterr().err)
   assert re.search(expected, line), line

@@ -30,6 +30,7 @@ import sys
 from absl import flags
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.files import screen
 
 
 def define_flags():
@@ -58,6 +59,7 @@ def define_flags():
   flags.mark_flags_as_required(['experiment', 'checkpoint', 'output_dir'])
 
 
+@screen.only_what_matters()
 def main(_):
   values = flags.FLAGS
   try:

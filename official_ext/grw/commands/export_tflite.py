@@ -33,6 +33,7 @@ import sys
 from absl import flags
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.files import screen
 
 
 def define_flags():
@@ -70,6 +71,7 @@ def define_flags():
   flags.mark_flags_as_required(['experiment', 'checkpoint', 'output_dir'])
 
 
+@screen.only_what_matters()
 def main(_):
   # Else TensorFlow imports Keras 3 too, which nothing here uses.
   os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')

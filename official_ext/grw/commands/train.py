@@ -38,6 +38,7 @@ from collections.abc import Iterator
 import contextlib
 import json
 import os
+import shlex
 import sys
 
 from absl import flags
@@ -117,7 +118,49 @@ def _log_file(model_dir: str) -> contextlib.AbstractContextManager[None]:
   return screen.log_file(path)
 
 
-def main(_):
+def next_commands(
+  program: str, experiment: str, model_dir: str, streams: bool
+) -> list[str]:
+  """What to do with a model that has been trained: evaluate, export, predict.
+
+  Args:
+    program: how the training was called.
+    experiment: its name.
+    model_dir: its folder.
+    streams: whether the model can be exported frame by frame.
+  """
+  if program.split()[0] == 'grw':
+    train, export, predict = 'grw train', 'grw export tflite', 'grw predict'
+  else:
+    train = 'python3 official_ext/grw/train.py'
+    export = 'python3 tools/export_tflite.py'
+    predict = 'python3 tools/predict_video.py'
+  folder = model_dir.rstrip('/')
+  trained = f'--experiment={experiment} ' + shlex.quote(
+    f'--config_file={folder}/params.yaml'
+  )
+  exported = shlex.quote(f'{folder}_tflite')
+  kind = '' if streams else ' --kind=clip'
+  return [
+    f'{train} {trained} --mode=eval --model_dir={shlex.quote(folder)}',
+    f'{export} {trained} --checkpoint={shlex.quote(folder)}{kind} '
+    f'--output_dir={exported}',
+    f'{predict} --model={exported} --video=VIDEO '
+    f'--output_dir={shlex.quote(f"{folder}_predicted")}',
+  ]
+
+
+def _streams(backbone) -> bool:
+  from official_ext.grw.backbones import families
+
+  try:
+    families.with_states(backbone)
+  except ValueError:
+    return False
+  return True
+
+
+def main(argv):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
   with _told_in_one_line(ValueError, OSError):
@@ -130,11 +173,22 @@ def main(_):
   # What C++ has to say below an error is for nobody; it is read at import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   with screen.only_what_matters():
-    _run(values, changes)
+    params = _run(values, changes)
+  if params is not None and 'train' in values.mode:
+    print('Next, evaluate, export and predict:')
+    streams = _streams(params.task.model.backbone)
+    for line in next_commands(
+      argv[0], values.experiment, values.model_dir, streams
+    ):
+      print(f'  {line}')
 
 
 def _run(values, changes):
-  """Runs the experiment; see `launch.parse_experiment` for the changes."""
+  """Runs the experiment; see `launch.parse_experiment` for the changes.
+
+  Returns:
+    Its configuration; None if there was nothing left to run.
+  """
   # From here on it takes half a minute to say anything.
   import gin
   from official.core import train_utils
@@ -169,7 +223,7 @@ def _run(values, changes):
     done = launch.nothing_left(params, values.mode, values.model_dir)
   if done:
     print(done)
-    return
+    return None
   with _log_file(values.model_dir):
     with _told_in_one_line(ValueError, *run_errors):
       built = launch.build_runner(
@@ -178,3 +232,4 @@ def _run(values, changes):
     with _told_in_one_line(*run_errors):
       built.run()
   train_utils.save_gin_config(values.mode, values.model_dir)
+  return params

@@ -197,6 +197,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
     if task.metrics.use_per_class_recall:
       names += [f'recall-{label}' for label in range(data.num_classes)]
+  if task.train_data.is_multilabel:
+    names += ['mean_average_precision', 'overall_average_precision']
   names.append('cross_entropy')
   smoothing = getattr(task.model, 'smoothing', None)  # Ensembles have none.
   if smoothing is not None and smoothing.placement != 'none':

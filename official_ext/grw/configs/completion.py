@@ -92,6 +92,21 @@ def set_from_dataset(task: schema.GrwTask):
     )
 
 
+def set_best_metric(config: schema.GrwExperimentConfig):
+  """Sets by which metric the best checkpoint is the best, unless it is set."""
+  trainer = config.trainer
+  if trainer.best_checkpoint_export_subdir and (
+    not trainer.best_checkpoint_eval_metric
+  ):
+    # What keeps nothing of its steps cannot rank the clips of a class.
+    ranks = config.task.train_data.is_multilabel and (
+      not trainer.eval_tf_while_loop
+    )
+    trainer.best_checkpoint_eval_metric = (
+      'mean_average_precision' if ranks else 'top_1_accuracy'
+    )
+
+
 def set_steps(config: schema.GrwExperimentConfig):
   """Sets what is unset of the trainer's steps and intervals.
 

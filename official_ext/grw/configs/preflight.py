@@ -150,6 +150,7 @@ def check(
   try:
     completion.set_from_dataset(config.task)
     completion.set_steps(config)
+    completion.set_best_metric(config)
     if not class_name.endswith(_ENSEMBLES):
       checks.validate_task(config.task)
     checks.validate_experiment(config)

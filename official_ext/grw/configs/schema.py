@@ -264,6 +264,7 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
     description.require_types(self)
     completion.set_from_dataset(self.task)
     completion.set_steps(self)
+    completion.set_best_metric(self)
     super().validate()
     self.task.validate()
     checks.validate_experiment(self)

@@ -174,6 +174,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       model_outputs,
     )
 
+  def reduce_aggregated_logs(self, aggregated_logs, global_step=None):
+    """What the trainer measured of all predictions at once is logged."""
+    return dict(aggregated_logs)
+
   def train_step(self, inputs, model, optimizer, metrics=None):
     """The stock step; λ · L_smooth is among `model.losses`."""
     features, labels = _split_features(inputs)

@@ -54,7 +54,7 @@ class Plan:
   Attributes:
     steps: at which it ends.
     batch: clips in a step.
-    clips: of the training data; −1 if unknown.
+    clips: in the training data; −1 if unknown.
     measure: the name of the measure that is shown.
     heading: what it is called on the screen.
     validation_interval: steps from one validation to the next; 0 for none.
@@ -177,7 +177,7 @@ class Display:
     """Shows nothing yet.
 
     Args:
-      plan: of the training.
+      plan: what is known of the training.
       is_terminal: whether lines can be redrawn; by default, whether the
         standard error is a terminal.
       clock: seconds.
@@ -287,7 +287,7 @@ class Display:
 
     Args:
       step: that the weights are of.
-      measures: of the validation, by name.
+      measures: what was measured, by name.
       is_best: whether the checkpoint of this step is kept as the best.
     """
     self._validation_seconds = self._clock() - self._validation_begun

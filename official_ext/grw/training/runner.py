@@ -34,12 +34,15 @@ import orbit
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.checkpoints import best as best_checkpoints
 from official_ext.grw.compat import controller_output
 from official_ext.grw.configs import preflight
 from official_ext.grw.datasets import labels as label_files
+from official_ext.grw.evaluation import curves
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import screen
+from official_ext.grw.training import best_checkpoint
 from official_ext.grw.training import checkpoints
 from official_ext.grw.training import finite_guard
 from official_ext.grw.training import progress
@@ -91,11 +94,16 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         )
     # Wrong ones must not wait for the end of the evaluation.
     self._label_texts: list[str] = []
-    if mode == 'eval' and not params.trainer.eval_tf_while_loop:
+    if mode in ('eval', 'train_and_eval') and (
+      not params.trainer.eval_tf_while_loop
+    ):
       self._label_texts = label_files.label_texts(params.task)
+    self._best_predictions: Any = None
     self._worker_dir: tempfile.TemporaryDirectory | None = None
-    controller_output.silence()
     strategy = distribution_strategy
+    if not strategy.extended.should_checkpoint:
+      self._worker_dir = tempfile.TemporaryDirectory(prefix='grw_worker_')
+    controller_output.silence()
     plan = _plan(params, mode)
     self._display: progress.Display | None = None
     self._progress_file: progress.ProgressFile | None = None
@@ -126,18 +134,48 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
         trainer_cls=trainer.Trainer,
       )
 
+  def _build_best_checkpoint_exporter(
+    self,
+  ) -> best_checkpoint.BestCheckpointExporter | None:
+    """None where a validation is of one checkpoint alone."""
+    settings = self.params.trainer
+    folder = settings.best_checkpoint_export_subdir
+    if self._mode not in ('train_and_eval', 'continuous_eval') or not folder:
+      return None
+    return best_checkpoint.BestCheckpointExporter(
+      os.path.join(self.model_dir, folder),
+      settings.best_checkpoint_eval_metric,
+      settings.best_checkpoint_metric_comp,
+      os.path.join(self._worker_dir.name, folder) if self._worker_dir else None,
+    )
+
+  def _find_best(self) -> best_checkpoints.Best | None:
+    """The best checkpoint of the folder, if the settings keep one."""
+    settings = self.params.trainer
+    return best_checkpoints.find(
+      self.model_dir,
+      settings.best_checkpoint_export_subdir,
+      settings.best_checkpoint_eval_metric,
+    )
+
   def _maybe_build_checkpoint_manager(self) -> checkpoints.CheckpointManager:
     directory = self.model_dir
     max_to_keep = self.params.trainer.max_to_keep
-    if not self.strategy.extended.should_checkpoint:
-      self._worker_dir = tempfile.TemporaryDirectory(prefix='grw_worker_')
+    if self._worker_dir:
       directory = self._worker_dir.name
       max_to_keep = 1
+    best = self._find_best() if self._mode == 'eval' else None
+    if best is not None:
+      screen.tell(
+        f'Evaluating {best.reason}; '
+        'trainer.best_checkpoint_export_subdir= takes the last.'
+      )
     return checkpoints.CheckpointManager(
       self.trainer.checkpoint,
       directory=directory,
       model_dir=self.model_dir,
       required={'model': self.trainer.model},
+      preferred=best.path if best else None,
       max_to_keep=max_to_keep,
       step_counter=self.trainer.global_step,
       checkpoint_interval=self.params.trainer.checkpoint_interval,
@@ -186,8 +224,12 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     step = int(self.trainer.global_step.numpy())
     if self._progress_file is not None:
       self._progress_file.append(progress.VALIDATION, step, measures)
+    exporter = self.trainer.checkpoint_exporter
+    is_best = exporter is not None and exporter.step == step
+    if is_best and self.trainer.keeps_predictions:
+      self._best_predictions = self.trainer.predictions
     if self._display is not None:
-      self._display.validated(step, measures, is_best=False)
+      self._display.validated(step, measures, is_best=is_best)
 
   def _require_common_step(self):
     """Raises CheckpointError if workers have restored different steps."""
@@ -255,6 +297,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       self.checkpoint_manager.sync()
       if self._worker_dir:
         self._worker_dir.cleanup()
+    if self._progress_file is not None:
+      self._finish()
     logging.info(
       'Parameters of the model: %s.', f'{self.trainer.model.count_params():,}'
     )
@@ -264,7 +308,9 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     """The chief writes the measures; in mode 'eval', all that was found."""
     folder = os.path.join(self.model_dir, REPORT_FOLDER)
     is_chief = self.strategy.extended.should_checkpoint
-    predictions = self.trainer.predictions if self._label_texts else None
+    predictions = (
+      self.trainer.predictions if self.trainer.keeps_predictions else None
+    )
     if is_chief:
       evaluation.write_measures(
         int(self.trainer.global_step.numpy()),
@@ -273,15 +319,36 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       )
     if predictions is None:
       return
-    report: Any = (
-      multi_label
-      if isinstance(predictions, multi_label.Predictions)
-      else evaluation
-    )
-    screen.write(report.summary(predictions))
+    screen.write(_report_of(predictions).summary(predictions))
     if is_chief:
-      report.write_report(predictions, self._label_texts, folder)
-      screen.write(f'written: {folder}')
+      self._write_report(predictions)
+
+  def _write_report(self, predictions: Any):
+    """Writes tables and pictures, and says where."""
+    folder = os.path.join(self.model_dir, REPORT_FOLDER)
+    report = _report_of(predictions)
+    report.write_report(predictions, self._label_texts, folder)
+    for line in report.classes(predictions, self._label_texts):
+      screen.write(line)
+    screen.write(f'written: {folder}')
+
+  def _finish(self):
+    """At the end of a training: curves, and a report of the best checkpoint."""
+    best = self._find_best() if self._mode == 'train_and_eval' else None
+    plan = _plan(self.params, self._mode)
+    records = progress.read(os.path.join(self.model_dir, progress.FILE))
+    if any(record['split'] == progress.VALIDATION for record in records):
+      path = os.path.join(self.model_dir, 'learning_curves.png')
+      place = (plan.epoch(best.step) or best.step) if best else None
+      curves.write(records, plan.measure, path, place)
+      screen.write(f'written: {path}')
+    if best is None:
+      return
+    screen.write(f'Kept {best.reason}.')
+    if self._best_predictions is not None:
+      predictions = self._best_predictions
+      screen.write(_report_of(predictions).summary(predictions))
+      self._write_report(predictions)
 
 
 def _plan(params: cfg.ExperimentConfig, mode: str) -> progress.Plan:
@@ -298,3 +365,10 @@ def _plan(params: cfg.ExperimentConfig, mode: str) -> progress.Plan:
     validation_interval=interval,
     validation_clips=task.validation_data.num_examples,
   )
+
+
+def _report_of(predictions: Any) -> Any:
+  """The module that reports on predictions of a kind."""
+  if isinstance(predictions, multi_label.Predictions):
+    return multi_label
+  return evaluation

@@ -231,4 +231,9 @@ class Trainer(base_trainer.Trainer):
         'batches raise the batch size: batch norm statistics that are off give '
         'such values in evaluation alone.'
       )
+    if self.keeps_predictions:
+      aggregated_logs = self.predictions.measures()
+      if data.is_multilabel and not aggregated_logs:
+        # No clip has a label; the best checkpoint is still one of them.
+        aggregated_logs = dict.fromkeys(multi_label.MEASURES, 0.0)
     return super().eval_end(aggregated_logs)
