@@ -40,6 +40,8 @@ def config(folder, decay, **task):
       train_tf_function=False,
       eval_tf_function=False,
       validation_steps=1,
+      train_steps=6,
+      early_stopping_patience=1,
     )
   )
   ema = {'average_decay': decay, 'trainable_weights_only': False}
@@ -99,6 +101,26 @@ def test_averages_begin_at_the_initial_weights(run):
   assert initialized(run, 'averaged', DECAY) == pytest.approx(
     logs['validation_loss'], rel=1e-4
   )
+
+
+def test_training_ends_when_nothing_gets_better(run):
+  folder, _ = run
+  steps = {path.name for path in (folder / 'model').glob('ckpt-*.index')}
+  # The validation at step 2 was the best, and one more is waited for.
+  assert steps == {'ckpt-2.index', 'ckpt-4.index'}
+  again = launch.build_runner(
+    config(folder, DECAY), 'train_and_eval', str(folder / 'model')
+  )
+  again.run()
+  assert int(again.trainer.global_step.numpy()) == 4
+
+
+def test_the_end_of_a_training_leaves_pictures_and_tables(run):
+  folder, _ = run
+  assert (folder / 'model' / 'learning_curves.png').exists()
+  assert (folder / 'model' / 'evaluation' / 'confusion_matrix.png').exists()
+  with open(folder / 'model' / 'evaluation' / 'predictions.csv') as file:
+    assert len(list(file)) == 4
 
 
 @pytest.fixture(name='kept', scope='module')

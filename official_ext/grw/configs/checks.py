@@ -344,6 +344,15 @@ def validate_experiment(config: schema.GrwExperimentConfig):
 
 def validate_trainer(trainer: optimization.TrainerConfig):
   """Raises ValueError for a trainer that would lose its work or its logs."""
+  patience = trainer.early_stopping_patience
+  keeps_best = bool(trainer.best_checkpoint_export_subdir)
+  fields.require(
+    patience == 0 or (patience > 0 and keeps_best),
+    'trainer.early_stopping_patience',
+    patience,
+    'a number of validations, or 0 to train all steps; it needs trainer.'
+    'best_checkpoint_export_subdir, as the best checkpoint is kept there',
+  )
   for name in (
     'train_steps',
     'steps_per_loop',

@@ -20,15 +20,28 @@ from typing import TYPE_CHECKING
 
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.configs import fields
+from official_ext.grw.configs import own_data
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
 
-# A number that is left to the dataset, or to the number of epochs.
-UNSET = -1
+UNSET = fields.UNSET
 
 # Records at 25 frames a second, every second of them, serve for 12 a second.
 _RATE_TOLERANCE = 0.05
+
+
+def complete(config: schema.GrwExperimentConfig):
+  """Sets all that is unset, in the order in which one follows from another.
+
+  Raises:
+    ValueError: something is missing that it follows from.
+  """
+  own_data.choose_clips(config.task)
+  set_from_dataset(config.task)
+  set_best_metric(config)
+  own_data.choose_training(config)
+  set_steps(config)
 
 
 def set_from_dataset(task: schema.GrwTask):

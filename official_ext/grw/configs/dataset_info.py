@@ -37,6 +37,21 @@ class Split:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClipFrames:
+  """How many frames the clips of a dataset have, at its rate.
+
+  Attributes:
+    shortest: the frames of the shortest clip.
+    median: those of the middle one.
+    longest: those of the longest one.
+  """
+
+  shortest: int
+  median: int
+  longest: int
+
+
+@dataclasses.dataclass(frozen=True)
 class DatasetInfo:
   """A dataset of TFRecords.
 
@@ -46,6 +61,7 @@ class DatasetInfo:
     labels: path of the label texts, one a line in the order of the labels.
     frames_per_second: the rate of the records.
     splits: by name.
+    clip_frames: lengths of clips; None of a file that was written without.
   """
 
   path: str
@@ -53,6 +69,7 @@ class DatasetInfo:
   labels: str
   frames_per_second: float
   splits: Mapping[str, Split]
+  clip_frames: ClipFrames | None = None
 
   def split(self, name: str, field: str) -> Split:
     """Returns a split.
@@ -142,6 +159,21 @@ def read(path: str) -> DatasetInfo:
         ),
       ),
     )
+  clip_frames = None
+  if found.get('clip_frames') is not None:
+    clip_frames = ClipFrames(
+      *(
+        _value(
+          found,
+          path,
+          'clip_frames',
+          field.name,
+          kind=int,
+          expected='a number of frames',
+        )
+        for field in dataclasses.fields(ClipFrames)
+      )
+    )
   return DatasetInfo(
     path=path,
     num_classes=_value(
@@ -161,4 +193,5 @@ def read(path: str) -> DatasetInfo:
       expected='the frame rate of the records',
     ),
     splits=splits,
+    clip_frames=clip_frames,
   )

@@ -34,9 +34,11 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
   Attributes:
     step: where the validation was the best; None if none has been in this
       process.
+    best_step: the same over all processes; 0 if there has been no validation.
   """
 
   step: int | None = None
+  best_step: int = 0
   _best_ckpt_logs: dict[str, Any] | None
 
   def __init__(
@@ -59,7 +61,9 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     best = self.best_ckpt_logs
     # Of another metric, or of a process that was killed before it saved.
     if best is not None and (metric not in best or self.best_ckpt_path is None):
-      self._best_ckpt_logs = None
+      self._best_ckpt_logs = best = None
+    if best is not None:
+      self.best_step = int(best['best_ckpt_global_step'])
     if worker_folder:
       self._export_dir = worker_folder
     self._weights: tf.train.Checkpoint | None = None
@@ -88,6 +92,6 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     self._best_ckpt_logs = dict(eval_logs)
     if write_logs:
       self.export_best_eval_metric(self._best_ckpt_logs, global_step)
-    self.step = int(global_step)
+    self.step = self.best_step = int(global_step)
     logging.info('The best checkpoint so far is of step %d.', self.step)
     return True

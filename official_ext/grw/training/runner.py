@@ -99,6 +99,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     ):
       self._label_texts = label_files.label_texts(params.task)
     self._best_predictions: Any = None
+    self._best_measures: Mapping[str, float] = {}
     self._worker_dir: tempfile.TemporaryDirectory | None = None
     strategy = distribution_strategy
     if not strategy.extended.should_checkpoint:
@@ -228,6 +229,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     is_best = exporter is not None and exporter.step == step
     if is_best and self.trainer.keeps_predictions:
       self._best_predictions = self.trainer.predictions
+      self._best_measures = measures
     if self._display is not None:
       self._display.validated(step, measures, is_best=is_best)
 
@@ -273,11 +275,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     try:
       with self.strategy.scope():
         if self._mode == 'train_and_eval':
-          logs = self.controller.train_and_evaluate(
-            train_steps=trainer.train_steps,
-            eval_steps=trainer.validation_steps,
-            eval_interval=trainer.validation_interval,
-          )
+          logs = self._train_and_evaluate()
         elif self._mode == 'continuous_eval':
           logs = self.controller.evaluate_continuously(
             steps=trainer.validation_steps,
@@ -303,6 +301,38 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       'Parameters of the model: %s.', f'{self.trainer.model.count_params():,}'
     )
     return self.trainer.model, logs or {}
+
+  def _train_and_evaluate(self) -> Mapping[str, Any] | None:
+    """Trains and validates in turns, until nothing gets better for long.
+
+    As the controller's method of this name, which knows no early end.
+
+    Returns:
+      The logs of the last validation.
+    """
+    settings, logs = self.params.trainer, None
+    step = int(self.trainer.global_step.numpy())
+    while step < settings.train_steps and not self._stops_early(step):
+      until = min(step + settings.validation_interval, settings.train_steps)
+      self.controller.train(until, checkpoint_at_completion=False)
+      logs = self.controller.evaluate(steps=settings.validation_steps)
+      step = int(self.trainer.global_step.numpy())
+    self.controller.save_checkpoint()
+    return logs
+
+  def _stops_early(self, step: int) -> bool:
+    """Whether the best validation is too long ago; says so."""
+    settings, exporter = self.params.trainer, self.trainer.checkpoint_exporter
+    patience = settings.early_stopping_patience
+    if not patience or exporter is None or not exporter.best_step:
+      return False
+    if step - exporter.best_step < patience * settings.validation_interval:
+      return False
+    screen.tell(
+      f'Ending at step {step}: no validation since step {exporter.best_step} '
+      f'has been better (trainer.early_stopping_patience={patience}).'
+    )
+    return True
 
   def _report(self, logs: Mapping[str, Any]):
     """The chief writes the measures; in mode 'eval', all that was found."""
@@ -349,6 +379,11 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
       predictions = self._best_predictions
       screen.write(_report_of(predictions).summary(predictions))
       self._write_report(predictions)
+      evaluation.write_measures(
+        best.step,
+        self._best_measures,
+        os.path.join(self.model_dir, REPORT_FOLDER),
+      )
 
 
 def _plan(params: cfg.ExperimentConfig, mode: str) -> progress.Plan:
