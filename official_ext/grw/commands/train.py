@@ -99,6 +99,12 @@ def define_flags():
     True,
     'Whether to write checkpoints while training goes on.',
   )
+  flags.DEFINE_bool(
+    'dry_run',
+    False,
+    'Print the completed configuration, make two steps, say what time and '
+    'memory a training takes, and draw clips as the model sees them.',
+  )
   flags.mark_flags_as_required(['experiment', 'mode', 'model_dir'])
 
 
@@ -219,6 +225,12 @@ def _run(values, changes):
     checkpoints.CheckpointError,
     FloatingPointError,
   )
+  if values.dry_run:
+    from official_ext.grw.training import dry_run
+
+    with _told_in_one_line(ValueError, *run_errors):
+      dry_run.run(params, values.model_dir)
+    return None
   with _told_in_one_line(ValueError, *run_errors):
     done = launch.nothing_left(params, values.mode, values.model_dir)
   if done:
