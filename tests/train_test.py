@@ -33,6 +33,7 @@ import pytest
 from official_ext.grw.commands import run as commands
 from official_ext.grw.commands import train
 from official_ext.grw.training import launch
+from official_ext.grw.training import progress
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -142,19 +143,66 @@ def test_every_measure_is_in_tensorboard(folder, uninterrupted, split):
     )
 
 
-def test_progress_is_printed(uninterrupted):
+def test_one_screen_says_all(uninterrupted):
+  # Devices, what the weights are, the log, a header and a row a validation.
+  lines = uninterrupted.stdout.splitlines()
+  [header] = [line for line in lines if line.split()[:2] == ['epoch', 'step']]
+  rows = lines[lines.index(header) + 1 :][:3]
+  assert [row.split()[1] for row in rows] == ['2', '4', '6']
+  assert rows[0].endswith('best')
+  assert len(lines) < 30
+  assert re.search(r'  step 1/6  loss [\d.]+  top-1', uninterrupted.stderr)
+  # Nothing is left of what is not a line of progress or a warning.
+  for line in uninterrupted.stderr.splitlines():
+    assert line.startswith(('epoch ', 'warning: ')), line
+
+
+def test_the_end_says_what_to_do_next(folder, uninterrupted):
+  *_, evaluate, export, predict = uninterrupted.stdout.splitlines()
+  place = folder / 'uninterrupted'
+  assert f'--mode=eval --model_dir={place}' in evaluate
+  assert f'--checkpoint={place} --output_dir={place}_tflite' in export
+  assert f'--model={place}_tflite' in predict
+  for command in (evaluate, export):
+    assert '--experiment=movinet_grw_airplanes' in command
+    assert f'--config_file={place}/params.yaml' in command
+  for command in (evaluate, export, predict):
+    assert (ROOT / command.split()[1]).exists(), command
+
+
+def test_the_log_has_what_the_screen_has_not(folder, uninterrupted):
+  log = (folder / 'uninterrupted' / 'train.log').read_text()
+  assert 'Final experiment parameters' in log
   for step in (2, 4, 6):
-    assert f'train | step: {step:6d} | steps/sec' in uninterrupted.stdout
-    assert f' eval | step: {step:6d} | steps/sec' in uninterrupted.stdout
+    assert log.count(f'train | step: {step:6d} | steps/sec') == 1
+    assert f' eval | step: {step:6d} | steps/sec' in log
 
 
-def test_a_killed_run_continues_from_its_last_checkpoint(interrupted):
+def test_progress_is_a_file_to_read(folder, interrupted, uninterrupted):
+  whole, resumed = (
+    progress.read(folder / name / progress.FILE)
+    for name in ('uninterrupted', 'interrupted')
+  )
+  assert [(found['split'], found['step']) for found in whole] == [
+    (split, step) for step in (2, 4, 6) for split in ('train', 'validation')
+  ]
+  assert MEASURES | {'training_loss'} <= set(whole[0])
+  # What the killed run made and had not saved is there once.
+  for found, expected in zip(resumed[-4:], whole[-4:], strict=True):
+    assert found['step'] == expected['step']
+    assert found['cross_entropy'] == pytest.approx(expected['cross_entropy'])
+  assert len(resumed) <= len(whole)
+
+
+def test_a_killed_run_continues_from_its_last_checkpoint(folder, interrupted):
   saved, second = interrupted
   assert saved == ['ckpt-2.index'], 'it was not killed in the middle'
-  assert 'restored model from' in second.stdout
-  assert 'interrupted/ckpt-2' in second.stdout
-  assert 'train | step:      2 | training until step 4' in second.stdout
-  assert 'training until step 2' not in second.stdout
+  log = (folder / 'interrupted' / 'train.log').read_text()
+  log = log[log.rindex('restoring or initializing model') :]
+  assert re.search('restored model from .*interrupted/ckpt-2', log)
+  assert 'train | step:      2 | training until step 4' in log
+  assert 'training until step 2' not in log
+  assert 'step 2/6  the first step' in second.stderr
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(
@@ -268,7 +316,7 @@ def test_bad_flags_are_one_line_and_exit_1(
     ]
   )
   with gin.unlock_config(), pytest.raises(SystemExit) as stop:
-    train.main(None)
+    train.main(['train'])
   assert stop.value.code == 1
   [line] = error_lines(capsys.readouterr().err)
   assert re.search(expected, line), line

@@ -60,7 +60,7 @@ def test_the_same_again_has_changed_nothing(trained):
     ('task.train_data.input_path', 'others-*'),
     ('task.dataset_info', 'others/dataset.json'),
     ('task.train_data.feature_shape', [20, 64, 64, 3]),
-    ('task.train_data.augment', True),
+    ('task.train_data.augment', False),
     ('task.model.dropout_rate', 0.3),
     ('task.model.head.stochastic_depth_drop_rate', 0.3),
     ('task.model.backbone.movinet.stochastic_depth_drop_rate', 0.3),

@@ -158,11 +158,10 @@ SLIPS = [
     ".*the nearest is 'top_1_accuracy'",
   ),
   (
-    ['--params_override=trainer.best_checkpoint_export_subdir=best'],
-    "eval_metric='': expected one of validation_loss",
-  ),
-  (
-    ['--params_override=trainer.best_checkpoint_eval_metric=accuracy'],
+    [
+      '--params_override=trainer.best_checkpoint_eval_metric=accuracy,'
+      "trainer.best_checkpoint_export_subdir=''"
+    ],
     "export_subdir='': expected the name of a folder",
   ),
   (

@@ -135,6 +135,47 @@ def test_a_picture_is_drawn_also_where_nothing_was_confused(first):
   assert (red > 0.01) == (first[0] == 1)
 
 
+def test_the_matrix_counts_true_against_predicted():
+  found = predictions([0, 0, 1, 2, 2, 2], [1, 1, 0, 2, 3, 0])
+  assert evaluation.confusion_matrix(found, 4).tolist() == [
+    [0, 2, 0, 0],
+    [1, 0, 0, 0],
+    [1, 0, 1, 1],
+    [0, 0, 0, 0],
+  ]
+
+
+def test_the_matrix_is_drawn_in_blue_on_its_diagonal():
+  texts = [*TEXTS[:3], '$' + 'long ' * 30 + '$']
+
+  def blue(first):
+    content = evaluation.confusion_matrix_png(
+      predictions([0, 1, 2, 3], first), texts
+    )
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    dark = (image[..., 0].astype(int) - image[..., 2] > 60) & (
+      image[..., 2] < 60
+    )
+    rows, columns = np.nonzero(dark[:, : int(0.75 * image.shape[1])])
+    return np.corrcoef(rows, columns)[0, 1]
+
+  assert blue([0, 1, 2, 3]) > 0.8
+  assert blue([3, 2, 1, 0]) < -0.8
+
+
+def test_classes_are_listed_the_worst_first():
+  found = predictions([0, 0, 1, 2], [0, 3, 1, 1])
+  assert evaluation.classes(found, TEXTS) == [
+    '    0.0% of 1 clips of jump "high"',
+    '   50.0% of 2 clips of walk',
+    '  100.0% of 1 clips of run, fast',
+  ]
+  many = predictions(list(range(12)), list(range(12)))
+  lines = evaluation.classes(many, [str(number) for number in range(12)])
+  assert len(lines) == 11 and lines[-1] == '  … and 2 better classes'
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
   return tmp_path_factory.mktemp('evaluation')
@@ -205,6 +246,7 @@ def test_eval_prints_and_writes_what_it_found(folder, params, trained, capsys):
 
   report = folder / 'model' / runner.REPORT_FOLDER
   assert sorted(path.name for path in report.iterdir()) == [
+    'confusion_matrix.png',
     'confusions.png',
     'measures.json',
     'per_class.csv',

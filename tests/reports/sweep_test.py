@@ -149,9 +149,9 @@ def train(runs, folder, program=None):
 
 def logs(runs, folder):
   return {
-    run.label: (run.folder(folder) / 'train.log').read_text()
+    run.label: (run.folder(folder) / 'output.log').read_text()
     for run in runs
-    if (run.folder(folder) / 'train.log').exists()
+    if (run.folder(folder) / 'output.log').exists()
   }
 
 
@@ -324,13 +324,14 @@ def test_finished_it_only_reads(runs, folder):
 
 def test_a_lost_result_is_made_again_from_the_checkpoint(runs, folder):
   run = runs[1]
-  before, log = run.measures(folder), logs(runs, folder)[run.label]
+  path = run.folder(folder) / 'train.log'
+  before, log = run.measures(folder), path.read_text()
   (run.folder(folder) / 'evaluation' / 'measures.json').unlink()
   assert train(runs, folder) == []
   after = run.measures(folder)
   assert after['validation_loss'] == pytest.approx(before['validation_loss'])
   # Nothing was trained for it.
-  appended = logs(runs, folder)[run.label][len(log) :]
+  appended = path.read_text()[len(log) :]
   trained = r'train \| step: +\d+ \| steps/sec'
   assert re.search(trained, log) and not re.search(trained, appended)
   assert 'restored' in appended

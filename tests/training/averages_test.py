@@ -14,11 +14,14 @@
 
 """Moving averages are what is evaluated, continued from, and exported."""
 
+import json
+
 import numpy as np
 from official.core import exp_factory
 import pytest
 import tensorflow as tf
 
+from official_ext.grw.checkpoints import best
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.serving import saved_model
 from official_ext.grw.training import launch
@@ -37,6 +40,8 @@ def config(folder, decay, **task):
       train_tf_function=False,
       eval_tf_function=False,
       validation_steps=1,
+      train_steps=6,
+      early_stopping_patience=1,
     )
   )
   ema = {'average_decay': decay, 'trainable_weights_only': False}
@@ -44,7 +49,11 @@ def config(folder, decay, **task):
     {
       'runtime': {'distribution_strategy': 'one_device'},
       'task': {'validation_data': {'num_examples': 3}, 'seed': 3, **task},
-      'trainer': {'optimizer_config': {'ema': ema if decay else None}},
+      'trainer': {
+        'optimizer_config': {'ema': ema if decay else None},
+        # All three classes are among five: the first validation stays the best.
+        'best_checkpoint_eval_metric': 'top_5_accuracy',
+      },
     }
   )
   params.validate()
@@ -62,9 +71,10 @@ def run_fixture(tmp_path_factory):
   return folder, logs
 
 
-def initialized(run, target, decay):
+def initialized(run, target, decay, checkpoint=''):
   folder, _ = run
-  params = config(folder, decay, init_checkpoint=str(folder / 'model'))
+  last = tf.train.latest_checkpoint(str(folder / 'model'))
+  params = config(folder, decay, init_checkpoint=checkpoint or last)
   _, logs = launch.build_runner(params, 'eval', str(folder / target)).run()
   return logs['validation_loss']
 
@@ -93,14 +103,79 @@ def test_averages_begin_at_the_initial_weights(run):
   )
 
 
+def test_training_ends_when_nothing_gets_better(run):
+  folder, _ = run
+  steps = {path.name for path in (folder / 'model').glob('ckpt-*.index')}
+  # The validation at step 2 was the best, and one more is waited for.
+  assert steps == {'ckpt-2.index', 'ckpt-4.index'}
+  again = launch.build_runner(
+    config(folder, DECAY), 'train_and_eval', str(folder / 'model')
+  )
+  again.run()
+  assert int(again.trainer.global_step.numpy()) == 4
+
+
+def test_the_end_of_a_training_leaves_pictures_and_tables(run):
+  folder, _ = run
+  assert (folder / 'model' / 'learning_curves.png').exists()
+  assert (folder / 'model' / 'evaluation' / 'confusion_matrix.png').exists()
+  with open(folder / 'model' / 'evaluation' / 'predictions.csv') as file:
+    assert len(list(file)) == 4
+
+
+@pytest.fixture(name='kept', scope='module')
+def kept_fixture(run):
+  """The best checkpoint, and the loss of its validation."""
+  folder, logs = run
+  found = best.find(str(folder / 'model'))
+  assert found is not None and (found.step, found.last_step) == (2, 4)
+  info = json.loads((folder / 'model' / 'best' / 'info.json').read_text())
+  assert info['validation_loss'] != pytest.approx(logs['validation_loss'])
+  return found, info['validation_loss']
+
+
+def test_the_best_checkpoint_is_what_was_evaluated(run, kept):
+  found, loss = kept
+  folder, _ = run
+  assert initialized(run, 'best', None, found.path) == pytest.approx(loss)
+  # And what is taken where its folder is named, also by a task that averages.
+  again = initialized(run, 'best_averaged', DECAY, str(folder / 'model'))
+  assert again == pytest.approx(loss)
+
+
+def test_evaluation_takes_the_best_unless_told_otherwise(run, kept):
+  folder, last = run
+  _, loss = kept
+  params = config(folder, DECAY)
+  _, logs = launch.build_runner(params, 'eval', str(folder / 'model')).run()
+  assert logs['validation_loss'] == pytest.approx(loss)
+  measures = folder / 'model' / 'evaluation' / 'measures.json'
+  assert json.loads(measures.read_text())['step'] == 2
+  params = config(folder, DECAY)
+  params.trainer.override({'best_checkpoint_export_subdir': ''})
+  _, logs = launch.build_runner(params, 'eval', str(folder / 'model')).run()
+  assert logs['validation_loss'] == pytest.approx(last['validation_loss'])
+
+
+def test_an_export_takes_the_best(run, kept):
+  folder, _ = run
+  found, _ = kept
+  model = saved_model.build_trained_model(
+    config(folder, None), str(folder / 'model')
+  )
+  expected = tf_reader.read(found.path).values
+  for variable in model.variables:
+    name = variable.name.removesuffix(':0')
+    if name in expected:
+      np.testing.assert_array_equal(variable.numpy(), expected[name], name)
+
+
 def test_an_export_takes_the_averages(run):
   folder, _ = run
   prefix = tf.train.latest_checkpoint(str(folder / 'model'))
   averages = tf_reader.read(prefix, 'ema').values
   weights = tf_reader.read(prefix, 'model').values
-  model = saved_model.build_trained_model(
-    config(folder, None), str(folder / 'model')
-  )
+  model = saved_model.build_trained_model(config(folder, None), prefix)
   differ = 0
   for variable in model.variables:
     name = variable.name.removesuffix(':0')

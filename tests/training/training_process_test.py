@@ -23,10 +23,11 @@ import time
 
 import pytest
 
+from official_ext.grw.training import progress
 from official_ext.grw.training import training_process
 
-# Takes the place of train.py, whose 20 s of start-up tell nothing here: prints
-# steps until told not to, and whether it was alone.
+# Takes the place of train.py, whose 20 s of start-up tell nothing here: makes
+# steps until told not to, and prints whether it was alone.
 PROGRAM = (
   sys.executable,
   '-c',
@@ -37,7 +38,9 @@ other = folder / 'pid'
 print('alone' if not other.exists() else 'together')
 other.write_text(str(os.getpid()))
 for step in range(1, 600):
-  print(f'train | step: {step:6d} | steps/sec: 1.0')
+  print('still here')
+  with open(folder / 'progress.jsonl', 'a') as file:
+    print('{"split": "train", "step": %d}' % step, file=file)
   if (folder / 'end').exists():
     break
   time.sleep(0.1)
@@ -67,7 +70,7 @@ def wait_for(condition):
 
 
 def has_steps(process):
-  return process.log.exists() and 'step: ' in process.log.read_text()
+  return progress.last_step(process.folder) > 0
 
 
 def is_running(pid):

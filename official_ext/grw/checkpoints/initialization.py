@@ -23,6 +23,7 @@ import tf_keras
 
 from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.checkpoints import best
 from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
 from official_ext.grw.checkpoints import gates
@@ -31,6 +32,7 @@ from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.files import screen
 
 # Height and width where a file takes frames of any.
 _DEFAULT_SIZE = 172
@@ -68,6 +70,10 @@ def initialize(
   """
   if modules not in assign.MODULES:
     raise ValueError(f'modules={modules!r}: expected one of {assign.MODULES}.')
+  kept = best.find(path)
+  if kept is not None:
+    screen.tell(f'Weights: {kept.reason}; name a ckpt-* to take that.')
+    path = kept.path
   if assign.is_recognized(model):
     published = source.read(path)
     report = assign.assign(model, published, modules)

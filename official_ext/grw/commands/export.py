@@ -19,6 +19,7 @@ import sys
 from absl import flags
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.files import screen
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import export_formats
 
@@ -51,6 +52,7 @@ class ExportCommand:
     experiment_flags.define()
     flags.mark_flags_as_required(['experiment', 'checkpoint', 'output_dir'])
 
+  @screen.only_what_matters()
   def main(self, _):
     values = flags.FLAGS
     try:

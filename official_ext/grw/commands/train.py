@@ -26,12 +26,19 @@ r"""Trains and evaluates; takes the Model Garden's flags.
 --config_file      published configurations by name, and files of settings
 --params_override  field=value,field=value: what differs from all of these
 
+The screen shows how far it is, a row after each validation, and warnings;
+train.log in the model folder has what the libraries log, and --verbosity=1
+shows that too.
+
 What the user can mend ends in one line and exit status 1; --verbosity=1 shows
 the traceback too.
 """
 
 from collections.abc import Iterator
 import contextlib
+import json
+import os
+import shlex
 import sys
 
 from absl import flags
@@ -41,6 +48,8 @@ from official_ext.grw.commands import experiment_flags
 from official_ext.grw.configs import description
 from official_ext.grw.configs import overrides
 from official_ext.grw.configs import preflight
+from official_ext.grw.files import paths
+from official_ext.grw.files import screen
 
 
 @contextlib.contextmanager
@@ -90,10 +99,74 @@ def define_flags():
     True,
     'Whether to write checkpoints while training goes on.',
   )
+  flags.DEFINE_bool(
+    'dry_run',
+    False,
+    'Print the completed configuration, make two steps, say what time and '
+    'memory a training takes, and draw clips as the model sees them.',
+  )
   flags.mark_flags_as_required(['experiment', 'mode', 'model_dir'])
 
 
-def main(_):
+def _log_file(model_dir: str) -> contextlib.AbstractContextManager[None]:
+  """Lets train.log have what is logged; not on remote file systems.
+
+  Of several workers, all but the first have logs of their own.
+  """
+  if paths.is_remote(model_dir):
+    return contextlib.nullcontext()
+  task = json.loads(os.environ.get('TF_CONFIG') or '{}').get('task', {})
+  kind, index = task.get('type', 'worker'), int(task.get('index', 0))
+  is_chief = kind == 'chief' or (kind == 'worker' and index == 0)
+  name = 'train.log' if is_chief else f'train_{kind}{index}.log'
+  path = os.path.join(model_dir, name)
+  screen.tell(f'Log: {path}')
+  return screen.log_file(path)
+
+
+def next_commands(
+  program: str, experiment: str, model_dir: str, streams: bool
+) -> list[str]:
+  """What to do with a model that has been trained: evaluate, export, predict.
+
+  Args:
+    program: how the training was called.
+    experiment: its name.
+    model_dir: its folder.
+    streams: whether the model can be exported frame by frame.
+  """
+  if program.split()[0] == 'grw':
+    train, export, predict = 'grw train', 'grw export tflite', 'grw predict'
+  else:
+    train = 'python3 official_ext/grw/train.py'
+    export = 'python3 tools/export_tflite.py'
+    predict = 'python3 tools/predict_video.py'
+  folder = model_dir.rstrip('/')
+  trained = f'--experiment={experiment} ' + shlex.quote(
+    f'--config_file={folder}/params.yaml'
+  )
+  exported = shlex.quote(f'{folder}_tflite')
+  kind = '' if streams else ' --kind=clip'
+  return [
+    f'{train} {trained} --mode=eval --model_dir={shlex.quote(folder)}',
+    f'{export} {trained} --checkpoint={shlex.quote(folder)}{kind} '
+    f'--output_dir={exported}',
+    f'{predict} --model={exported} --video=VIDEO '
+    f'--output_dir={shlex.quote(f"{folder}_predicted")}',
+  ]
+
+
+def _streams(backbone) -> bool:
+  from official_ext.grw.backbones import families
+
+  try:
+    families.with_states(backbone)
+  except ValueError:
+    return False
+  return True
+
+
+def main(argv):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
   with _told_in_one_line(ValueError, OSError):
@@ -103,6 +176,25 @@ def main(_):
       values.experiment, values.mode, values.model_dir, changes, values.tpu
     )
 
+  # What C++ has to say below an error is for nobody; it is read at import.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  with screen.only_what_matters():
+    params = _run(values, changes)
+  if params is not None and 'train' in values.mode:
+    print('Next, evaluate, export and predict:')
+    streams = _streams(params.task.model.backbone)
+    for line in next_commands(
+      argv[0], values.experiment, values.model_dir, streams
+    ):
+      print(f'  {line}')
+
+
+def _run(values, changes):
+  """Runs the experiment; see `launch.parse_experiment` for the changes.
+
+  Returns:
+    Its configuration; None if there was nothing left to run.
+  """
   # From here on it takes half a minute to say anything.
   import gin
   from official.core import train_utils
@@ -133,14 +225,23 @@ def main(_):
     checkpoints.CheckpointError,
     FloatingPointError,
   )
+  if values.dry_run:
+    from official_ext.grw.training import dry_run
+
+    with _told_in_one_line(ValueError, *run_errors):
+      dry_run.run(params, values.model_dir)
+    return None
   with _told_in_one_line(ValueError, *run_errors):
     done = launch.nothing_left(params, values.mode, values.model_dir)
-    if done:
-      print(done)
-      return
-    built = launch.build_runner(
-      params, values.mode, values.model_dir, values.enable_async_checkpointing
-    )
-  with _told_in_one_line(*run_errors):
-    built.run()
+  if done:
+    print(done)
+    return None
+  with _log_file(values.model_dir):
+    with _told_in_one_line(ValueError, *run_errors):
+      built = launch.build_runner(
+        params, values.mode, values.model_dir, values.enable_async_checkpointing
+      )
+    with _told_in_one_line(*run_errors):
+      built.run()
   train_utils.save_gin_config(values.mode, values.model_dir)
+  return params

@@ -197,6 +197,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
     if task.metrics.use_per_class_recall:
       names += [f'recall-{label}' for label in range(data.num_classes)]
+  if task.train_data.is_multilabel:
+    names += ['mean_average_precision', 'overall_average_precision']
   names.append('cross_entropy')
   smoothing = getattr(task.model, 'smoothing', None)  # Ensembles have none.
   if smoothing is not None and smoothing.placement != 'none':
@@ -342,6 +344,15 @@ def validate_experiment(config: schema.GrwExperimentConfig):
 
 def validate_trainer(trainer: optimization.TrainerConfig):
   """Raises ValueError for a trainer that would lose its work or its logs."""
+  patience = trainer.early_stopping_patience
+  keeps_best = bool(trainer.best_checkpoint_export_subdir)
+  fields.require(
+    patience == 0 or (patience > 0 and keeps_best),
+    'trainer.early_stopping_patience',
+    patience,
+    'a number of validations, or 0 to train all steps; it needs trainer.'
+    'best_checkpoint_export_subdir, as the best checkpoint is kept there',
+  )
   for name in (
     'train_steps',
     'steps_per_loop',

@@ -20,16 +20,29 @@ from typing import TYPE_CHECKING
 
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.configs import fields
+from official_ext.grw.configs import own_data
 from official_ext.grw.files import paths
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
 
-# A number that is left to the dataset, or to the number of epochs.
-UNSET = -1
+UNSET = fields.UNSET
 
 # Records at 25 frames a second, every second of them, serve for 12 a second.
 _RATE_TOLERANCE = 0.05
+
+
+def complete(config: schema.GrwExperimentConfig):
+  """Sets all that is unset, in the order in which one follows from another.
+
+  Raises:
+    ValueError: something is missing that it follows from.
+  """
+  own_data.choose_clips(config.task)
+  set_from_dataset(config.task)
+  set_best_metric(config)
+  own_data.choose_training(config)
+  set_steps(config)
 
 
 def set_from_dataset(task: schema.GrwTask):
@@ -132,6 +145,21 @@ def _balanced_weights(task: schema.GrwTask) -> list[float]:
     else 1.0
     for name in names
   ]
+
+
+def set_best_metric(config: schema.GrwExperimentConfig):
+  """Sets by which metric the best checkpoint is the best, unless it is set."""
+  trainer = config.trainer
+  if trainer.best_checkpoint_export_subdir and (
+    not trainer.best_checkpoint_eval_metric
+  ):
+    # What keeps nothing of its steps cannot rank the clips of a class.
+    ranks = config.task.train_data.is_multilabel and (
+      not trainer.eval_tf_while_loop
+    )
+    trainer.best_checkpoint_eval_metric = (
+      'mean_average_precision' if ranks else 'top_1_accuracy'
+    )
 
 
 def set_steps(config: schema.GrwExperimentConfig):

@@ -12,7 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One form for what is wrong with a field of a configuration."""
+"""One form for what is unset and for what is wrong with a field."""
+
+# A number that is left to the dataset, to the number of epochs, or to a recipe.
+UNSET = -1
 
 
 def require(condition: bool, field: str, value, expected: str):

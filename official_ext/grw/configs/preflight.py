@@ -148,8 +148,7 @@ def check(
   level = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # Warnings come with the experiment.
   try:
-    completion.set_from_dataset(config.task)
-    completion.set_steps(config)
+    completion.complete(config)
     if not class_name.endswith(_ENSEMBLES):
       checks.validate_task(config.task)
     checks.validate_experiment(config)

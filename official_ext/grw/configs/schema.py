@@ -268,8 +268,7 @@ class GrwExperimentConfig(cfg.ExperimentConfig):
       ValueError: names the field, its value, what was expected and what to do.
     """
     description.require_types(self)
-    completion.set_from_dataset(self.task)
-    completion.set_steps(self)
+    completion.complete(self)
     super().validate()
     self.task.validate()
     checks.validate_experiment(self)

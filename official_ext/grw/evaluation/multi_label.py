@@ -29,7 +29,9 @@ from official_ext.grw.files import whole_file
 
 # From this probability on a label is said to be there.
 THRESHOLD = 0.5
+MEASURES = ('mean_average_precision', 'overall_average_precision')
 _SHOWN_CLASSES = 20
+_SHOWN_LINES = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +108,27 @@ def summary(predictions: Predictions) -> str:
     f'{100 * measures["overall_average_precision"]:.1f} % over all labels at '
     f'once, of {clips}'
   )
+
+
+def classes(predictions: Predictions, texts: Sequence[str]) -> list[str]:
+  """Lines: average precision of the classes that occur, the worst first."""
+  found = [
+    (value, int(clips), text)
+    for value, clips, text in zip(
+      predictions.average_precisions.tolist(),
+      predictions.labels.sum(axis=0),
+      texts,
+    )
+    if not np.isnan(value)
+  ]
+  found.sort(key=lambda entry: entry[0])
+  lines = [
+    f'  {value:6.1%} average precision of {text}, {clips:,} clips'
+    for value, clips, text in found[:_SHOWN_LINES]
+  ]
+  if len(found) > _SHOWN_LINES:
+    lines.append(f'  … and {len(found) - _SHOWN_LINES} better classes')
+  return lines
 
 
 def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:

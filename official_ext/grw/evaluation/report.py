@@ -35,6 +35,10 @@ TOP_K = 5
 MEASURES = 'measures.json'
 _SHOWN_PAIRS = 20
 _SHOWN_CHARACTERS = 36
+# Beyond so many classes neither names nor numbers of a matrix can be read.
+_MATRIX_CLASSES = 60
+_NUMBERED_CLASSES = 20
+_SHOWN_CLASSES = 10
 
 
 def joined(
@@ -180,18 +184,93 @@ def predictions_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
   return csv_content(header, rows)
 
 
+def classes(predictions: Predictions, texts: Sequence[str]) -> list[str]:
+  """Lines: top-1 of each class with clips, the worst first, ten at most."""
+  found = []
+  right = predictions.is_among(1)
+  for label, text in enumerate(texts):
+    of_class = predictions.labels == label
+    if of_class.any():
+      found.append((float(right[of_class].mean()), int(of_class.sum()), text))
+  found.sort(key=lambda entry: entry[0])
+  lines = [
+    f'  {share:6.1%} of {clips:,} clips of {text}'
+    for share, clips, text in found[:_SHOWN_CLASSES]
+  ]
+  if len(found) > _SHOWN_CLASSES:
+    lines.append(f'  … and {len(found) - _SHOWN_CLASSES} better classes')
+  return lines
+
+
+def _shortened(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
+  """A text that fits a picture, in which it is no mathematics."""
+  half = characters // 2
+  # Both ends: long texts of similar classes often differ in the last word.
+  short = (
+    text
+    if len(text) <= characters
+    else f'{text[:half].rstrip()}…{text[-half:].lstrip()}'
+  )
+  # A pair of dollar signs would make it mathematics.
+  return short.replace('$', r'\$')
+
+
+def confusion_matrix(predictions: Predictions, classes: int) -> np.ndarray:
+  """[true, predicted] int: clips."""
+  counts = np.zeros([classes, classes], int)
+  np.add.at(counts, (predictions.labels, predictions.classes[:, 0]), 1)
+  return counts
+
+
+def confusion_matrix_png(
+  predictions: Predictions, texts: Sequence[str]
+) -> bytes:
+  """A picture of all classes against all, in shares of the true class."""
+  counts = confusion_matrix(predictions, len(texts))
+  clips = counts.sum(axis=1)
+  shares = counts / np.maximum(clips, 1)[:, np.newaxis]
+  size = 3.4 + (0.5 if len(texts) <= _NUMBERED_CLASSES else 0.2) * len(texts)
+  figure = matplotlib.figure.Figure(
+    figsize=(size + 1.2, size), layout='constrained'
+  )
+  axes = figure.subplots()
+  image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+  names = [_shortened(text, 24) for text in texts]
+  axes.set_xticks(range(len(texts)), names, rotation=90, fontsize=8)
+  axes.set_yticks(
+    range(len(texts)),
+    [f'{name} ({count})' for name, count in zip(names, clips)],
+    fontsize=8,
+  )
+  axes.set_xlabel('predicted')
+  axes.set_ylabel('true (clips)')
+  if len(texts) <= _NUMBERED_CLASSES:
+    for true, said in np.argwhere(counts).tolist():
+      axes.text(
+        said,
+        true,
+        str(counts[true, said]),
+        ha='center',
+        va='center',
+        fontsize=8,
+        color='white' if shares[true, said] > 0.6 else 'black',
+      )
+  figure.colorbar(
+    image,
+    ax=axes,
+    shrink=0.7,
+    label='share of the true class’s clips',
+    format=matplotlib.ticker.PercentFormatter(1),
+  )
+  right = predictions.is_among(1)
+  axes.set_title(
+    f'top-1 {right.mean():.1%} of {len(right):,} clips', fontsize=11
+  )
+  return figures.png(figure)
+
+
 def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
   """A picture of the pairs of classes that are taken for each other most."""
-
-  def shortened(label):
-    text, half = texts[label], _SHOWN_CHARACTERS // 2
-    # Both ends: long texts of similar classes often differ in the last word.
-    return (
-      text
-      if len(text) <= _SHOWN_CHARACTERS
-      else f'{text[:half].rstrip()}…{text[-half:].lstrip()}'
-    )
-
   pairs = confused_pairs(predictions)[:_SHOWN_PAIRS]
   clips = np.bincount(predictions.labels, minlength=len(texts))
   figure = matplotlib.figure.Figure(
@@ -205,9 +284,8 @@ def confusions_png(predictions: Predictions, texts: Sequence[str]) -> bytes:
   )
   axes.set_yticks(
     range(len(pairs)),
-    # Label texts are no mathematics: a pair of dollar signs would make them.
     [
-      f'{shortened(true)} → {shortened(said)}'.replace('$', r'\$')
+      f'{_shortened(texts[true])} → {_shortened(texts[said])}'
       for true, said, _ in pairs
     ],
     fontsize=9,
@@ -258,7 +336,10 @@ def write_measures(step: int, logs: Mapping[str, float], folder: str):
 
 
 def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
-  """Writes per_class.csv, predictions.csv and confusions.png.
+  """Writes per_class.csv, predictions.csv and pictures of the confusions.
+
+  `confusions.png` has the worst pairs; `confusion_matrix.png`, of up to 60
+  classes, all of them.
 
   Args:
     predictions: the predictions of the whole evaluation.
@@ -266,9 +347,12 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
     folder: is made; files of these names in it are replaced.
   """
   tf.io.gfile.makedirs(folder)
-  for name, content in (
-    ('per_class.csv', per_class_csv(predictions, texts)),
-    ('predictions.csv', predictions_csv(predictions, texts)),
-    ('confusions.png', confusions_png(predictions, texts)),
-  ):
+  files = {
+    'per_class.csv': per_class_csv(predictions, texts),
+    'predictions.csv': predictions_csv(predictions, texts),
+    'confusions.png': confusions_png(predictions, texts),
+  }
+  if len(texts) <= _MATRIX_CLASSES:
+    files['confusion_matrix.png'] = confusion_matrix_png(predictions, texts)
+  for name, content in files.items():
     whole_file.write(os.path.join(folder, name), content)

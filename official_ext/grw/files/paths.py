@@ -37,6 +37,13 @@ def is_folder(path: str) -> bool:
   return os.path.isdir(path)
 
 
+def names(folder: str) -> list[str]:
+  """The names of what is in a folder."""
+  if is_remote(folder):
+    return [name.rstrip('/') for name in _gfile().listdir(folder)]
+  return os.listdir(folder)
+
+
 def read_text(path: str) -> str:
   """Reads a text file.
 

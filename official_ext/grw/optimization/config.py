@@ -98,8 +98,17 @@ class TrainerConfig(config_definitions.TrainerConfig):
     warmup_epochs: passes over the training data in which the learning rate
       rises, where the `warmup_steps` of `optimizer_config.warmup` are −1.
     optimizer_config: optimizer, schedule, warm-up and moving average.
+    early_stopping_patience: validations without a better one, of the metric of
+      the best checkpoint, after which a training ends; 0 is never.
+    best_checkpoint_export_subdir: folder in the model folder for the checkpoint
+      of the best validation, which evaluation and exports take; '' keeps none.
+    best_checkpoint_eval_metric: by which it is the best; '' is top-1, or with
+      several labels a clip mean average precision.
   """
 
+  best_checkpoint_export_subdir: str = 'best'
+  best_checkpoint_eval_metric: str = ''
+  early_stopping_patience: int = 0
   train_epochs: int = 0
   warmup_epochs: int = 0
   optimizer_config: OptimizationConfig = dataclasses.field(

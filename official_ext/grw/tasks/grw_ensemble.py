@@ -14,12 +14,12 @@
 
 """Evaluation of a temporal ensemble of classifiers trained before."""
 
-from absl import logging
 from official.core import task_factory
 import tf_keras
 
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.files import screen
 from official_ext.grw.tasks import grw_video_classification
 
 
@@ -39,9 +39,10 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
 
   def initialize(self, model: tf_keras.Model):
     """Loads the members' checkpoints, and says what they were."""
-    logging.info(
-      '%s',
-      initialization.initialize_members(model.members, self.task_config.model),
+    screen.tell(
+      str(
+        initialization.initialize_members(model.members, self.task_config.model)
+      )
     )
 
   def check_training(self):

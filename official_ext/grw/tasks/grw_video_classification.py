@@ -16,7 +16,6 @@
 
 from typing import Any
 
-from absl import logging
 from official.core import task_factory
 from official.modeling import tf_utils
 from official.vision.tasks import video_classification
@@ -27,6 +26,7 @@ from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import video_input
+from official_ext.grw.files import screen
 from official_ext.grw.losses import loss_term
 
 # Of a validation step, beside the loss.
@@ -95,9 +95,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         self.task_config.init_checkpoint_modules,
         self.task_config.init_checkpoint_gating_activation,
       )
-      logging.info('%s', report)
+      screen.tell(str(report))
     else:
-      logging.info(
+      screen.tell(
         'task.init_checkpoint is not set: all weights start at random.'
       )
 
@@ -201,6 +201,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       labels,
       model_outputs,
     )
+
+  def reduce_aggregated_logs(self, aggregated_logs, global_step=None):
+    """What the trainer measured of all predictions at once is logged."""
+    return dict(aggregated_logs)
 
   def train_step(self, inputs, model, optimizer, metrics=None):
     """The stock step; λ · L_smooth is among `model.losses`."""

@@ -145,6 +145,7 @@ class CheckpointManager(tf.train.CheckpointManager):
     directory: str,
     model_dir: str,
     required: Mapping[str, Any],
+    preferred: str | None = None,
     **kwargs,
   ):
     """Initializes the manager.
@@ -156,16 +157,20 @@ class CheckpointManager(tf.train.CheckpointManager):
       required: those parts of the checkpoint, by name, of which a checkpoint
         to restore must have every variable.  TensorFlow would leave what it
         does not find as it is, without a word.
+      preferred: a checkpoint to restore in the place of the newest.
       **kwargs: the arguments of `tf.train.CheckpointManager`.
     """
     _set_damaged_index_aside(directory)
     super().__init__(checkpoint, directory, **kwargs)
     self._model_dir = model_dir
     self._required = tf.train.Checkpoint(**required)
+    self._preferred = preferred
 
   def newest_readable(self) -> str | None:
     """Returns what `restore_or_initialize` would restore, if anything."""
     self.sync()
+    if self._preferred:
+      return self._preferred
     return newest_readable_checkpoint(self._model_dir)
 
   def restore_or_initialize(self) -> str | None:

@@ -14,11 +14,11 @@
 
 """The devices that train: GPUs, if there are any."""
 
-from absl import logging
 from official.common import distribute_utils
 import tensorflow as tf
 
 from official_ext.grw.configs import schema
+from official_ext.grw.files import screen
 
 
 def count_gpus(runtime: schema.RuntimeConfig, there: int) -> int:
@@ -45,7 +45,7 @@ def count_gpus(runtime: schema.RuntimeConfig, there: int) -> int:
 
 
 def build_strategy(runtime: schema.RuntimeConfig) -> tf.distribute.Strategy:
-  """Builds the distribution strategy, and logs which devices it trains on.
+  """Builds the distribution strategy, and says which devices it trains on.
 
   Raises:
     ValueError: a device that is asked for is not there.
@@ -69,13 +69,9 @@ def build_strategy(runtime: schema.RuntimeConfig) -> tf.distribute.Strategy:
     devices = 'the GPU' if num_gpus else 'the CPU'
   else:
     devices = ', '.join(strategy.extended.worker_devices)
-  logging.info(
-    'Devices: %s (runtime.num_gpus=%d, %d GPUs found, strategy %s, %d '
-    'replicas).',
-    devices,
-    runtime.num_gpus,
-    len(gpus),
-    runtime.distribution_strategy,
-    strategy.num_replicas_in_sync,
+  screen.tell(
+    f'Devices: {devices} (runtime.num_gpus={runtime.num_gpus}, {len(gpus)} '
+    f'GPUs found, strategy {runtime.distribution_strategy}, '
+    f'{strategy.num_replicas_in_sync} replicas).'
   )
   return strategy

@@ -30,17 +30,24 @@ from official_ext.grw.training import trainer
 _SHOWN_VARIABLES = 3
 
 
-def not_finite(logs: Mapping[str, Any]) -> dict[str, float]:
-  """Returns the scalars that are not finite, by name."""
+def scalars(logs: Mapping[str, Any]) -> dict[str, float]:
+  """Returns what is a single number of the logs, by name."""
   values = {
     name: np.asarray(orbit.utils.get_value(value))
     for name, value in logs.items()
     if not isinstance(value, Mapping)
   }
   return {
-    name: float(value)
-    for name, value in values.items()
-    if value.ndim == 0 and not np.isfinite(value)
+    name: float(value) for name, value in values.items() if value.ndim == 0
+  }
+
+
+def not_finite(logs: Mapping[str, Any]) -> dict[str, float]:
+  """Returns the scalars that are not finite, by name."""
+  return {
+    name: value
+    for name, value in scalars(logs).items()
+    if not math.isfinite(value)
   }
 
 

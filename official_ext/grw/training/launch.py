@@ -124,9 +124,6 @@ def parse_experiment(
   params.validate()
   configure_data_service(params, tf_data_service)
   params.lock()
-  logging.info(
-    'Final experiment parameters:\n%s', pprint.pformat(params.as_dict())
-  )
   return params
 
 
@@ -167,6 +164,9 @@ def build_runner(
   Raises:
     ValueError: the folder has checkpoints of another model or optimizer.
   """
+  logging.info(
+    'Final experiment parameters:\n%s', pprint.pformat(params.as_dict())
+  )
   changed = continuing.changes(params.as_dict(), mode, model_dir)
   if changed and 'train' in mode:
     logging.warning(

@@ -14,6 +14,8 @@
 
 """The stock trainer, which explains bad input and notes where terms fail."""
 
+from collections.abc import Callable
+import time
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.losses import loss_term
 from official_ext.grw.tasks import grw_video_classification
 from official_ext.grw.training import finite_guard
+from official_ext.grw.training import progress
 
 
 class Trainer(base_trainer.Trainer):
@@ -38,11 +41,14 @@ class Trainer(base_trainer.Trainer):
   Attributes:
     keeps_predictions: an evaluation keeps what was said of each clip,
       for `predictions`; to be set before the first.
+    display: shows loops while they run, and that a validation begins; to be set
+      before the first.
     first_step: the first step of the current loop.
     failed_terms: the step at which each term of the loss failed, if it did.
   """
 
   keeps_predictions: bool = False
+  display: progress.Display | None = None
   first_step: int = 0
   failed_terms: dict[str, int]
   _batches: list[dict[str, np.ndarray]]
@@ -75,6 +81,37 @@ class Trainer(base_trainer.Trainer):
     with video_input.explained_errors(self.config.task.train_data):
       return super().train(num_steps)
 
+  def create_train_loop_fn(self) -> Callable[[Any, tf.Tensor], None]:
+    """The stock loop, in parts between which the display is renewed.
+
+    Measures are read between two parts alone, as reading one waits for the
+    device.
+    """
+    loop, display = super().create_train_loop_fn(), self.display
+    if display is None:
+      return loop
+
+    def in_parts(iterator, num_steps):
+      left = int(num_steps)
+      while left:
+        part = min(left, display.steps_until_shown())
+        begun = time.monotonic()
+        loop(iterator, tf.constant(part, tf.int32))
+        loss = float(self.train_loss.result())
+        left -= part
+        if display.ran(part, time.monotonic() - begun):
+          measure = self._train_measure(display.plan.measure)
+          display.show(int(self.global_step.numpy()), loss, measure)
+
+    return in_parts
+
+  def _train_measure(self, name: str) -> float | None:
+    """A measure of the current loop so far; None if there is none."""
+    for metric in self.train_metrics:
+      if metric.name == name:
+        return float(metric.result())
+    return None
+
   def train_loop_end(self) -> dict[str, Any]:
     """Returns the logs; `failed_terms` has the step at which terms failed."""
     self.failed_terms = {}
@@ -89,6 +126,8 @@ class Trainer(base_trainer.Trainer):
 
   def evaluate(self, num_steps: tf.Tensor) -> orbit.runner.Output | None:
     """Evaluates; input errors name the file and the record."""
+    if self.display is not None:
+      self.display.validating(int(self.global_step.numpy()))
     with video_input.explained_errors(self.config.task.validation_data):
       return super().evaluate(num_steps)
 
@@ -192,4 +231,9 @@ class Trainer(base_trainer.Trainer):
         'batches raise the batch size: batch norm statistics that are off give '
         'such values in evaluation alone.'
       )
+    if self.keeps_predictions:
+      aggregated_logs = self.predictions.measures()
+      if data.is_multilabel and not aggregated_logs:
+        # No clip has a label; the best checkpoint is still one of them.
+        aggregated_logs = dict.fromkeys(multi_label.MEASURES, 0.0)
     return super().eval_end(aggregated_logs)

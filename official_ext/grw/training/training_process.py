@@ -21,9 +21,10 @@ import json
 import os
 import pathlib
 import queue
-import re
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from typing import Any, IO
 
@@ -31,12 +32,15 @@ import tqdm
 
 from official_ext.grw.files import whole_file
 from official_ext.grw.training import checkpoints
+from official_ext.grw.training import progress
 
 TRAIN_PROGRAM = (sys.executable, '-m', 'official_ext.grw.train')
 # Of a run's folder.
 OVERRIDES = 'overrides.yaml'
 
-_STEP = re.compile(r'train \| step: +(\d+) \| steps/sec')
+# What the process prints; its logs are in train.log.
+_OUTPUT = 'output.log'
+_POLL_SECONDS = 0.5
 _SHOWN_LINES = 20
 
 
@@ -49,7 +53,7 @@ class TrainingProcess:
   waits until the first has ended.
 
   Attributes:
-    folder: the model directory; `overrides.yaml` and `train.log` are in it too.
+    folder: the model directory; `overrides.yaml` and `output.log` are in it.
     log: what the process printed, all attempts one after the other.
   """
 
@@ -79,7 +83,7 @@ class TrainingProcess:
         register backbones and experiments before.
     """
     self.folder = folder
-    self.log = folder / 'train.log'
+    self.log = folder / _OUTPUT
     self._steps = overrides['trainer']['train_steps']
     self._label = label
     self._is_done = is_done or (lambda: self.step >= self._steps)
@@ -171,8 +175,8 @@ class TrainingProcess:
       'PYTHONPATH': os.pathsep.join(
         [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]
       ),
-      # Steps are to be seen as they are made; and with nobody left to read
-      # them, the process is to end at the next.
+      # With nobody left to read what it says, the process is to end at the
+      # next line.
       'PYTHONUNBUFFERED': '1',
       'TF_CPP_MIN_LOG_LEVEL': '2',
       'TF_NUM_INTRAOP_THREADS': str(self._cores),
@@ -182,8 +186,7 @@ class TrainingProcess:
       self._command,
       stdout=subprocess.PIPE,
       stderr=subprocess.STDOUT,
-      encoding='utf-8',
-      errors='replace',
+      bufsize=0,
       env=environment,
       # The lock is held as long as either of the two processes lives.
       pass_fds=[lock.fileno()],
@@ -192,17 +195,24 @@ class TrainingProcess:
       self._process.terminate()
     output = self._process.stdout
     assert output is not None
-    with open(self.log, 'a', buffering=1, encoding='utf-8') as log:
-      for line in output:
-        log.write(line)
-        step = _STEP.match(line)
-        if step:
-          bar.update(int(step.group(1)) - bar.n)
+    with open(self.log, 'ab', buffering=0) as log:
+      copier = threading.Thread(target=shutil.copyfileobj, args=(output, log))
+      copier.start()
+      status = None
+      while status is None:
+        try:
+          status = self._process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+          pass
+        step = progress.last_step(self.folder)
+        if step > bar.n:
+          bar.update(step - bar.n)
           whole_file.write(
             self.folder / 'seconds.json',
             json.dumps(before + time.monotonic() - start),
           )
-    return self._process.wait()
+      copier.join()
+    return status
 
 
 def run_all(

@@ -130,18 +130,36 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   Classes, clips, files, steps and labels are the dataset's.  The configs of
   published rows can be given on top.  Of `task.init_checkpoint` all is taken
   but the last dense layer, as the classes are others.  Not an experiment of
-  the paper: batch size and epochs suit some thousand clips and one small
-  machine.
+  the paper: what is unset here `configs.own_data` chooses by the clips that
+  there are and by whether there are initial weights.
   """
+  train, validation = (
+    _a0_data(split == 'train', split=split) for split in ('train', 'validation')
+  )
+  for data in (train, validation):
+    data.feature_shape = (completion.UNSET, *data.feature_shape[1:])
+    data.temporal_stride = completion.UNSET
+    data.frames_per_second = None
+  train.augment = True
+  train.aug_min_area_ratio = 0.5
+  # As evaluation makes frames square, whatever they were.
+  train.aug_min_aspect_ratio, train.aug_max_aspect_ratio = 3 / 4, 16 / 9
+  model = schema.GrwModel(dropout_rate=completion.UNSET)
+  model.norm_activation.norm_momentum = completion.UNSET
+  model.head.embedding_dim = completion.UNSET
   config = recipes.grw_experiment(
-    schema.GrwModel(dropout_rate=0.0),
-    _a0_data(True, split='train'),
-    _a0_data(False, split='validation'),
-    train_epochs=10,
+    model,
+    train,
+    validation,
+    train_epochs=completion.UNSET,
     train_batch_size=8,
     validation_batch_size=8,
   )
   config.task.init_checkpoint_modules = 'all_but_classifier'
+  config.trainer.early_stopping_patience = completion.UNSET
+  optimizer = config.trainer.optimizer_config
+  optimizer.optimizer.two_rate_adamw.backbone_lr_scale = completion.UNSET
+  optimizer.learning_rate.cosine.initial_learning_rate = None
   return config
 
 

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import tensorflow as tf
 
+from official_ext.grw.checkpoints import best
 from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
@@ -31,6 +32,9 @@ TARBALL = 'tarball'
 
 class Checkpoint(layout.Layout):
   """A prefix, its '.index' file, its folder, or the folder around that one.
+
+  Of the folder of a training it is the best checkpoint, if one was kept, and
+  else the last.
 
   A tarball was saved as Checkpoint(model=MovinetClassifier); a Model Garden
   Trainer's, stock or ours, also holds what training needs, and may hold an
@@ -54,7 +58,8 @@ class Checkpoint(layout.Layout):
       return prefix
     if not tf.io.gfile.isdir(path):
       return None
-    latest = tf.train.latest_checkpoint(path)
+    kept = best.find(path)
+    latest = kept.path if kept else tf.train.latest_checkpoint(path)
     if latest:
       return latest
     # No 'checkpoint' file, or one that names files elsewhere.
