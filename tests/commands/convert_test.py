@@ -75,6 +75,12 @@ SLIPS = [
     'val/a/y, of validation, is the same file as .*train/a/x, of train',
   ),
   (FOLDERS, ['--label_separator=;'], '--label_separator is for .* a --csv'),
+  (FOLDERS, ['--folds=2'], 'give --folds, how many, and --fold, which'),
+  (
+    {**CLIPS, 'a.csv': FOUR},
+    ['--label_separator=;', '--folds=2', '--fold=0'],
+    '--folds is for clips of one label',
+  ),
   (
     {**CLIPS, 'a.csv': FOUR + 'eat,one,0,2,train\n'},
     [],
@@ -132,8 +138,8 @@ convert.define_flags()
 said = []
 for arguments in json.load(sys.stdin):
   flags.FLAGS.unparse_flags()
-  flags.FLAGS['csv'].unparse()
-  flags.FLAGS['label_separator'].unparse()
+  for name in ('csv', 'label_separator', 'folds', 'fold'):
+    flags.FLAGS[name].unparse()
   flags.FLAGS(['convert', *arguments])
   try:
     convert.main(['convert'])

@@ -33,7 +33,9 @@ def lines(shortest, median, clips=(), passed_over=()):
         'test': {'num_examples': 4, 'classes': {'a': 2, 'b': 2}},
       },
     },
-    video_sources.Sources(['a', 'b'], list(clips), [], tuple(passed_over)),
+    video_sources.Sources(
+      ['a', 'b'], list(clips), [], passed_over=tuple(passed_over)
+    ),
   )
 
 

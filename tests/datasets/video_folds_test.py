@@ -128,6 +128,20 @@ def test_a_clip_of_two_groups_joins_them(text):
   assert ('fall/fall009.mp4' in found) == ('fall/fall000.mp4' in found)
 
 
+def test_clips_of_one_recording_are_on_one_side():
+  given = sources()._replace(
+    clips=[
+      clip._replace(recording=str(number % 8))
+      for number, clip in enumerate(clips())
+    ]
+  )
+  recordings: dict[str, set[str]] = {'train': set(), 'validation': set()}
+  for clip in video_folds.split(given, 4, 0).clips:
+    recordings[clip.split].add(clip.recording)
+  assert not recordings['train'] & recordings['validation']
+  assert recordings['validation']
+
+
 def test_the_seed_decides_and_a_test_split_stays():
   assert held_out(split(seed=1)) == held_out(split(seed=1))
   assert held_out(split(seed=1)) != held_out(split(seed=2))

@@ -33,7 +33,8 @@ group after the colon:
   nofi062 - nofi076 : CamNet Dataset
 
 A clip is named by its file, with or without class and ending.  A clip of two
-groups joins them, and one of none is a group of its own.
+groups joins them, and one of none is a group of its own.  Clips that a CSV cuts
+from one YouTube video are of one group anyway.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -153,6 +154,9 @@ def _group_numbers(
       raise video_sources.SourceError(f'{where}: clip {name!r}: {expected}.')
     # No clip is called so.
     parents[root(next(iter(found)))] = root(f'\0{group}')
+  for clip in clips:
+    if clip.recording:
+      parents[root(clip.source_id)] = root(f'\1{clip.recording}')
   roots = [root(clip.source_id) for clip in clips]
   return np.unique(roots, return_inverse=True)[1]
 
