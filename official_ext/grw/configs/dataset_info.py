@@ -43,9 +43,9 @@ class ClipFrames:
   """How many frames the clips of a dataset have, at its rate.
 
   Attributes:
-    shortest: of the shortest clip.
-    median: of the middle one.
-    longest: of the longest one.
+    shortest: frames of the shortest clip.
+    median: frames of the middle one.
+    longest: frames of the longest one.
   """
 
   shortest: int

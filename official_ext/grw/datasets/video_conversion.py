@@ -411,7 +411,7 @@ def allowed_failures(num_clips: int, max_rate: float | None) -> int:
   """How many clips may be absent or bad.
 
   Args:
-    num_clips: of all splits.
+    num_clips: clips of all splits.
     max_rate: their share; None means a hundredth, but of small sets one in ten
       as long as these are no more than three.
   """

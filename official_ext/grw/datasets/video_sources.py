@@ -357,7 +357,7 @@ class _Row(NamedTuple):
     split: 'train', 'validation' or 'test'.
     label: the text of its label or labels.
     source_id: names the clip.
-    names: of the files that may hold it, the likeliest first.
+    names: files that may hold it, the likeliest first.
     recording: see `Clip`.
   """
 
