@@ -75,6 +75,16 @@ SLIPS = [
     'val/a/y, of validation, is the same file as .*train/a/x, of train',
   ),
   (FOLDERS, ['--label_separator=;'], '--label_separator is for .* a --csv'),
+  (
+    {**CLIPS, 'a.csv': KINETICS + ',one,0,2,train\n'},
+    ['--label_separator=;'],
+    'no clip has a label',
+  ),
+  (
+    {'x/1.mp4': '1', 'a.csv': 'label,video,split\na,x,train\n'},
+    [],
+    'a.csv, line 2: .*x is a folder: expected a video, or a folder of its fra',
+  ),
   (FOLDERS, ['--folds=2'], 'give --folds, how many, and --fold, which'),
   (
     {**CLIPS, 'a.csv': FOUR},

@@ -52,6 +52,8 @@ def require_sound(sources: video_sources.Sources, allow_shared: bool = False):
 
 def _require_classes(sources: video_sources.Sources):
   """Raises SourceError for classes that cannot be told apart."""
+  if not sources.labels:
+    raise video_sources.SourceError('no clip has a label: expected some.')
   if sources.separator is not None:
     return
   if len(sources.labels) < 2:

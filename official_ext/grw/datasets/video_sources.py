@@ -252,18 +252,18 @@ def _videos(folder: str, passed_over: list[str]) -> Iterator[os.DirEntry]:
     yield entry
 
 
-def _require_pictures(folder: str):
+def _require_pictures(folder: str, where: str = ''):
   """Raises SourceError unless a folder holds pictures and nothing else."""
   entries = _entries(folder)
   if not any(is_picture(entry.name) for entry in entries):
     raise SourceError(
-      f'{folder} is a folder: expected a video, or a folder of its frames as '
+      f'{where}{folder} is a folder: expected a video, or a folder of its frames as '
       'pictures; move it.'
     )
   for entry in entries:
     if entry.is_dir() or not is_no_video(entry.name):
       raise SourceError(
-        f'{entry.path} is among the pictures of {folder}, which are taken as '
+        f'{where}{entry.path} is among the pictures of {folder}, which are taken as '
         'the frames of a video; move it.'
       )
 
@@ -520,7 +520,7 @@ def csv_sources(
         continue
       is_folder = os.path.isdir(path)
       if is_folder:
-        _require_pictures(path)
+        _require_pictures(path, f'{row.where}: ')
       clips.append(
         Clip(
           row.split,
