@@ -257,14 +257,14 @@ def _require_pictures(folder: str, where: str = ''):
   entries = _entries(folder)
   if not any(is_picture(entry.name) for entry in entries):
     raise SourceError(
-      f'{where}{folder} is a folder: expected a video, or a folder of its frames as '
-      'pictures; move it.'
+      f'{where}{folder} is a folder: expected a video, or a folder of its '
+      'frames as pictures; move it.'
     )
   for entry in entries:
     if entry.is_dir() or not is_no_video(entry.name):
       raise SourceError(
-        f'{where}{entry.path} is among the pictures of {folder}, which are taken as '
-        'the frames of a video; move it.'
+        f'{where}{entry.path} is among the pictures of {folder}, which are '
+        'taken as the frames of a video; move it.'
       )
 
 
