@@ -197,6 +197,19 @@ REFUSED: dict[str, tuple[dict, Callable, dict, str]] = {
     {'kind': 'clip', 'split_head': True},
     'are of streams',
   ),
+  'another kind': ({}, TFLITE, {'kind': 'camera'}, "kind='camera': .*'stream'"),
+  'another kind of SavedModel': (
+    {},
+    SAVED_MODEL,
+    {'kind': 'camera'},
+    "kind='camera': expected one of",
+  ),
+  'another input': (
+    {},
+    SAVED_MODEL,
+    {'input_type': 'int8'},
+    "input_type='int8': expected one of .*'uint8'",
+  ),
   'full int8': ({}, TFLITE, {'quantization': 'int8'}, 'Full int8'),
 }
 

@@ -31,6 +31,7 @@ from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.heads import head_types
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import export_folder
+from official_ext.grw.serving import export_format
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
@@ -134,6 +135,11 @@ def _require_as_trained(params: cfg.ExperimentConfig, checkpoint: str):
     continuing.changes(params.as_dict(), 'export', place)
 
 
+def _require_one_of(name: str, value: str, choices: Sequence[str]):
+  if value not in choices:
+    raise ValueError(f'{name}={value!r}: expected one of {list(choices)}.')
+
+
 def _require_streaming(params: cfg.ExperimentConfig):
   """Raises ValueError if a model cannot stream, before it is built."""
   for classifier in ensemble_cfg.classifiers(params.task.model):
@@ -233,6 +239,8 @@ def export_saved_model(
   Raises:
     ValueError: the checkpoint, the labels or the model do not fit.
   """
+  _require_one_of('kind', kind, export_format.KINDS)
+  _require_one_of('input_type', input_type, saved_model.INPUT_TYPES)
   if kind == 'stream':
     _require_streaming(params)
   write = (
@@ -284,6 +292,7 @@ def export_tflite(
     ValueError: the checkpoint, the labels or the model do not fit.
   """
   tflite.check_quantization(quantization)
+  _require_one_of('kind', kind, export_format.KINDS)
   data = params.task.validation_data
   frames = 1
   if kind == 'stream':

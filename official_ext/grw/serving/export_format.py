@@ -43,9 +43,9 @@ class ExportFormat(abc.ABC):
   """A format that trained models are exported in.
 
   `grw export NAME` writes it, `grw predict` and `grw.load` run it.  Modules of
-  formats import neither TensorFlow nor what imports it, except inside methods:
-  the help of a command is answered at once, and files that can be run without
-  TensorFlow are.
+  formats import neither absl nor TensorFlow nor what imports them, except
+  inside methods: the help of a command is answered at once, and files that can
+  be run without TensorFlow are.
 
   Attributes:
     name: what the command line and the model card call it.

@@ -19,8 +19,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from official_ext.grw.serving import export_format
 
 if TYPE_CHECKING:
@@ -48,6 +46,8 @@ run against the model, and the largest difference printed.
   default_kind = 'clip'
 
   def define_flags(self):
+    from absl import flags  # pylint: disable=g-import-not-at-top
+
     flags.DEFINE_enum(
       'input_type',
       'float32',

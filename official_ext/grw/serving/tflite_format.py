@@ -19,8 +19,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from official_ext.grw.serving import export_format
 
 if TYPE_CHECKING:
@@ -51,6 +49,8 @@ rendered videos.
   default_kind = 'stream'
 
   def define_flags(self):
+    from absl import flags  # pylint: disable=g-import-not-at-top
+
     flags.DEFINE_string(
       'quantization',
       'float32',
