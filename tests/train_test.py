@@ -102,11 +102,15 @@ def interrupted(folder):
 
 @pytest.fixture(scope='module')
 def uninterrupted(folder):
+  # As users run it, who have not set it.
+  environment = dict(os.environ)
+  environment.pop('TF_CPP_MIN_LOG_LEVEL', None)
   run = subprocess.run(
     command(folder, 'uninterrupted'),
     capture_output=True,
     text=True,
     check=False,
+    env=environment,
   )
   assert run.returncode == 0, run.stderr[-3000:]
   return run

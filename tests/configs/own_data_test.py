@@ -185,6 +185,14 @@ def test_it_stops_when_a_third_of_the_validations_brought_nothing(tmp_path):
   assert off.trainer.early_stopping_patience == 0
 
 
+def test_an_interval_of_one_pass_can_be_set(tmp_path):
+  trainer = completed(
+    dataset(tmp_path, clips=96), trainer={'validation_interval': 12}
+  ).trainer
+  assert trainer.validation_interval == trainer.steps_per_loop == 12
+  assert trainer.early_stopping_patience == 27
+
+
 def test_what_is_set_wins(tmp_path, said):
   config = completed(
     dataset(tmp_path, frames=(10, 20, 30)),

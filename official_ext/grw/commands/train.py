@@ -176,8 +176,9 @@ def main(argv):
       values.experiment, values.mode, values.model_dir, changes, values.tpu
     )
 
-  # What C++ has to say below an error is for nobody; it is read at import.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  # What C++ says is for nobody unless it is fatal: errors come as exceptions,
+  # but for those of drivers of GPUs that are not there.  Read at import.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   with screen.only_what_matters():
     params = _run(values, changes)
   if params is not None and 'train' in values.mode:

@@ -13,8 +13,9 @@
 # limitations under the License.
 """The recipe for own data: chooses by what it is given, and says why.
 
-Only what is unset is chosen; `movinet_grw_own_data` leaves it unset.  The
-numbers were measured (`tools/benchmarks/own_data.py`).
+Only what is unset is chosen; `movinet_grw_own_data` leaves it unset.
+`tools/benchmarks/own_data.py` measures the choices against what was the default
+before.
 """
 
 from __future__ import annotations
@@ -151,10 +152,18 @@ def choose_training(config: schema.GrwExperimentConfig):
   choose(model, 'dropout_rate', _DROPOUT, 'dropout')
   if not chosen:
     return
-  if trainer.steps_per_loop == _UNSET and data.num_examples >= 1:
+  # Whoever sets an interval may mean one pass, which a loop is otherwise.
+  loops = (
+    trainer.steps_per_loop,
+    trainer.validation_interval,
+    trainer.checkpoint_interval,
+    trainer.summary_interval,
+  )
+  if set(loops) == {_UNSET} and data.num_examples >= 1:
     passes = -(-_STEPS_BETWEEN_VALIDATIONS // epoch)
     trainer.steps_per_loop = min(passes * epoch, steps)
-  validations = steps // max(1, trainer.steps_per_loop)
+  interval = max(trainer.steps_per_loop, trainer.validation_interval)
+  validations = steps // (epoch if interval == _UNSET else interval)
   patience = max(_LEAST_PATIENCE, round(_PATIENCE * validations))
   if not trainer.best_checkpoint_export_subdir:
     patience = 0
