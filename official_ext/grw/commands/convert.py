@@ -98,19 +98,6 @@ def define_flags():
     lower_bound=0.0,
     upper_bound=1.0,
   )
-  flags.DEFINE_integer(
-    'folds', None, 'The number of folds of a cross-validation.'
-  )
-  flags.DEFINE_integer(
-    'fold', None, 'Which of --folds is the validation split, from 0.'
-  )
-  flags.DEFINE_integer('fold_seed', 0, 'The seed by which folds are drawn.')
-  flags.DEFINE_string(
-    'groups',
-    None,
-    'A CSV with columns clip and group, or a text of groups and their clips: '
-    'clips of one group are in one fold.',
-  )
   flags.DEFINE_float(
     'picture_rate',
     25.0,
@@ -128,6 +115,19 @@ def define_flags():
     False,
     'Whether the splits may share files, and clips of one recording.',
   )
+  flags.DEFINE_integer(
+    'folds', None, 'The number of folds of a cross-validation.'
+  )
+  flags.DEFINE_integer(
+    'fold', None, 'Which of --folds is the validation split, from 0.'
+  )
+  flags.DEFINE_integer('fold_seed', 0, 'The seed by which folds are drawn.')
+  flags.DEFINE_string(
+    'groups',
+    None,
+    'A CSV with columns clip and group, or a text of groups and their clips: '
+    'clips of one group are in one fold.',
+  )
   flags.mark_flags_as_required(['input_dir', 'output_dir'])
 
 
@@ -139,6 +139,27 @@ def parse_flags(argv: list[str]) -> list[str]:
     sys.exit(f'error: {error}')
 
 
+def _require_flags_that_fit():
+  """Raises ValueError for flags that do not go together."""
+  values = flags.FLAGS
+  if (values.folds is None) != (values.fold is None):
+    raise ValueError('give --folds, how many, and --fold, which, or neither.')
+  if values.groups and values.folds is None:
+    raise ValueError('--groups is for --folds and --fold: give these too.')
+  if values.label_separator is None:
+    return
+  if not values.csv:
+    raise ValueError(
+      '--label_separator is for the labels of a --csv; in folders a clip has '
+      'the label of its folder.'
+    )
+  if values.folds is not None:
+    raise ValueError(
+      '--folds is for clips of one label: make the splits of --label_separator '
+      'in the CSV.'
+    )
+
+
 def _sources() -> video_sources.Sources:
   """The videos that the flags name, of which a dataset can be made."""
   from official_ext.grw.datasets import source_checks
@@ -146,20 +167,8 @@ def _sources() -> video_sources.Sources:
   from official_ext.grw.datasets import video_sources
 
   values = flags.FLAGS
+  _require_flags_that_fit()
   with_folds = values.folds is not None
-  if with_folds != (values.fold is not None):
-    raise video_sources.SourceError(
-      'give --folds, how many, and --fold, which, or neither.'
-    )
-  if values.groups and not with_folds:
-    raise video_sources.SourceError(
-      '--groups is for --folds and --fold: give these too.'
-    )
-  if values.label_separator is not None and not values.csv:
-    raise video_sources.SourceError(
-      '--label_separator is for the labels of a --csv; in folders a clip has '
-      'the label of its folder.'
-    )
   sources = (
     video_sources.csv_sources(
       values.csv, values.input_dir, values.label_separator

@@ -201,13 +201,8 @@ def split(
   pairs = read_groups(groups_path) if groups_path else []
   groups = _group_numbers(pooled, pairs)
   labels = [clip.label for clip in pooled]
-  classes = [
-    video_sources.split_labels(label, sources.separator) for label in labels
-  ]
   for label in sources.labels:
-    of_label = {
-      group for names, group in zip(classes, groups) if label in names
-    }
+    of_label = {group for name, group in zip(labels, groups) if name == label}
     if len(of_label) < folds:
       raise video_sources.SourceError(
         f'class {label!r} has {len(of_label)} groups of clips: expected at '
@@ -218,9 +213,7 @@ def split(
       folds, shuffle=True, random_state=seed
     ).split(labels, labels, groups)
   )[fold][1]
-  lacking = set(sources.labels).difference(
-    *(classes[index] for index in held_out)
-  )
+  lacking = set(sources.labels) - {labels[index] for index in held_out}
   if lacking:
     raise video_sources.SourceError(
       f'fold {fold} of {folds} would lack the class {min(lacking)!r}: expected '

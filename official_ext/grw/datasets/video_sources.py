@@ -98,17 +98,17 @@ class Sources(NamedTuple):
     clips: in any order.
     absent: (split, label, source id) of clips that the CSV names and that are
       not there.
+    folds: how the splits were made, if by `video_folds.split`.
     passed_over: paths of files that are no videos by their names.
     separator: what stands between the labels of a clip; None if it has one.
-    folds: how the splits were made, if by `video_folds.split`.
   """
 
   labels: list[str]
   clips: list[Clip]
   absent: list[tuple[str, str, str]]
+  folds: dict[str, Any] | None = None
   passed_over: tuple[str, ...] = ()
   separator: str | None = None
-  folds: dict[str, Any] | None = None
 
   def fingerprint(self) -> str:
     """A hash of labels, clips and their sizes; it holds no paths."""
@@ -301,6 +301,8 @@ def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
     for entry in _entries(folder):
       if entry.is_dir():
         classes.append(entry)
+      elif folder == input_dir:
+        continue  # Beside the classes there may be files that tell of them.
       elif is_no_video(entry.name):
         passed_over.append(entry.path)
       else:
@@ -323,7 +325,10 @@ def folder_sources(input_dir: str, split_later: bool = False) -> Sources:
           )
         )
   return Sources(
-    _checked_labels(labels_of_split, input_dir), clips, [], tuple(passed_over)
+    _checked_labels(labels_of_split, input_dir),
+    clips,
+    [],
+    passed_over=tuple(passed_over),
   )
 
 
@@ -542,5 +547,8 @@ def csv_sources(
       f'expected files such as {next(iter(seen.values())).names[0]}.'
     )
   return Sources(
-    _checked_labels(labels_of_split, where), clips, absent, (), separator
+    _checked_labels(labels_of_split, where),
+    clips,
+    absent,
+    separator=separator,
   )
