@@ -237,14 +237,6 @@ def without(*keys):
       without('splits', 'validation'),
       r"task.validation_data.split='validation'.*\['test', 'train'\]",
     ),
-    (
-      {**INFO, 'frames_per_second': 25},
-      'frames_per_second=5: expected 25.*set temporal_stride=5',
-    ),
-    (
-      {**INFO, 'frames_per_second': 2.5},
-      'frames_per_second=5: expected 2.5.*frames_per_second=2.5',
-    ),
   ],
 )
 def test_a_bad_file_is_one_clear_error(path, content, message):
@@ -258,6 +250,31 @@ def test_a_bad_file_is_one_clear_error(path, content, message):
     )
   with pytest.raises(ValueError, match=message) as error:
     parse(f'task.dataset_info={path}')
+  assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'rate, message',
+  [
+    (25, 'frames_per_second=5.*: expected 25.*set temporal_stride=5'),
+    (2.5, 'frames_per_second=5.*: expected 2.5.*frames_per_second=2.5'),
+  ],
+)
+def test_a_rate_that_the_records_do_not_have_is_an_error(path, rate, message):
+  path.write_text(json.dumps({**INFO, 'frames_per_second': rate}))
+  data = {'frames_per_second': 5, 'temporal_stride': 1}
+  with pytest.raises(ValueError, match=message) as error:
+    parse(
+      json.dumps(
+        {
+          'task': {
+            'dataset_info': str(path),
+            'train_data': data,
+            'validation_data': data,
+          }
+        }
+      )
+    )
   assert str(path) in str(error.value)
 
 

@@ -17,6 +17,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
+import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
 from official.modeling import hyperparams
@@ -25,6 +26,7 @@ import pytest
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import checks
 from official_ext.grw.configs import description
+from official_ext.grw.evaluation import multi_label
 from tools.maintenance import describe_configs
 
 EXPERIMENTS = sorted(description.read().experiments)
@@ -125,6 +127,10 @@ def test_the_metrics_are_those_of_the_task(changes):
   task = exp_factory.get_exp_config('movinet_grw_airplanes').task
   task.override(changes)
   metrics = task_factory.get_task(task).build_metrics(training=False)
-  assert sorted(checks.metric_names(task)) == sorted(
-    ['validation_loss', *(metric.name for metric in metrics)]
-  )
+  names = ['validation_loss', *(metric.name for metric in metrics)]
+  if task.train_data.is_multilabel:
+    predictions = multi_label.Predictions(
+      np.eye(2, dtype=bool), np.array([[0.9, 0.2], [0.3, 0.8]]), ['a', 'b']
+    )
+    names += predictions.measures()
+  assert sorted(checks.metric_names(task)) == sorted(names)

@@ -60,7 +60,8 @@ READ_ELSEWHERE = {
   'TrainerConfig.warmup_epochs',
   'DataConfig.num_examples',
   'DataConfig.split',
-  # The controller and the checkpoint manager.
+  # The controller, the checkpoint manager, and what keeps the best one.
+  'TrainerConfig.best_checkpoint_eval_metric',
   'TrainerConfig.train_steps',
   'TrainerConfig.steps_per_loop',
   'TrainerConfig.summary_interval',

@@ -80,7 +80,6 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
     'smoothing': {'window': 3},
     'head': {'num_heads': 2},
   }
-  logger = logging.getLogger('absl')
   for init, said in (
     (checkpoint, 'image'),
     ('', 'all weights start at random'),
@@ -95,14 +94,10 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
     )
     params.validate()
     caplog.clear()
-    logger.addHandler(caplog.handler)
-    try:
-      with caplog.at_level(logging.INFO, logger='absl'):
-        experiment = launch.build_runner(
-          params, 'train', str(tmp_path / f'model_{bool(init)}')
-        )
-    finally:
-      logger.removeHandler(caplog.handler)
+    with caplog.at_level(logging.INFO):
+      experiment = launch.build_runner(
+        params, 'train', str(tmp_path / f'model_{bool(init)}')
+      )
     assert said in caplog.text
     experiment.controller.train(steps=1)
     assert int(experiment.trainer.global_step.numpy()) == 1
