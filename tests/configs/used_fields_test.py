@@ -60,6 +60,8 @@ READ_ELSEWHERE = {
   'TrainerConfig.warmup_epochs',
   'DataConfig.num_examples',
   'DataConfig.split',
+  # What keeps the best checkpoint.
+  'TrainerConfig.best_checkpoint_eval_metric',
   # The controller and the checkpoint manager.
   'TrainerConfig.train_steps',
   'TrainerConfig.steps_per_loop',

@@ -24,6 +24,7 @@ from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.files import screen
 from official_ext.grw.training import launch
 from tests import tiny
 
@@ -97,7 +98,7 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
     caplog.clear()
     logger.addHandler(caplog.handler)
     try:
-      with caplog.at_level(logging.INFO, logger='absl'):
+      with caplog.at_level(logging.INFO, logger=screen.TOLD):
         experiment = launch.build_runner(
           params, 'train', str(tmp_path / f'model_{bool(init)}')
         )
