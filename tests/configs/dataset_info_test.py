@@ -179,6 +179,23 @@ def test_lengths_of_clips_are_read(path):
   )
 
 
+@pytest.mark.parametrize(
+  'rate, message',
+  [
+    (25, 'frames_per_second=5: expected 25.*set temporal_stride=5'),
+    (2.5, 'frames_per_second=5: expected 2.5.*frames_per_second=2.5'),
+  ],
+)
+def test_another_rate_than_is_set_is_an_error(path, rate, message):
+  path.write_text(json.dumps({**INFO, 'frames_per_second': rate}))
+  with pytest.raises(ValueError, match=message):
+    parse(
+      f'task.dataset_info={path}',
+      'task.train_data.frames_per_second=5',
+      'task.train_data.temporal_stride=1',
+    )
+
+
 def test_a_published_row_can_be_trained_on_it(path):
   path.write_text(json.dumps({**INFO, 'frames_per_second': 25}))
   overrides = (

@@ -60,8 +60,9 @@ READ_ELSEWHERE = {
   'TrainerConfig.warmup_epochs',
   'DataConfig.num_examples',
   'DataConfig.split',
-  # The controller, the checkpoint manager, and what keeps the best one.
+  # What keeps the best checkpoint.
   'TrainerConfig.best_checkpoint_eval_metric',
+  # The controller and the checkpoint manager.
   'TrainerConfig.train_steps',
   'TrainerConfig.steps_per_loop',
   'TrainerConfig.summary_interval',

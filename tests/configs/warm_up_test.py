@@ -24,6 +24,7 @@ from official.vision.modeling.backbones import mobilenet
 import tensorflow as tf
 
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.files import screen
 from official_ext.grw.training import launch
 from tests import tiny
 
@@ -94,10 +95,14 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
     )
     params.validate()
     caplog.clear()
-    with caplog.at_level(logging.INFO):
-      experiment = launch.build_runner(
-        params, 'train', str(tmp_path / f'model_{bool(init)}')
-      )
+    logger.addHandler(caplog.handler)
+    try:
+      with caplog.at_level(logging.INFO, logger=screen.TOLD):
+        experiment = launch.build_runner(
+          params, 'train', str(tmp_path / f'model_{bool(init)}')
+        )
+    finally:
+      logger.removeHandler(caplog.handler)
     assert said in caplog.text
     experiment.controller.train(steps=1)
     assert int(experiment.trainer.global_step.numpy()) == 1

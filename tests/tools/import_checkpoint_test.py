@@ -36,6 +36,7 @@ import yaml
 
 from official_ext.grw.checkpoints import source
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.files import screen
 from official_ext.grw.serving import import_checkpoint
 from official_ext.grw.training import launch
 from tests import tiny  # Registers the block specification.
@@ -200,7 +201,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
   )
   params.validate()
   params.lock()
-  with caplog.at_level(logging.INFO, logger='absl'):
+  with caplog.at_level(logging.INFO, logger=screen.TOLD):
     runner = launch.build_runner(params, 'train', str(tmp_path / 'run'))
   assert source.descriptions()[kind] in caplog.text
   theirs = {v.name: v.numpy() for v in published.backbone.variables}

@@ -20,6 +20,7 @@ import pytest
 import tensorflow as tf
 
 from official_ext.grw.configs import schema
+from official_ext.grw.files import screen
 from official_ext.grw.training import devices
 
 
@@ -53,7 +54,7 @@ def test_gpus_that_are_not_there_are_counted(asked, there):
   bool(tf.config.list_physical_devices('GPU')), reason='this machine has GPUs'
 )
 def test_without_gpus_the_cpu_trains_and_the_log_says_so(caplog):
-  with caplog.at_level(logging.INFO, logger='absl'):
+  with caplog.at_level(logging.INFO, logger=screen.TOLD):
     strategy = devices.build_strategy(
       schema.RuntimeConfig(distribution_strategy='one_device')
     )

@@ -51,7 +51,7 @@ def test_it_says_what_a_training_costs_and_leaves_a_picture(
   assert os.listdir(folder) == [dry_run.SHEET]
   sheet = cv2.imread(str(folder / dry_run.SHEET))
   assert sheet is not None and sheet.std() > 20
-  config = yaml.safe_load(printed[: printed.index('clips: ')])
+  config = yaml.safe_load(printed[: printed.index('\nclips: ')])
   assert config['trainer']['train_steps'] == 4
   assert 'steps: 4, with a validation every 2' in printed
 

@@ -117,6 +117,14 @@ def choose_training(config: schema.GrwExperimentConfig):
   data, model = task.train_data, task.model
   if not hasattr(model, 'head'):  # An ensemble is not trained.
     return
+  if _UNSET not in (
+    trainer.train_epochs,
+    trainer.early_stopping_patience,
+    model.dropout_rate,
+    model.head.embedding_dim,
+    model.norm_activation.norm_momentum,
+  ):
+    return
   scratch = not task.init_checkpoint
   chosen: list[str] = []
 

@@ -29,14 +29,14 @@ from typing import TextIO
 from absl import logging as absl_logging
 import tqdm
 
-_TOLD = logging.getLogger('grw_told')
+TOLD = 'grw_told'  # The logger of what is told.
 # Of what is installed there, only our own warnings are for users.
 _INSTALLED, _OURS = 'site-packages', 'official_ext'
 
 
 def tell(message: str):
   """Says something to whoever runs the program; it is logged too."""
-  _TOLD.info('%s', message)
+  logging.getLogger(TOLD).info('%s', message)
 
 
 def write(text: str, stream: TextIO | None = None):
@@ -55,7 +55,7 @@ class _Screen(logging.Handler):
   """Writes what is told, and to the standard error what went wrong."""
 
   def emit(self, record: logging.LogRecord):
-    if record.name == _TOLD.name:
+    if record.name == TOLD:
       write(record.getMessage())
     elif _matters(record):
       kind = 'error' if record.levelno >= logging.ERROR else 'warning'
