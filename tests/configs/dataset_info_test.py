@@ -270,31 +270,6 @@ def test_a_bad_file_is_one_clear_error(path, content, message):
   assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize(
-  'rate, message',
-  [
-    (25, 'frames_per_second=5.*: expected 25.*set temporal_stride=5'),
-    (2.5, 'frames_per_second=5.*: expected 2.5.*frames_per_second=2.5'),
-  ],
-)
-def test_a_rate_that_the_records_do_not_have_is_an_error(path, rate, message):
-  path.write_text(json.dumps({**INFO, 'frames_per_second': rate}))
-  data = {'frames_per_second': 5, 'temporal_stride': 1}
-  with pytest.raises(ValueError, match=message) as error:
-    parse(
-      json.dumps(
-        {
-          'task': {
-            'dataset_info': str(path),
-            'train_data': data,
-            'validation_data': data,
-          }
-        }
-      )
-    )
-  assert str(path) in str(error.value)
-
-
 def test_more_clips_than_there_are_is_an_error(path):
   # The experiment's own numbers are not the dataset's.
   with pytest.raises(ValueError, match='num_classes=600.*at most the 5 of'):

@@ -17,7 +17,6 @@
 import dataclasses
 from typing import Annotated, Literal
 
-import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
 from official.modeling import hyperparams

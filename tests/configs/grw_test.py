@@ -179,7 +179,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('trainer.train_steps', 0, 'train_steps=0'),
     (
       'trainer.optimizer_config.optimizer.two_rate_adamw.backbone_lr_scale',
-      -2.0,  # -1 leaves it to the recipe.
+      -1.0,
       'backbone_lr_scale',
     ),
   ],

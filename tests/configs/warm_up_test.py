@@ -81,6 +81,7 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
     'smoothing': {'window': 3},
     'head': {'num_heads': 2},
   }
+  logger = logging.getLogger('absl')
   for init, said in (
     (checkpoint, 'image'),
     ('', 'all weights start at random'),
