@@ -17,11 +17,21 @@
 python3 tests/run_tiny.py official_ext/grw/train.py --mode=...
 """
 
+import os
 import pathlib
+import runpy
 import sys
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
 if __name__ == '__main__':
-  sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+  sys.path[0] = str(ROOT)
   from tests import program_server
 
-  sys.exit(program_server.request(sys.argv[1:]))
+  del sys.argv[0]
+  if program_server.ADDRESS in os.environ:
+    sys.exit(program_server.request(sys.argv))
+  from tests import tiny  # noqa: F401  # Registers the block specification.
+
+  # A program replaces the first entry with the root, as for a script.
+  runpy.run_path(str(ROOT / sys.argv[0]), run_name='__main__')
