@@ -46,16 +46,18 @@ def test_clips_classes_and_lengths_are_told():
     'test: 2 clips of each class',
     'lengths at 5 frames a second: shortest 13 frames (2.6 s), median 21 frames'
     ' (4.2 s), longest 40 frames (8.0 s)',
-    'task.train_data.feature_shape=[10,172,172,3] is the longest clip of whole '
-    'windows of 5 that every video fills',
-    'task.train_data.feature_shape=[20,172,172,3] is filled by half of the '
-    'videos; the others begin again in such a clip',
+    'every video fills task.train_data.feature_shape=[10,172,172,3], in whole '
+    'windows of 5',
+    'half of the videos fill [20,172,172,3], and the others begin again in such '
+    'a clip',
   ]
 
 
 def test_videos_shorter_than_a_window_are_told():
   assert 'does not fill a window of 5 frames' in lines(4, 5)[-2]
   assert 'every video fills' in lines(5, 9)[-1]
+  # Longer clips are not advised.
+  assert '[50,172,172,3], in whole' in lines(70, 90)[-1]
 
 
 def test_what_was_passed_over_and_assumed_is_told():

@@ -21,6 +21,8 @@ from official_ext.grw.datasets import video_sources
 
 # As task.model.smoothing.window is unless it is set.
 WINDOW = 5
+# As many as published models see.
+MOST_FRAMES = 50
 _SIDE = 172
 
 
@@ -82,13 +84,14 @@ def _lengths(frames: Mapping[str, int], rate: float) -> list[str]:
   )
   said = [f'lengths at {rate:g} frames a second: {lengths}']
   shortest, median = (
-    count // WINDOW * WINDOW for count in (frames['shortest'], frames['median'])
+    min(count, MOST_FRAMES) // WINDOW * WINDOW
+    for count in (frames['shortest'], frames['median'])
   )
   field = 'task.train_data.feature_shape'
   if shortest:
     said.append(
-      f'{field}=[{shortest},{_SIDE},{_SIDE},3] is the longest clip of whole '
-      f'windows of {WINDOW} that every video fills'
+      f'every video fills {field}=[{shortest},{_SIDE},{_SIDE},3], in whole '
+      f'windows of {WINDOW}'
     )
   else:
     said.append(
@@ -97,7 +100,7 @@ def _lengths(frames: Mapping[str, int], rate: float) -> list[str]:
     )
   if median > shortest:
     said.append(
-      f'{field}=[{median},{_SIDE},{_SIDE},3] is filled by half of the videos; '
-      'the others begin again in such a clip'
+      f'half of the videos fill [{median},{_SIDE},{_SIDE},3], and the others '
+      'begin again in such a clip'
     )
   return said
