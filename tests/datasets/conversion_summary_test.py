@@ -48,8 +48,8 @@ def test_clips_classes_and_lengths_are_told():
     ' (4.2 s), longest 40 frames (8.0 s)',
     'every video fills task.train_data.feature_shape=[10,172,172,3], in whole '
     'windows of 5',
-    'half of the videos fill [20,172,172,3], and the others begin again in such '
-    'a clip',
+    'half of the videos fill [20,172,172,3], and the others begin again in '
+    'such a clip',
   ]
 
 
