@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""From a folder of videos to a TFLite file that names them: five commands."""
+"""From a folder of videos to a TFLite file that names them."""
 
 import csv
 import json
@@ -24,6 +24,7 @@ from official.projects.movinet.modeling import movinet_model
 import pytest
 import tensorflow as tf
 
+from official_ext.grw.commands import from_videos
 from tests import tiny
 from tests import video_files
 
@@ -105,44 +106,47 @@ def folder_fixture(tmp_path_factory):
   return folder
 
 
-def test_five_commands(folder):
-  converted = run(
-    'tools/videos_to_tfrecords.py',
-    f'--input_dir={folder}/videos',
-    f'--output_dir={folder}/records',
-    '--short_side=48',
+def test_one_command_and_what_follows(folder, capfd):
+  grw = from_videos.commands(
+    f'{folder}/videos',
+    f'{folder}/published',
+    f'{folder}/own',
+    [f'--config_file={folder}/tiny.yaml'],
   )
-  info = json.loads((folder / 'records' / 'dataset.json').read_text())
-  assert info['splits']['train']['num_examples'] == 12, converted
+  from_videos.run(grw, tiny.program('official_ext/grw/commands/main.py'))
+  trained = ''.join(capfd.readouterr())
+  for number, command in enumerate(('convert', 'train', 'export tflite'), 1):
+    assert f'[{number}/3] grw {command} ' in trained
+  info = json.loads((folder / 'own' / 'records' / 'dataset.json').read_text())
+  assert info['splits']['train']['num_examples'] == 12, trained
   assert info['num_classes'] == 3
-
-  experiment = '--experiment=movinet_grw_own_data'
-  trained = run(
-    'official_ext/grw/train.py',
-    experiment,
-    '--mode=train_and_eval',
-    f'--config_file={folder}/tiny.yaml',
-    f'--model_dir={folder}/model',
-    f'--params_override=task.dataset_info={folder}/records/dataset.json,'
-    f'task.init_checkpoint={folder}/published',
-  )
-  matched = re.search(r'^matched: +(\d+) variables', trained, re.MULTILINE)
+  matched = re.search(r'matched: +(\d+) variables', trained)
   assert matched, trained
   assert int(matched[1]) == (folder / 'variables').read_text().count('\n')
 
-  as_trained = f'--config_file={folder}/model/params.yaml'
+  # An export that is there stays.
+  assert grw[:2] == from_videos.commands(
+    f'{folder}/videos',
+    f'{folder}/published',
+    f'{folder}/own',
+    [f'--config_file={folder}/tiny.yaml'],
+  )
+
+  experiment = '--experiment=movinet_grw_own_data'
+  as_trained = f'--config_file={folder}/own/model/params.yaml'
   evaluated = run(
     'official_ext/grw/train.py',
     experiment,
     '--mode=eval',
     as_trained,
-    f'--model_dir={folder}/model',
+    f'--model_dir={folder}/own/model',
   )
   assert re.search(r'top-1 \d+\.\d % \(95 % interval', evaluated), evaluated
   # Of three classes the five likeliest are all there are.
   assert 'top-5' not in evaluated.split('top-1')[-1]
   with open(
-    folder / 'model' / 'evaluation' / 'predictions.csv', encoding='utf-8'
+    folder / 'own' / 'model' / 'evaluation' / 'predictions.csv',
+    encoding='utf-8',
   ) as file:
     predictions = list(csv.DictReader(file))
   assert {row['clip'] for row in predictions} == {
@@ -150,20 +154,13 @@ def test_five_commands(folder):
   }
   assert all(row['clip'].startswith(row['label']) for row in predictions)
 
-  run(
-    'tools/export_tflite.py',
-    experiment,
-    as_trained,
-    f'--checkpoint={folder}/model',
-    f'--output_dir={folder}/tflite',
-  )
-  assert (folder / 'tflite' / 'labels.txt').read_text(
+  assert (folder / 'own' / 'tflite' / 'labels.txt').read_text(
     encoding='utf-8'
   ).splitlines() == sorted(CLASSES)
 
   predicted = run(
     'tools/predict_video.py',
-    f'--model={folder}/tflite',
+    f'--model={folder}/own/tflite',
     f'--video={folder}/videos/val/down/val 0.mp4',
     f'--output_dir={folder}/predicted',
   )

@@ -121,6 +121,29 @@ def test_a_process_can_run_commands_that_share_a_flag(capsys):
     assert code == 1 and 'output_dir' in errors  # The nearest flag.
 
 
+@pytest.mark.parametrize(
+  'flags_of_train, message',
+  [
+    (['--data=videos', '--mode=eval'], 'expected --mode, or --data without it'),
+    (['--mode=train'], 'expected --experiment, or --data without it'),
+    (
+      ['--experiment=movinet_grw_own_data', '--mode=train', '--weights=a'],
+      '--weights is for --data; otherwise set task.init_checkpoint',
+    ),
+    (['--data=no_videos'], 'no_videos'),
+  ],
+)
+def test_one_command_from_videos_has_its_own_flags(
+  flags_of_train, message, tmp_path, capfd
+):
+  with pytest.raises(SystemExit) as end:
+    main.main(['train', f'--model_dir={tmp_path}/own', *flags_of_train])
+  assert end.value.code == 1
+  shown = ''.join(capfd.readouterr())
+  assert message in shown and 'Traceback' not in shown
+  assert not (tmp_path / 'own' / 'model').exists()
+
+
 def test_every_tool_is_the_twin_of_a_command(capsys):
   assert sorted(path.stem for path in TOOLS.glob('*.py')) == sorted(TWINS)
   for tool, name in TWINS.items():

@@ -26,6 +26,11 @@ r"""Trains and evaluates; takes the Model Garden's flags.
 --config_file      published configurations by name, and files of settings
 --params_override  field=value,field=value: what differs from all of these
 
+Of a folder of videos one command makes a model that has been evaluated and
+exported; what it runs, it shows:
+
+  grw train --data=videos --weights=a0_stream.tflite --model_dir=/tmp/own
+
 The screen shows how far it is, a row after each validation, and warnings;
 train.log in the model folder has what the libraries log, and --verbosity=1
 shows that too.
@@ -45,6 +50,7 @@ from absl import flags
 from absl import logging
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.commands import from_videos
 from official_ext.grw.configs import description
 from official_ext.grw.configs import overrides
 from official_ext.grw.configs import preflight
@@ -105,7 +111,27 @@ def define_flags():
     'Print the completed configuration, make two steps, say what time and '
     'memory a training takes, and draw clips as the model sees them.',
   )
-  flags.mark_flags_as_required(['experiment', 'mode', 'model_dir'])
+  flags.DEFINE_string(
+    'data',
+    None,
+    'Folder of videos, <split>/<class>/<video>: converts them, trains '
+    f'{from_videos.EXPERIMENT} on them and exports the best model.',
+  )
+  flags.DEFINE_string(
+    'weights', None, 'With --data: whatever task.init_checkpoint takes.'
+  )
+  flags.mark_flag_as_required('model_dir')
+  for name in ('experiment', 'mode'):
+    flags.register_multi_flags_validator(
+      [name, 'data'],
+      lambda values, name=name: bool(values[name]) != bool(values['data']),
+      f'expected --{name}, or --data without it',
+    )
+  flags.register_multi_flags_validator(
+    ['weights', 'data'],
+    lambda values: values['data'] or not values['weights'],
+    '--weights is for --data; otherwise set task.init_checkpoint',
+  )
 
 
 def _log_file(model_dir: str) -> contextlib.AbstractContextManager[None]:
@@ -169,6 +195,20 @@ def _streams(backbone) -> bool:
 def main(argv):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
+  if values.data:
+    from_videos.run(
+      from_videos.commands(
+        values.data,
+        values.weights or '',
+        values.model_dir,
+        [
+          f'--{name}={value}'
+          for name in ('config_file', 'params_override')
+          for value in values[name].value or ()
+        ],
+      )
+    )
+    return
   with _told_in_one_line(ValueError, OSError):
     experiment_flags.find_config_files()
     changes = overrides.read(values.config_file, values.params_override)
