@@ -100,7 +100,8 @@ def folder_fixture(tmp_path_factory):
           }
           for split in ('train', 'validation')
         },
-      }
+      },
+      'trainer': {'train_epochs': 5},
     },
   )
   return folder

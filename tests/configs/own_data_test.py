@@ -97,7 +97,9 @@ def said_fixture(capsys):
     # As long as the clips are, in whole windows of five.
     ((8, 17, 40), 5, (15, 1)),
     # No longer than the published models see.
-    ((10, 300, 900), 5, (50, 6)),
+    ((10, 300, 900), 5, (50, 1)),
+    # Windows of five do not span more than 1.5 s.
+    ((500, 1000, 2000), 25, (50, 7)),
     # 3 s at 25 frames a second.
     ((60, 75, 90), 25, (35, 2)),
     # Not less than a window.

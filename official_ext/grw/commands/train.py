@@ -221,6 +221,9 @@ def main(argv):
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   with screen.only_what_matters():
     params = _run(values, changes)
+  if not logging.level_debug():
+    # Threads of libraries log their end when the process ends.
+    logging.set_verbosity(logging.WARNING)
   if params is not None and 'train' in values.mode:
     print('Next, evaluate, export and predict:')
     streams = _streams(params.task.model.backbone)

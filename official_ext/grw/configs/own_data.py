@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _UNSET = fields.UNSET
 # As the published streaming models see: 10 s.
 _FRAMES, _RATE = 50, 5.0
+# Frames further apart are hardly a random walk.
+_WINDOW_SECONDS = 1.5
 # Fewer clips than these are memorized by a model that starts at random.
 _FEW_CLIPS = 5000
 # Of a run that starts at random, and of one that starts from weights: steps
@@ -54,8 +56,9 @@ _STEPS_BETWEEN_VALIDATIONS = 40
 def choose_clips(task: schema.GrwTask):
   """Sets how many frames a clip has and how far apart they are, if unset.
 
-  Clips are as long as half of the dataset's are, and at most 50 frames; of
-  longer ones frames are left out in between.
+  Clips are as long as half of the dataset's are, and at most 50 frames.  Of
+  longer ones frames are left out in between, as far as a window of the
+  smoothing still spans 1.5 s; a clip is then a part of the video.
 
   Raises:
     ValueError: the dataset.json cannot be read.
@@ -71,19 +74,19 @@ def choose_clips(task: schema.GrwTask):
   lengths = info.clip_frames if info else None
   rate = info.frames_per_second if info else _RATE
   for data in unset:
-    frames = data.feature_shape[0]
+    frames, window = data.feature_shape[0], task.model.smoothing.window
     if data.temporal_stride == _UNSET:
       wanted = data.frames_per_second
-      if lengths and not wanted:
-        most = _FRAMES if frames == _UNSET else frames
-        data.temporal_stride = max(1, -(-lengths.median // most))
+      if lengths and not wanted and frames == _UNSET:
+        widest = int(_WINDOW_SECONDS * rate / window)
+        stride = -(-lengths.median // _FRAMES)
+        data.temporal_stride = max(1, min(stride, widest))
       else:
         data.temporal_stride = max(1, round(rate / (wanted or _RATE)))
     if frames == _UNSET:
       frames = _FRAMES
       if lengths:
         frames = min(_FRAMES, lengths.median // data.temporal_stride)
-        window = task.model.smoothing.window
         frames = max(window, frames - frames % window)
       data.feature_shape = (frames, *data.feature_shape[1:])
   data = task.train_data

@@ -86,9 +86,13 @@ def only_what_matters() -> Iterator[None]:
   logging.root.setLevel(logging.INFO)
   absl_handler.setLevel(logging.CRITICAL + 1)
   logging.root.addHandler(screen)
+  # Imported before anything is configured, TensorFlow has a handler of its own.
+  tensorflow = logging.getLogger('tensorflow')
+  handlers, tensorflow.handlers = tensorflow.handlers, []
   try:
     yield
   finally:
+    tensorflow.handlers = handlers
     logging.root.removeHandler(screen)
     absl_handler.setLevel(level)
     absl_logging.set_verbosity(verbosity)
