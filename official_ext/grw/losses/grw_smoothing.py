@@ -25,6 +25,21 @@ and a_t = v_{t+1} − v_t,
 
 where π runs over the orderings of the window's frames that keep the first.
 Everything is computed in float32.
+
+A clip of N embeddings has N−T+1 windows w_0 … w_{N−T}, w_s of the frames from
+s on.  In training, the phase says which of them the mean is over:
+
+    fixed        w_0, w_T, w_2T, …: the paper's
+    random       w_o, w_{o+T}, w_{o+2T}, … with o = s mod T and s uniform over
+                 0 … N−T, so that o is in 0 … min(T−1, N−T)
+    overlapping  all of them
+
+With the fixed phase nothing smooths the steps and bends between two windows.
+The others have no such seams.  The offset o comes up in proportion to how many
+windows it has, so each window of a clip is as likely to take part as any other
+and the mean over draws of the random loss is the overlapping loss.  Where
+windows are left out because of repeated frames that is so up to how the number
+of windows varies with o.
 """
 
 import functools
@@ -76,22 +91,32 @@ def cut_windows(embeddings: tf.Tensor, window: int) -> tf.Tensor:
   Raises:
     ValueError: N is known and smaller than T.
   """
+  num_frames = _clip_length(embeddings, window)
+  used = num_frames // window * window
+  return tf.reshape(embeddings[:, :used], [-1, window, embeddings.shape[-1]])
+
+
+def _clip_length(embeddings: tf.Tensor, window: int) -> int | tf.Tensor:
+  """N of [batch, N, D]; raises ValueError if it is known to be below T."""
   num_frames = embeddings.shape[1]
-  if num_frames is not None and num_frames < window:
+  if num_frames is None:
+    return tf.shape(embeddings)[1]
+  if num_frames < window:
     raise ValueError(
       f'A GRW window of {window} frames does not fit into clips that have '
       f'{num_frames} embeddings: use a smaller window, longer clips, or a '
       "backbone that keeps one a frame (for MoViNet average_pooling_type='2d', "
       'for ResNet-3D temporal strides of 1).'
     )
-  if num_frames is None:
-    num_frames = tf.shape(embeddings)[1]
-  used = num_frames // window * window
-  return tf.reshape(embeddings[:, :used], [-1, window, embeddings.shape[-1]])
+  return num_frames
 
 
 def window_weights(
-  num_frames: tf.Tensor, num_embeddings: tf.Tensor, window: int
+  num_frames: tf.Tensor,
+  num_embeddings: int | tf.Tensor,
+  window: int,
+  offset: int | tf.Tensor = 0,
+  stride: int | None = None,
 ) -> tf.Tensor:
   """1 for windows within the first frames of their clips, 0 for others.
 
@@ -99,11 +124,18 @@ def window_weights(
     num_frames: [batch] int, how many embeddings of each clip take part.
     num_embeddings: N, a scalar.
     window: T, frames in a window.
+    offset: the frame at which the first window begins.
+    stride: frames from the beginning of a window to that of the next; None is
+      T.  There are as many windows as fit into N frames from frame 0 on: with
+      an offset the last may end beyond the clip, and has no weight.
 
   Returns:
-    [batch · ⌊N/T⌋] float32, in the order of `cut_windows`.
+    [batch · windows] float32, clip by clip, as `cut_windows` and
+    `overlapping_grams` have them.
   """
-  ends = window * tf.range(1, num_embeddings // window + 1)
+  stride = stride or window
+  count = tf.maximum((num_embeddings - window) // stride + 1, 0)
+  ends = offset + window + stride * tf.range(count)
   inside = ends <= tf.cast(num_frames, ends.dtype)[:, tf.newaxis]
   return tf.cast(tf.reshape(inside, [-1]), tf.float32)
 
@@ -118,6 +150,44 @@ def velocity_gram(velocity: tf.Tensor) -> tf.Tensor:
   """Inner products of velocities: [windows, T−1, D] → [windows, (T−1)²]."""
   gram = tf.matmul(velocity, velocity, transpose_b=True)
   return tf.reshape(gram, [-1, velocity.shape[1] ** 2])
+
+
+def overlapping_grams(embeddings: tf.Tensor, window: int) -> tf.Tensor:
+  """What `velocity_gram` has of all windows of consecutive frames.
+
+  The windows of a clip share the inner products of its velocities.  One matrix
+  product a clip has them all; those of T−1 neighbors are a band about its
+  diagonal, out of which each window's are taken.  [windows, T, D] is never
+  made.
+
+  Args:
+    embeddings: [batch, N, D]; N may be unknown until run time.
+    window: T, frames in a window.
+
+  Returns:
+    [batch · (N−T+1), (T−1)²] float32, clip by clip.
+
+  Raises:
+    ValueError: N is known and smaller than T.
+  """
+  count = _clip_length(embeddings, window) - window + 1
+  velocity = velocities(embeddings)
+  steps = velocity.shape[1] or tf.shape(velocity)[1]
+  gram = tf.matmul(velocity, velocity, transpose_b=True)
+  # To bring the diagonal and T−2 others on either side into columns, rows get
+  # T−2 zeros before them, and are read anew with one entry more in each: row i
+  # then begins with ⟨v_i, v_{i−T+2}⟩.
+  reach = window - 2
+  width = steps + reach
+  rows = tf.pad(gram, [[0, 0], [0, 0], [reach, 0]])
+  rows = tf.reshape(rows, [-1, steps * width])
+  rows = tf.pad(rows, [[0, 0], [0, steps]])
+  band = tf.reshape(rows, [-1, steps, width + 1])
+  grams = [
+    band[:, i : i + count, reach - i : 2 * reach - i + 1]
+    for i in range(window - 1)
+  ]  # Row i of each window's, [batch, windows, T−1].
+  return tf.reshape(tf.stack(grams, axis=2), [-1, (window - 1) ** 2])
 
 
 def order_energies(
@@ -169,6 +239,33 @@ def smoothing_terms(
     weights: [windows] float32, 1 for windows that take part and 0 for others,
       for example from `window_weights`; None lets all take part.
   """
+  return gram_terms(
+    velocity_gram(velocities(windows)),
+    windows.shape[1],
+    alpha,
+    sampled,
+    num_orderings,
+    seed,
+    weights,
+  )
+
+
+def gram_terms(
+  gram: tf.Tensor,
+  window: int,
+  alpha: float = 0.5,
+  sampled: bool = False,
+  num_orderings: int = 1000,
+  seed: int = 0,
+  weights: tf.Tensor | None = None,
+) -> SmoothingTerms:
+  """`smoothing_terms` of windows of which only the inner products are known.
+
+  Args:
+    gram: [windows, (T−1)²] from `velocity_gram` or `overlapping_grams`.
+    window: T, frames in a window.
+    alpha, sampled, num_orderings, seed, weights: see `smoothing_terms`.
+  """
 
   def mean(values):  # Of [windows] or [windows, frames].
     if weights is None:
@@ -179,13 +276,10 @@ def smoothing_terms(
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), num_windows)
 
   num_windows = (
-    tf.cast(tf.shape(windows)[0], tf.float32)
+    tf.cast(tf.shape(gram)[0], tf.float32)
     if weights is None
     else tf.reduce_sum(weights)
   )
-  window = windows.shape[1]
-  velocity = velocities(windows)
-  gram = velocity_gram(velocity)
   energies = order_energies(gram, window, sampled, num_orderings, seed)
 
   order_loss = mean(energies.true - energies.free)
@@ -229,6 +323,7 @@ class SmoothingLayer(_Layer):
     sampled: bool = False,
     num_orderings: int = 1000,
     seed: int = 0,
+    phase: str = 'fixed',
     **kwargs,
   ):
     """Initializes the layer.
@@ -239,7 +334,11 @@ class SmoothingLayer(_Layer):
       weight: λ ≥ 0.  At 0 the terms are measured but not added.
       sampled: sum over sampled orderings although T ≤ 12 could be exact.
       num_orderings: orderings in the sample, the true one among them.
-      seed: the seed of the sample.
+      seed: the seed of the sample, and of random offsets.
+      phase: where the windows of training begin: 'fixed' at every T-th frame
+        from the first on; 'random', the same from an offset on that is drawn
+        for each step; 'overlapping', at every frame.  In inference they are
+        fixed, so that measures can be compared.
       **kwargs: the arguments of the Keras layer.  The layer computes in float32
         whatever the global precision policy.
 
@@ -260,6 +359,10 @@ class SmoothingLayer(_Layer):
         'num_orderings must be at least 2, the true ordering and another; '
         f'got {num_orderings}.'
       )
+    if phase not in window_sizes.PHASES:
+      raise ValueError(
+        f'phase must be one of {window_sizes.PHASES}; got {phase!r}.'
+      )
     # Keras casts inputs before `call`: float32 must be the layer's own type,
     # or a bfloat16 policy would round the embeddings first.
     kwargs.setdefault('dtype', 'float32')
@@ -270,6 +373,7 @@ class SmoothingLayer(_Layer):
     self.sampled = sampled
     self.num_orderings = num_orderings
     self.seed = seed
+    self.phase = phase
     # MirroredStrategy traces each replica in a thread of its own and switches
     # between them inside the model; a plain attribute would mix them up.
     self._last_call = threading.local()
@@ -298,29 +402,32 @@ class SmoothingLayer(_Layer):
       inputs: [batch, N, D].
       num_frames: [batch] int, how many embeddings of each clip, from the first,
         take part: a window that holds others costs nothing.  None takes all.
-      training: whether clips must be as long as a window.  In inference shorter
-        ones have no windows, and cost nothing.
+      training: whether windows begin where `phase` says, and clips must be as
+        long as one.  In inference shorter ones have no windows, and cost
+        nothing.
 
     Raises:
       ValueError: training with clips that are known to be shorter.
     """
-    weights = None
-    if num_frames is not None:
-      weights = window_weights(num_frames, tf.shape(inputs)[1], self.window)
     count = inputs.shape[1]
     # Where the length is known, `cut_windows` says it better.
     if training and count is None:
-      tf.debugging.assert_greater_equal(
+      fits = tf.debugging.assert_greater_equal(
         tf.shape(inputs)[1],
         self.window,
         f'A GRW window of {self.window} frames fits into no clip of the batch.',
       )
+      # Before another operation finds fault with what such clips come to.
+      with tf.control_dependencies([fits]):
+        inputs = tf.identity(inputs)
     if not training and count is not None and count < self.window:
-      windows = tf.zeros([0, self.window, inputs.shape[-1]])
+      grams, weights = tf.zeros([0, (self.window - 1) ** 2]), None
     else:
-      windows = cut_windows(inputs, self.window)
-    terms = smoothing_terms(
-      windows,
+      phase = self.phase if training else 'fixed'
+      grams, weights = self._windows(inputs, num_frames, phase)
+    terms = gram_terms(
+      grams,
+      self.window,
       self.alpha,
       self.sampled,
       self.num_orderings,
@@ -332,6 +439,31 @@ class SmoothingLayer(_Layer):
       self.add_loss(self.weight * terms.smoothing_loss)
     return tf.identity(inputs)
 
+  def _windows(
+    self, inputs: tf.Tensor, num_frames: tf.Tensor | None, phase: str
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Gram matrices and weights of the windows of a phase."""
+    window, offset, stride = self.window, 0, self.window
+    length = _clip_length(inputs, window)
+    if phase == 'overlapping':
+      stride = 1
+      grams = overlapping_grams(inputs, window)
+    else:
+      if phase == 'random':
+        start = tf.random.uniform(
+          [], maxval=length - window + 1, dtype=tf.int32, seed=self.seed
+        )
+        offset = start % window
+        # XLA wants the same number of windows whatever the offset: those over
+        # the end of the clip, which go on at its beginning, have no weight.
+        inputs = tf.roll(inputs, -offset, axis=1)
+        if num_frames is None:
+          num_frames = tf.fill([tf.shape(inputs)[0]], length)
+      grams = velocity_gram(velocities(cut_windows(inputs, window)))
+    if num_frames is None:
+      return grams, None
+    return grams, window_weights(num_frames, length, window, offset, stride)
+
   def get_config(self) -> dict[str, Any]:
     return {
       **super().get_config(),
@@ -341,6 +473,7 @@ class SmoothingLayer(_Layer):
       'sampled': self.sampled,
       'num_orderings': self.num_orderings,
       'seed': self.seed,
+      'phase': self.phase,
     }
 
 

@@ -12,9 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Limits of the window T, known without TensorFlow."""
+"""Limits of the window T, and where windows begin, without TensorFlow."""
 
 # An acceleration takes three frames.
 MIN_WINDOW = 3
 # 253,440 transitions a window at T = 12; each frame more costs 2.4 times that.
 MAX_EXACT_WINDOW = 12
+# Where the windows of a clip begin, see `grw_smoothing`.
+PHASES = ('fixed', 'random', 'overlapping')
