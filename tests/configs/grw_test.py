@@ -146,6 +146,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.model.smoothing.alpha', -0.5, 'alpha=-0.5.*0 or more'),
     ('task.model.smoothing.weight', -1.0, 'weight=-1.0.*0 or more'),
     ('task.model.smoothing.num_orderings', 1, 'at least 2'),
+    ('task.model.smoothing.phase', 'moving', "'moving'.*'overlapping'"),
     ('task.model.head.type', 'lstm', "'lstm'.*'temporal'"),
     ('task.model.head.num_heads', 0, 'num_heads=0'),
     ('task.model.head.embedding_dim', 100, 'multiple of num_heads=8'),
@@ -207,9 +208,13 @@ def test_evaluation_may_see_clips_shorter_than_a_window():
       {'runtime.mixed_precision_dtype': 'bfloat16'},
       "mixed_precision_dtype='bfloat16'.*float32.*num_subclips=5",
     ),
+    (
+      {'task.model.smoothing.phase': 'random'},
+      "phase='random': expected 'fixed'.*num_subclips=5.*span two subclips",
+    ),
   ],
 )
-def test_subclips_need_states_in_float32(changes, message):
+def test_subclips_need_states_in_float32_and_fixed_windows(changes, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{'task.num_subclips': 5, **changes}).validate()
 

@@ -81,6 +81,13 @@ def test_windows_that_do_not_fit_are_warned_of(window, message):
   assert any(message in warning for warning in warnings)
 
 
+@pytest.mark.parametrize('phase', ['random', 'overlapping'])
+def test_windows_that_begin_anywhere_leave_no_vector_out(phase):
+  line, warnings = windows.describe(task(window=30, phase=phase))
+  assert '50 of the 50 vectors' in line
+  assert not any('leaves' in warning for warning in warnings)
+
+
 def test_an_experiment_says_at_its_start_what_its_windows_span(monkeypatch):
   lines = []
   for level in ('info', 'warning'):

@@ -82,3 +82,10 @@ def validate_subclips(task: schema.GrwTask):
     'subclips that cut no window of task.model.smoothing.window='
     f'{smoothing.window} frames; of {frames} frames they have {length}',
   )
+  fields.require(
+    smoothing.placement == 'none' or smoothing.phase == 'fixed',
+    'task.model.smoothing.phase',
+    smoothing.phase,
+    f"'fixed', because task.num_subclips={count} and other windows span two "
+    'subclips, each of which batch norm normalizes by its own statistics',
+  )

@@ -59,7 +59,13 @@ class Smoothing(hyperparams.Config):
     sampled: sum over sampled orderings although all could be summed exactly
       (T ≤ 12).  Longer windows are always sampled.
     num_orderings: orderings in the sample, the true one among them.
-    seed: the seed of the sample.
+    seed: the seed of the sample, and of random offsets.
+    phase: where the windows of a training clip begin: 'fixed' at every T-th
+      frame from the first on, as in the paper; 'random', the same from an
+      offset on that is drawn for each step; 'overlapping', at every frame, so
+      that there are no seams between windows.  The expected loss of 'random'
+      is the loss of 'overlapping' (`losses.grw_smoothing`).  Evaluation
+      measures fixed windows.
   """
 
   placement: Literal['final', 'intermediate', 'none'] = 'final'
@@ -70,6 +76,7 @@ class Smoothing(hyperparams.Config):
   sampled: bool = False
   num_orderings: int = 1000
   seed: int = 0
+  phase: Literal['fixed', 'random', 'overlapping'] = 'fixed'
 
 
 @dataclasses.dataclass
@@ -199,7 +206,7 @@ class GrwTask(video_classification.VideoClassificationTask):
     num_subclips: n parts of equal length in which a training clip goes through
       the backbone, with stream states but no gradient from one to the next, so
       that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds
-      whole windows of the smoothing.
+      whole windows of the smoothing, whose phase is 'fixed'.
   """
 
   dataset_info: str = ''

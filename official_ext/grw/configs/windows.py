@@ -43,11 +43,12 @@ def describe(task: schema.GrwTask) -> tuple[str, list[str]]:
     A line for the log, and a warning for each limit of this module that the
     windows exceed.
   """
-  window, data = task.model.smoothing.window, task.train_data
+  smoothing, data = task.model.smoothing, task.train_data
+  window = smoothing.window
   backbone = task.model.backbone
   frames = families.of(backbone).frames_per_vector(backbone.get())
   vectors = data.feature_shape[0] // frames
-  left_out = vectors % window
+  left_out = vectors % window if smoothing.phase == 'fixed' else 0
   seconds = (
     window * frames / data.frames_per_second if data.frames_per_second else None
   )

@@ -135,6 +135,7 @@ class _AfterBackbone:
       sampled=config.sampled,
       num_orderings=config.num_orderings,
       seed=config.seed,
+      phase=config.phase,
       name='grw_smoothing',
     )
     if config.placement == 'intermediate':
