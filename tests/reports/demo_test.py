@@ -74,6 +74,8 @@ def test_measures_are_those_of_the_held_out_clips(folder):
     / np.linalg.norm(velocity, axis=-1).mean()
   )
   assert outcomes[1].acceleration_over_speed == pytest.approx(ratio, rel=1e-3)
+  assert outcomes[1].at_seams == measures['at_seams'] > 0
+  assert outcomes[1].away_from_seams == measures['away_from_seams'] > 0
   assert all(outcome.seconds > 0 for outcome in outcomes)
 
 
@@ -113,6 +115,7 @@ def test_the_table_has_a_row_for_each_run(folder):
   rows = demo.table(outcomes).splitlines()
   assert len(rows) == 4
   assert f'| λ = 0.1 | {outcomes[1].top_1:.1%} |' in rows[3]
+  assert f'| {outcomes[1].at_seams:.2f} |' in rows[3]
 
 
 def test_a_folder_of_another_comparison_is_refused(folder):

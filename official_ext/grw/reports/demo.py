@@ -22,6 +22,7 @@ the same model, data and seed with λ > 0 and with λ = 0.
 from collections.abc import Mapping, Sequence
 import dataclasses
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -38,6 +39,7 @@ from official_ext.grw.compat import cores
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
+from official_ext.grw.losses import seams
 from official_ext.grw.reports import benchmark
 from official_ext.grw.training import training_process
 
@@ -75,6 +77,9 @@ class Outcome:
     order_loss: mean −log p(true order), in nats.
     acceleration_over_speed: mean ‖a‖ over mean ‖v‖ of the embeddings.
     seconds: wall time of training, start to end, all attempts.
+    at_seams: acceleration over speed where two windows of the loss meet, see
+      `losses.seams`; NaN if it was not measured.
+    away_from_seams: the same within windows.
   """
 
   weight: float
@@ -82,6 +87,8 @@ class Outcome:
   order_loss: float
   acceleration_over_speed: float
   seconds: float
+  at_seams: float = math.nan
+  away_from_seams: float = math.nan
 
 
 class DemoError(RuntimeError):
@@ -236,6 +243,8 @@ def compare(
         order_loss=measures['order_loss'],
         acceleration_over_speed=measures['acceleration_over_speed'],
         seconds=training.seconds,
+        at_seams=measures['at_seams'],
+        away_from_seams=measures['away_from_seams'],
       )
     )
     clouds.append((embeddings, labels))
@@ -257,8 +266,9 @@ def measure(
       checkpoints.
 
   Returns:
-    Its validation metrics by name, the embeddings [clips, N, D] that GRW
-    smooths, and the labels [clips].
+    Its validation metrics by name, with `at_seams` and `away_from_seams` of
+    `Outcome` among them; the embeddings [clips, N, D] that GRW smooths; and the
+    labels [clips].
   """
   params = hyperparams.override_params_dict(
     exp_factory.get_exp_config(EXPERIMENT),
@@ -285,7 +295,11 @@ def measure(
     embeddings.append(step(features, labels).numpy())
     classes.append(np.argmax(labels, axis=-1))
   measures = {metric.name: float(metric.result()) for metric in metrics}
-  return measures, np.concatenate(embeddings), np.concatenate(classes)
+  whole = np.concatenate(embeddings)
+  measures['at_seams'], measures['away_from_seams'] = (
+    seams.acceleration_over_speed(whole, params.task.model.smoothing.window)
+  )
+  return measures, whole, np.concatenate(classes)
 
 
 def draw_embeddings(
@@ -351,13 +365,23 @@ def draw_embeddings(
 def table(outcomes: Sequence[Outcome]) -> str:
   """The outcomes as a Markdown table."""
   return benchmark.markdown_table(
-    ('', 'top-1', 'order loss', 'acceleration / speed', 'seconds'),
+    (
+      '',
+      'top-1',
+      'order loss',
+      'acceleration / speed',
+      'at seams',
+      'away from seams',
+      'seconds',
+    ),
     [
       (
         f'λ = {o.weight:g}',
         f'{o.top_1:.1%}',
         f'{o.order_loss:.2f}',
         f'{o.acceleration_over_speed:.2f}',
+        f'{o.at_seams:.2f}',
+        f'{o.away_from_seams:.2f}',
         f'{o.seconds:.0f}',
       )
       for o in outcomes
