@@ -141,6 +141,8 @@ def reached(command: str) -> set[str]:
   return found
 
 
+# What only weights of one kind need, whatever the command.
+ASKED_FOR = {'kagglehub'}
 # What is to be installed for each command besides what training needs.
 EXTRA_OF = {
   'convert': 'convert',
@@ -171,10 +173,18 @@ def test_a_command_needs_one_extra_at_most(command, extra):
     r'^(\w+) = \[(.*?)\]$', pyproject, re.M | re.S
   ):
     installed[name] = listed.replace('-', '_')
-  needed = reached(command) & set(extras.EXTRAS)
+  needed = reached(command) & set(extras.EXTRAS) - ASKED_FOR
   assert bool(needed) == (extra is not None)
   for module in needed:
     assert f'"{module}>=' in installed[extra], module
+
+
+def test_what_is_asked_for_is_an_extra():
+  pyproject = (ROOT / 'pyproject.toml').read_text()
+  for module in ASKED_FOR:
+    name = extras.EXTRAS[module]
+    assert f'\n{name} = ["{module}>=' in pyproject
+    assert re.search(rf'\nall = .*\b{name}\b', pyproject)
 
 
 def test_build_lists_the_rooms_of_the_package():
