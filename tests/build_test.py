@@ -179,14 +179,6 @@ def test_a_command_needs_one_extra_at_most(command, extra):
     assert f'"{module}>=' in installed[extra], module
 
 
-def test_what_is_asked_for_is_an_extra():
-  pyproject = (ROOT / 'pyproject.toml').read_text()
-  for module in ASKED_FOR:
-    name = extras.EXTRAS[module]
-    assert f'\n{name} = ["{module}>=' in pyproject
-    assert re.search(rf'\nall = .*\b{name}\b', pyproject)
-
-
 def test_build_lists_the_rooms_of_the_package():
   rooms = sorted(path.parent.name for path in PACKAGE.glob('*/__init__.py'))
   assert build_list('ROOMS') == rooms
