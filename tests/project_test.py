@@ -34,7 +34,7 @@ LICENSE_HEADER = (
   '\n'.join((ROOT / 'tests/project_test.py').read_text().splitlines()[:13])
   + '\n'
 )
-COMMAND_EXTRAS = ('convert', 'export', 'predict')
+COMMAND_EXTRAS = ('convert', 'export', 'kaggle', 'predict')
 SOURCE_FOLDERS = (
   '.ci',
   '.github',

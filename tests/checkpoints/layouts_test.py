@@ -36,9 +36,11 @@ import tf_keras
 
 from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import source
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
+from tests import kaggle_server
 
 CLASSES = 7
 CONV_TYPES = ('2plus1d', '3d_2plus1d', '3d')
@@ -224,6 +226,30 @@ def test_hub_saved_model_is_bit_equal(conv_type, stock, fresh, tmp_path):
   assign.assign(fresh[conv_type], weights)
   assert weights.kind == 'saved_model'
   assert_same_backbone(stock[conv_type], fresh[conv_type])
+
+
+def test_a_model_on_kaggle_is_read_as_its_folder(
+  stock, fresh, tmp_path, monkeypatch
+):
+  model = stock['2plus1d']
+  write_hub_saved_model(model, str(tmp_path / 'model'))
+  expected = source.read(str(tmp_path / 'model'))
+  with kaggle_server.serving(
+    tmp_path / 'model', tmp_path / 'cache', monkeypatch
+  ) as server:
+    weights = source.read(kaggle_server.HANDLE)
+    assert weights.kind == 'saved_model'
+    assert weights.values.keys() == expected.values.keys()
+    for name, value in weights.values.items():
+      np.testing.assert_array_equal(value, expected.values[name])
+    count = server.downloads
+    initialization.initialize(
+      fresh['2plus1d'],
+      kaggle_server.HANDLE,
+      gating_activation='grw>hard_sigmoid',
+    )
+  assert server.downloads == count == len(server.names())
+  assert_same_backbone(model, fresh['2plus1d'])
 
 
 def test_hub_names_of_the_fixture_are_those_of_the_hub(stock):

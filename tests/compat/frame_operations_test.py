@@ -92,7 +92,7 @@ def test_the_layers_of_movinet_compute_the_same_in_two_dimensions(layer, size):
     .astype(np.float32)
   )
   expected = model(videos)
-  frame_operations.use(model)
+  frame_operations.compute_frame_by_frame(model)
   np.testing.assert_allclose(model(videos), expected, rtol=1e-5, atol=1e-5)
   assert model(tf_keras.Input(videos.shape[1:])).shape[1:] == expected.shape[1:]
   assert not operations(model, videos.shape) & {'Conv3D', 'AvgPool3D'}
@@ -108,7 +108,7 @@ def test_the_layers_of_movinet_compute_the_same_in_two_dimensions(layer, size):
 def test_layers_that_do_more_stay_as_they_are(layer):
   inputs = tf_keras.Input([None, None, None, CHANNELS])
   model = tf_keras.Model(inputs, layer(inputs))
-  frame_operations.use(model)
+  frame_operations.compute_frame_by_frame(model)
   assert operations(model, (1, 6, 8, 8, CHANNELS)) & {'Conv3D', 'AvgPool3D'}
 
 
@@ -132,7 +132,7 @@ def test_a_base_movinet_has_the_same_logits_and_gradients(clips):
     return logits, tape.gradient(loss, model.trainable_variables)
 
   expected, gradients = step()
-  frame_operations.use(model)
+  frame_operations.compute_frame_by_frame(model)
   logits, found = step()
   np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
   # The gradient of attention's key biases is nought but for rounding.

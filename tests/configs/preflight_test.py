@@ -201,6 +201,11 @@ SLIPS = [
     'task.init_checkpoint=.*weights.: there is no such file or folder',
   ),
   (
+    ['--params_override=task.init_checkpoint=kaggle:google/movinet'],
+    "task.init_checkpoint='kaggle:google/movinet': expected kaggle:owner/model/"
+    'framework/variation, with /version if',
+  ),
+  (
     ['--params_override=task.train_data.input_path=FOLDER/none-*'],
     'task.train_data.input_path=.*none-.*: no file matches',
   ),

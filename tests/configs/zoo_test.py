@@ -197,6 +197,29 @@ def test_old_names_go_on_working_with_a_line_in_the_log(folder, monkeypatch):
   assert len(lines) == 1
 
 
+def weights(file):
+  return (
+    '{models: {}, published: [{source: s, dataset: d, rows: [{name: n, '
+    f'weights: [{{{file}}}]}}]}}]}}'
+  )
+
+
+def test_weights_are_shown_with_address_size_and_checksum(tmp_path):
+  path = tmp_path / 'zoo.yaml'
+  sha256 = 'ab' * 32
+  content = weights(f'name: w.pt, at: https://x, size: 3 MB, sha256: {sha256}')
+  path.write_text(content.replace('dataset: d', 'dataset: kinetics600'))
+  [line] = zoo_tables.weights(zoo.read(path), 'README.md').splitlines()[2:]
+  assert f'| n | [w.pt](https://x) | 3 MB, sha256 `{sha256}` | K600 |' in line
+  path.write_text(
+    weights('name: kaggle:a/b/c/d/2').replace(
+      'dataset: d', 'dataset: livestock'
+    )
+  )
+  [line] = zoo_tables.weights(zoo.read(path), 'README.md').splitlines()[2:]
+  assert '[kaggle:a/b/c/d/2](https://www.kaggle.com/models/a/b/c/d/2)' in line
+
+
 @pytest.mark.parametrize(
   'content, message',
   [
@@ -211,6 +234,14 @@ def test_old_names_go_on_working_with_a_line_in_the_log(folder, monkeypatch):
       "s: n: config='b': expected a model",
     ),
     ('{models: {}, published: [{source: s}]}', r'published\[0\] \(s\)'),
+    (weights('name: w.pt'), "w.pt: at='': expected https:"),
+    (weights('name: w.pt, at: ftp://x'), "at='ftp://x': expected https:"),
+    (weights('name: kaggle:a/b'), "'kaggle:a/b': expected kaggle:owner/"),
+    (
+      weights('name: w.pt, at: https://x, sha256: abc'),
+      "w.pt: sha256='abc': expected 64 hexadecimal",
+    ),
+    (weights('name: w.pt, url: https://x'), r"published\[0\] \(s\).*'url'"),
     ('{models: {}, renamed: {a: b}}', "renamed.a='b'"),
   ],
 )

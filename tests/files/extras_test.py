@@ -37,6 +37,11 @@ main.main(sys.argv[1:])
   [
     ('apache_beam', 'convert', ['convert', '--input_dir=a', '--output_dir=b']),
     ('av', 'predict', ['predict', '--model=a', '--video=b']),
+    (
+      'kagglehub',
+      'kaggle',
+      ['import', '--source=kaggle:a/b/c/d', '--output_dir=b'],
+    ),
   ],
 )
 def test_a_command_names_the_extra_in_one_line(

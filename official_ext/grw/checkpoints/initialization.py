@@ -32,6 +32,7 @@ from official_ext.grw.checkpoints import structural_names
 from official_ext.grw.checkpoints import tf_reader
 from official_ext.grw.checkpoints import tflite_graph
 from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.files import kaggle_models
 from official_ext.grw.files import screen
 
 # Height and width where a file takes frames of any.
@@ -70,6 +71,7 @@ def initialize(
   """
   if modules not in assign.MODULES:
     raise ValueError(f'modules={modules!r}: expected one of {assign.MODULES}.')
+  path = kaggle_models.local(path)
   kept = best.find(path)
   if kept is not None:
     screen.tell(f'Weights: {kept.reason}; name a ckpt-* to take that.')

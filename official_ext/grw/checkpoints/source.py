@@ -27,6 +27,7 @@ from official_ext.grw.checkpoints.layouts import layout as layout_lib
 from official_ext.grw.checkpoints.layouts import saved_model
 from official_ext.grw.checkpoints.layouts import tflite_file
 from official_ext.grw.checkpoints.layouts import torch_file
+from official_ext.grw.files import kaggle_models
 
 _layouts: list[layout_lib.Layout] = []
 
@@ -57,7 +58,8 @@ def read(path: str, weights: str = 'auto') -> published.PublishedWeights:
   Args:
     path: a checkpoint (its prefix, its '.index' file or its folder), the folder
       of a SavedModel or the one above its version, a torch file, a TFLite file
-      or the folder of an exported one, or whatever else a layout finds.
+      or the folder of an exported one, or whatever else a layout finds; or the
+      handle of a model on Kaggle (see `kaggle_models.local`).
     weights: which weights to take of a file that also holds an exponential
       moving average: 'ema', 'model', or 'auto' for what its own code loads by
       default, which is the average for a Trainer's checkpoints and the model
@@ -71,7 +73,7 @@ def read(path: str, weights: str = 'auto') -> published.PublishedWeights:
     raise ValueError(
       f'weights={weights!r}: expected one of {published.WEIGHTS}.'
     )
-  location = path.rstrip('/')
+  location = kaggle_models.local(path).rstrip('/')
   for layout in _layouts:
     place = layout.find(location)
     if place is not None:

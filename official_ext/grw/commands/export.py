@@ -19,6 +19,7 @@ import sys
 from absl import flags
 
 from official_ext.grw.commands import experiment_flags
+from official_ext.grw.files import kaggle_models
 from official_ext.grw.files import screen
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import export_formats
@@ -56,6 +57,7 @@ class ExportCommand:
   def main(self, _):
     values = flags.FLAGS
     try:
+      kaggle_models.local(values.checkpoint)  # Before TensorFlow is imported.
       params = experiment_flags.parse()
       written = self._format.write(
         params,

@@ -31,13 +31,16 @@ import sys
 
 from absl import flags
 
+from official_ext.grw.files import kaggle_models
+
 
 def define_flags():
   flags.DEFINE_string(
     'source',
     None,
     'A checkpoint (prefix, .index file or folder), the folder of a SavedModel, '
-    'a file that torch.save wrote (.pt, .pth, .pyth), or a TFLite file.',
+    'a file that torch.save wrote (.pt, .pth, .pyth), or a TFLite file; or a '
+    'model on Kaggle, kaggle:owner/model/framework/variation.',
   )
   flags.DEFINE_string(
     'output_dir',
@@ -78,10 +81,15 @@ def define_flags():
 
 
 def main(_):
+  values = flags.FLAGS
+  try:
+    kaggle_models.local(values.source)  # Before TensorFlow is imported.
+  except ValueError as error:
+    sys.exit(f'error: --source={error}')
+
   from official_ext.grw import registry_imports  # noqa: F401
   from official_ext.grw.serving import import_checkpoint
 
-  values = flags.FLAGS
   try:
     report = import_checkpoint.import_checkpoint(
       values.source,

@@ -102,7 +102,7 @@ def _average(layer: tf_keras.layers.AveragePooling3D):
   )
 
 
-def use(model: tf_keras.Model):
+def compute_frame_by_frame(model: tf_keras.Model):
   """Has the 3D layers of a model computed frame by frame, where they can be.
 
   These are convolutions that are depthwise or see one frame at a time, and

@@ -20,6 +20,7 @@ the Model Garden.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+import contextlib
 import importlib
 import sys
 import types
@@ -31,6 +32,7 @@ from official_ext.grw.configs import checks
 from official_ext.grw.configs import completion
 from official_ext.grw.configs import continuing
 from official_ext.grw.configs import description
+from official_ext.grw.files import kaggle_models
 from official_ext.grw.files import paths
 
 MODES = (
@@ -110,6 +112,8 @@ def check(
 ):
   """Raises ValueError for a run that cannot go well.
 
+  Weights that are named by their handle on Kaggle are downloaded, last of all.
+
   Args:
     experiment: its name.
     mode: one of `MODES`.
@@ -166,6 +170,7 @@ def check(
       'the texts of the labels, one a line.'
     )
   continuing.changes(_nested(config), mode, model_dir)
+  _download_weights(values, model_dir)
 
 
 def _require_input(data: Any, split: str):
@@ -199,10 +204,34 @@ def _weights(
       yield f'{prefix}.{name}', value
 
 
+@contextlib.contextmanager
+def _naming(field: str) -> Iterator[None]:
+  """Puts a field before the value that an error begins with."""
+  try:
+    yield
+  except ValueError as error:
+    raise ValueError(f'{field}={error}') from error
+
+
+def _download_weights(values: Mapping[str, Any], model_dir: str):
+  """Downloads the weights that are named by handles, if they are needed."""
+  for field, path in _weights(values['task'], 'task'):
+    if not kaggle_models.is_handle(path):
+      continue
+    # A training that goes on has its own.
+    if paths.is_remote(model_dir) or not continuing.has_checkpoint(model_dir):
+      with _naming(field):
+        kaggle_models.local(path)
+
+
 def _require_weights(values: Mapping[str, Any], mode: str, model_dir: str):
   """Raises ValueError for weights that are not there."""
   named = list(_weights(values['task'], 'task'))
   for field, path in named:
+    if kaggle_models.is_handle(path):
+      with _naming(field):
+        kaggle_models.require(path)
+      continue
     if paths.is_remote(path) or ':' in path.split('/')[0]:
       continue
     if not (paths.exists(path) or paths.exists(f'{path}.index')):

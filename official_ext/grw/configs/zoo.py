@@ -22,11 +22,13 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import os
 import pathlib
+import re
 from typing import Any
 
 import yaml
 
 from official_ext.grw.configs import fields
+from official_ext.grw.files import kaggle_models
 
 FILE = 'zoo.yaml'
 _SECTIONS = ('models', 'renamed', 'published')
@@ -81,6 +83,43 @@ class Model:
 
 
 @dataclasses.dataclass(frozen=True)
+class Weights:
+  """A file with trained weights, which others have published.
+
+  Attributes:
+    name: the file as published, or the handle of a model on Kaggle.
+    at: the address of the file, or of the page that has it; '' of a handle,
+      which has a page.
+    size: as its publisher prints it, or in bytes; '' where that is not known.
+    sha256: in hexadecimal; '' where it is not known.
+  """
+
+  name: str
+  at: str = ''
+  size: str = ''
+  sha256: str = ''
+
+  def __post_init__(self):
+    if kaggle_models.is_handle(self.name):
+      kaggle_models.require(self.name)
+    else:
+      fields.require(
+        self.at.startswith('https://'), f'{self.name}: at', self.at, 'https://…'
+      )
+    fields.require(
+      not self.sha256 or bool(re.fullmatch('[0-9a-f]{64}', self.sha256)),
+      f'{self.name}: sha256',
+      self.sha256,
+      '64 hexadecimal digits',
+    )
+
+  @property
+  def address(self) -> str:
+    """Where a browser finds it."""
+    return self.at or kaggle_models.page(self.name)
+
+
+@dataclasses.dataclass(frozen=True)
 class Published:
   """A row of a published table, as printed there.
 
@@ -97,7 +136,7 @@ class Published:
     config: key of the model that the row is of.
     plain_of: key of the model whose backbone the row has, without smoothing.
     without: name of the row of the same table that the source sets it against.
-    weights: in which files the trained weights are published.
+    weights: files with the trained weights.
   """
 
   name: str
@@ -112,7 +151,7 @@ class Published:
   config: str = ''
   plain_of: str = ''
   without: str = ''
-  weights: str = ''
+  weights: tuple[Weights, ...] = ()
 
   @property
   def clip(self) -> tuple[int, int] | None:
@@ -170,7 +209,16 @@ def _table(value: Any, number: int) -> list[Published]:
   table = dict(_mapping(value, f'published[{number}]'))
   try:
     rows = table.pop('rows')
-    return [Published(**table, **row) for row in rows]
+    return [
+      Published(
+        **table,
+        **{
+          **row,
+          'weights': tuple(Weights(**file) for file in row.get('weights', [])),
+        },
+      )
+      for row in rows
+    ]
   except (KeyError, TypeError) as error:
     raise ValueError(
       f'published[{number}] ({table.get("source")}): {error}'

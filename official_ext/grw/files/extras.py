@@ -23,6 +23,7 @@ EXTRAS = {
   'apache_beam': 'convert',
   'av': 'predict',
   'google_crc32c': 'convert',
+  'kagglehub': 'kaggle',
 }
 
 

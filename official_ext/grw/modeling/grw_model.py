@@ -68,12 +68,12 @@ def build_backbone(
     'volumes': False,
   }[model_config.video_operations]
   if by_frames:
-    frame_operations.use(backbone)
+    frame_operations.compute_frame_by_frame(backbone)
   return backbone
 
 
-@tf_keras.utils.register_keras_serializable(package='grw')
-class Beside(tf_keras.layers.Layer):
+@tf_keras.utils.register_keras_serializable(package='grw', name='Beside')
+class KeepsSideBranch(tf_keras.layers.Layer):
   """Returns the first of its inputs, and keeps the second in the model.
 
   A functional model drops layers that its outputs do not need, and with them
@@ -107,7 +107,7 @@ def _endpoints(backbone: tf_keras.Model, image: tf.Tensor) -> dict[Any, Any]:
   return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
-class _AfterBackbone:
+class _SmoothingAndHead:
   """What becomes of a backbone's endpoints: smoothing, embedding and head.
 
   Not a layer, so that the model's layers, and with them its checkpoints, are
@@ -155,7 +155,7 @@ class _AfterBackbone:
         dtype='float32',
         name='grw_norm',
       )
-      self._beside = Beside(name='grw_beside')
+      self._keeps_side_branch = KeepsSideBranch(name='grw_beside')
 
     self._embed = None
     if config.placement == 'final' or self._head_type.reads_embeddings:
@@ -204,7 +204,7 @@ class _AfterBackbone:
     if config.placement == 'intermediate':
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
       normalized = self._norm(vectors) * vectors.shape[-1] ** -0.5
-      features = self._beside(
+      features = self._keeps_side_branch(
         [features, self.smooth(normalized, **masked(vectors))]
       )
     if self._embed is not None:
@@ -266,7 +266,7 @@ class GrwClassifier(tf_keras.Model):
 
     image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
     endpoints = _endpoints(backbone, image)
-    after_backbone = _AfterBackbone(
+    smoothing_and_head = _SmoothingAndHead(
       model_config,
       num_classes,
       endpoints,
@@ -275,14 +275,14 @@ class GrwClassifier(tf_keras.Model):
     )
 
     super().__init__(
-      inputs={'image': image}, outputs=after_backbone(endpoints), **kwargs
+      inputs={'image': image}, outputs=smoothing_and_head(endpoints), **kwargs
     )
     # After super(), so that Keras tracks them.
     self._backbone = backbone
-    self._after_backbone = after_backbone
+    self._smoothing_and_head = smoothing_and_head
     self._subclips: subclips.SubclipBackbone | None = None
     self._smoothing = (
-      after_backbone.smooth
+      smoothing_and_head.smooth
       if model_config.smoothing.placement != 'none'
       else None
     )
@@ -305,7 +305,7 @@ class GrwClassifier(tf_keras.Model):
       if in_subclips is None
       else in_subclips(image)
     )
-    return self._after_backbone(
+    return self._smoothing_and_head(
       endpoints, inputs.get(feature_names.NUM_FRAMES), tf.shape(image)[1]
     )
 
@@ -327,7 +327,10 @@ class GrwClassifier(tf_keras.Model):
       tf_keras.layers.InputSpec(shape=self._config['input_shape']), config
     )
     self._subclips = subclips.SubclipBackbone(
-      self._backbone, with_states, self._after_backbone.endpoints, num_subclips
+      self._backbone,
+      with_states,
+      self._smoothing_and_head.endpoints,
+      num_subclips,
     )
 
   @property

@@ -36,6 +36,7 @@ _BLOCK = re.compile(
 _DATASETS = {
   'kinetics400': 'K400',
   'kinetics600': 'K600',
+  'livestock': '7 behaviors of livestock',
   'something_something_v2': 'SSv2',
 }
 
@@ -149,9 +150,11 @@ def models(found: zoo.Zoo, page: str) -> str:
 
 
 def published(found: zoo.Zoo, page: str) -> str:
-  """Every published row, by source."""
+  """Every published row that prints a number, by source."""
   lines = []
   for row in found.published:
+    if not (row.top_1 or row.gflops or row.memory_mb):
+      continue
     model = found.models.get(row.config)
     lines.append(
       [
@@ -185,20 +188,21 @@ def weights(found: zoo.Zoo, page: str) -> str:
   """Published weights, and the config that they are of."""
   lines = []
   for row in found.published:
-    if row.weights:
-      model = found.models.get(row.config)
+    model = found.models.get(row.config)
+    for file in row.weights:
+      checksum = f'sha256 `{file.sha256}`' if file.sha256 else ''
       lines.append(
         [
           row.name,
-          row.weights,
+          f'[{file.name}]({file.address})',
+          ', '.join(part for part in (file.size, checksum) if part),
           _DATASETS[row.dataset],
           _number(row.top_1),
-          row.source,
           _link(page, model) if model else 'written by the importer',
         ]
       )
   return benchmark.markdown_table(
-    ['model', 'weights', 'data', 'top-1, %', 'source', 'config'], lines
+    ['model', 'weights', 'size', 'data', 'top-1, %', 'config'], lines
   )
 
 

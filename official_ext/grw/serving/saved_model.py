@@ -193,7 +193,7 @@ def export_clip_model(
   spec = tf.TensorSpec([None, None, None, None, 3], input_type, 'image')
   clips = prepared(tf.constant(example), data)
   expected = model({'image': clips}, training=False)
-  frame_operations.use(model)
+  frame_operations.compute_frame_by_frame(model)
 
   class ClipModule(tf.train.Checkpoint):
     @tf.function

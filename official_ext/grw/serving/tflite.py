@@ -227,7 +227,7 @@ def export_stream(
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
-  frame_operations.use(stream)
+  frame_operations.compute_frame_by_frame(stream)
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -342,7 +342,7 @@ def export_clip(
     ],
     axis=0,
   )
-  frame_operations.use(model)
+  frame_operations.compute_frame_by_frame(model)
 
   @tf.function(
     input_signature=[
