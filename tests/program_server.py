@@ -54,6 +54,8 @@ def start():
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
     pass_fds=[listener.fileno()],
+    # As train.py has it; read at import, which here is before.
+    env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3'},
     start_new_session=True,
   )
   listener.close()

@@ -116,6 +116,10 @@ def test_a_wrong_command_is_one_error_with_the_nearest(
 
 
 def test_a_process_can_run_commands_that_share_a_flag(capsys):
+  from tools.benchmarks import loss  # noqa: F401  # Defines flags too.
+
+  assert '--repeats' in grw('table', '--help', capsys=capsys)[0]
+  assert flags.FLAGS['repeats'].help == 'Timed calls of each form.'
   for name in ('demo', 'table', 'demo'):
     _, errors, code = grw(name, '--output_dri=x', capsys=capsys)
     assert code == 1 and 'output_dir' in errors  # The nearest flag.

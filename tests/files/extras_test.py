@@ -47,6 +47,11 @@ main.main(sys.argv[1:])
 def test_a_command_names_the_extra_in_one_line(
   tmp_path, module, extra, arguments
 ):
+  for name in ('a', 'b'):  # What a command looks at before it needs a library.
+    for number in range(2):
+      path = tmp_path / 'a' / 'train' / name / f'{number}.mp4'
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_text(f'{name}{number}')
   process = subprocess.run(
     [sys.executable, '-c', WITHOUT, module, *arguments],
     cwd=tmp_path,

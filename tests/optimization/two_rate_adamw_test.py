@@ -15,9 +15,7 @@
 """Claims about the two-rate optimizer and its configuration."""
 
 import json
-import os
 import subprocess
-import sys
 
 from absl import logging
 import numpy as np
@@ -34,6 +32,7 @@ import tf_keras
 
 from official_ext.grw.optimization import config as optimization_config
 from official_ext.grw.optimization import two_rate_adamw
+from tests import tiny
 
 STEPS = 10
 DECAY = 0.1
@@ -591,8 +590,7 @@ def _train_on_two_replicas() -> None:
 def test_two_replicas_agree_with_one_device():
   # A process of its own: a second strategy in one process breaks collectives.
   run = subprocess.run(
-    [sys.executable, __file__],
-    env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
+    tiny.program('tests/optimization/two_rate_adamw_test.py'),
     capture_output=True,
     text=True,
     timeout=300,

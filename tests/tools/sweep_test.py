@@ -16,21 +16,21 @@
 
 import pathlib
 import subprocess
-import sys
+
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
   run = subprocess.run(
-    [
-      sys.executable,
-      str(ROOT / 'tools' / 'sweep.py'),
+    tiny.program(
+      'tools/sweep.py',
       f'--definition={ROOT / "configs" / "sweeps" / "figure2.yaml"}',
       '--experiment=movinet_grw_airplanes',
       f'--output_dir={tmp_path / "new"}',
       '--seeds=0,x',
-    ],
+    ),
     capture_output=True,
     text=True,
   )

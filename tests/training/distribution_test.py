@@ -192,12 +192,15 @@ def workers(tmp_path_factory):
   assert saved == ['ckpt-2.index'], 'they were not killed in the middle'
   for path in (folder / 'tmp').glob('*'):  # What kill -9 leaves behind.
     path.rename(folder / path.name)
+  for path in (folder / 'model').glob('train*.log'):
+    path.rename(folder / path.name)
 
   second = start_both('second')
   for process in second:
     assert process.wait(300) == 0, (folder / 'second0.log').read_text()[-3000:]
   return folder, [
-    (folder / f'second{index}.log').read_text() for index in range(2)
+    (folder / 'model' / name).read_text()
+    for name in ('train.log', 'train_worker1.log')
   ]
 
 

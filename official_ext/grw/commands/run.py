@@ -35,6 +35,9 @@ from absl import flags
 
 from official_ext.grw.files import extras
 
+# Modules that are programs, or commands.
+_PROGRAMS = ('official_ext.', 'tools.')
+
 HELP = ('--help', '-help', '--helpshort', '-helpshort', '-h', '-?')
 
 
@@ -88,6 +91,13 @@ def flags_of(command: Command) -> Iterator[list[str]]:
   Yields:
     The names of the flags, as they are defined one after the other.
   """
+  # A process that runs several programs may hold flags of another's module.
+  aside = []
+  for name in list(flags.FLAGS):
+    module = flags.FLAGS.find_module_defining_flag(name, '')
+    if module.startswith(_PROGRAMS):
+      aside.append((module, flags.FLAGS[name]))
+      delattr(flags.FLAGS, name)
   others = set(flags.FLAGS)
   try:
     command.define_flags()
@@ -95,6 +105,9 @@ def flags_of(command: Command) -> Iterator[list[str]]:
   finally:
     for flag in set(flags.FLAGS) - others:
       delattr(flags.FLAGS, flag)
+    for module, other in aside:
+      flags.FLAGS[other.name] = other
+      flags.FLAGS.register_flag_by_module(module, other)
 
 
 def run(
