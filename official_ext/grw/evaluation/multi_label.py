@@ -16,22 +16,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
-import os
 
 import matplotlib.figure
 import numpy as np
 from sklearn import metrics
-import tensorflow as tf
 
 from official_ext.grw.evaluation import report
 from official_ext.grw.files import figures
-from official_ext.grw.files import whole_file
 
 # From this probability on a label is said to be there.
 THRESHOLD = 0.5
 MEASURES = ('mean_average_precision', 'overall_average_precision')
 _SHOWN_CLASSES = 20
-_SHOWN_LINES = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,23 +108,17 @@ def summary(predictions: Predictions) -> str:
 
 def classes(predictions: Predictions, texts: Sequence[str]) -> list[str]:
   """Lines: average precision of the classes that occur, the worst first."""
-  found = [
-    (value, int(clips), text)
-    for value, clips, text in zip(
-      predictions.average_precisions.tolist(),
-      predictions.labels.sum(axis=0),
-      texts,
-    )
-    if not np.isnan(value)
-  ]
-  found.sort(key=lambda entry: entry[0])
-  lines = [
-    f'  {value:6.1%} average precision of {text}, {clips:,} clips'
-    for value, clips, text in found[:_SHOWN_LINES]
-  ]
-  if len(found) > _SHOWN_LINES:
-    lines.append(f'  … and {len(found) - _SHOWN_LINES} better classes')
-  return lines
+  return report.worst_first(
+    [
+      (value, f'  {value:6.1%} average precision of {text}, {clips:,} clips')
+      for value, clips, text in zip(
+        predictions.average_precisions.tolist(),
+        predictions.labels.sum(axis=0).tolist(),
+        texts,
+      )
+      if not np.isnan(value)
+    ]
+  )
 
 
 def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
@@ -215,10 +205,11 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
     texts: the texts of the labels.
     folder: is made; files of these names in it are replaced.
   """
-  tf.io.gfile.makedirs(folder)
-  for name, content in (
-    ('per_class.csv', per_class_csv(predictions, texts)),
-    ('predictions.csv', predictions_csv(predictions, texts)),
-    ('average_precision.png', average_precision_png(predictions, texts)),
-  ):
-    whole_file.write(os.path.join(folder, name), content)
+  report.write_files(
+    {
+      'per_class.csv': per_class_csv(predictions, texts),
+      'predictions.csv': predictions_csv(predictions, texts),
+      'average_precision.png': average_precision_png(predictions, texts),
+    },
+    folder,
+  )

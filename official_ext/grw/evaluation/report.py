@@ -191,14 +191,21 @@ def classes(predictions: Predictions, texts: Sequence[str]) -> list[str]:
   for label, text in enumerate(texts):
     of_class = predictions.labels == label
     if of_class.any():
-      found.append((float(right[of_class].mean()), int(of_class.sum()), text))
-  found.sort(key=lambda entry: entry[0])
-  lines = [
-    f'  {share:6.1%} of {clips:,} clips of {text}'
-    for share, clips, text in found[:_SHOWN_CLASSES]
-  ]
-  if len(found) > _SHOWN_CLASSES:
-    lines.append(f'  … and {len(found) - _SHOWN_CLASSES} better classes')
+      share, clips = float(right[of_class].mean()), int(of_class.sum())
+      found.append((share, f'  {share:6.1%} of {clips:,} clips of {text}'))
+  return worst_first(found)
+
+
+def worst_first(found: Sequence[tuple[float, str]]) -> list[str]:
+  """Ten lines at most of classes, and how many more there are.
+
+  Args:
+    found: how good each class is, and its line.
+  """
+  ordered = sorted(found, key=lambda entry: entry[0])
+  lines = [line for _, line in ordered[:_SHOWN_CLASSES]]
+  if len(ordered) > _SHOWN_CLASSES:
+    lines.append(f'  … and {len(ordered) - _SHOWN_CLASSES} better classes')
   return lines
 
 
@@ -346,7 +353,6 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
     texts: the texts of the labels.
     folder: is made; files of these names in it are replaced.
   """
-  tf.io.gfile.makedirs(folder)
   files = {
     'per_class.csv': per_class_csv(predictions, texts),
     'predictions.csv': predictions_csv(predictions, texts),
@@ -354,5 +360,11 @@ def write_report(predictions: Predictions, texts: Sequence[str], folder: str):
   }
   if len(texts) <= _MATRIX_CLASSES:
     files['confusion_matrix.png'] = confusion_matrix_png(predictions, texts)
+  write_files(files, folder)
+
+
+def write_files(files: Mapping[str, bytes], folder: str):
+  """Writes contents under their names; the folder is made."""
+  tf.io.gfile.makedirs(folder)
   for name, content in files.items():
     whole_file.write(os.path.join(folder, name), content)
