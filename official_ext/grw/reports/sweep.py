@@ -38,7 +38,6 @@ where the number of a fold is put.
 """
 
 from collections.abc import Mapping, Sequence
-import contextlib
 import csv
 import dataclasses
 import functools
@@ -68,6 +67,7 @@ from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import figures
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
+from official_ext.grw.training import progress
 from official_ext.grw.training import runner
 from official_ext.grw.training import training_process
 
@@ -168,18 +168,11 @@ class Run:
     self, output_dir: str | os.PathLike[str]
   ) -> tuple[np.ndarray, np.ndarray]:
     """Passes over the training data and top-1 at each validation, so far."""
-    found: dict[int, float] = {}
-    folder = (
-      self.folder(output_dir)
-      / self.config['trainer']['validation_summary_subdir']
-    )
-    for path in sorted(folder.glob('events.*')):
-      # Of one that is still written the last record may be cut.
-      with contextlib.suppress(tf.errors.DataLossError):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-          for value in event.summary.value:
-            if value.tag == 'top_1_accuracy':
-              found[event.step] = float(tf.make_ndarray(value.tensor))
+    found = {
+      record['step']: record['top_1_accuracy']
+      for record in progress.read(self.folder(output_dir) / progress.FILE)
+      if record['split'] == progress.VALIDATION
+    }
     data = self.config['task']['train_data']
     steps = np.array(sorted(found))
     return (
