@@ -47,6 +47,10 @@ MIN_MARGIN = 1.5
 # agree.  Of a genuine A0 all 15 did, with a margin of 3.
 MIN_BLOCKS = 5
 MIN_AGREEMENT = 0.8
+# Moving statistics that hold more than this of what they began with are not
+# those of either form.
+MAX_UNSETTLED = 0.05
+_SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 0.99, 93)])
 _NUM_CLIPS, _SIZE = 8, 112
 
 
@@ -60,11 +64,14 @@ class Evidence:
       difference of the logarithms of variances.
     agreement: the share of blocks that the better form fits better.
     blocks: the number of blocks.
+    unsettled: the share of the stored statistics that is still what they began
+      with, mean 0 and variance 1; of this the distances take account.
   """
 
   distances: Mapping[str, float]
   agreement: float
   blocks: int
+  unsettled: float
 
   @property
   def better(self) -> str:
@@ -86,6 +93,7 @@ class Evidence:
       and self.margin >= MIN_MARGIN
       and self.blocks >= MIN_BLOCKS
       and self.agreement >= MIN_AGREEMENT
+      and self.unsettled <= MAX_UNSETTLED
     )
 
   def __str__(self):
@@ -96,7 +104,8 @@ class Evidence:
         for form, distance in self.distances.items()
       )
       + f' from the stored ones, a margin of {self.margin:.1f}, and '
-      f'{self.agreement:.0%} of {self.blocks} blocks agree'
+      f'{self.agreement:.0%} of {self.blocks} blocks agree; '
+      f'{self.unsettled:.1%} of the stored ones is what they began with'
     )
 
 
@@ -124,6 +133,31 @@ def _gates_replaced(
       del layer.call  # That of the class is seen again.
 
 
+def _distances(
+  layer: tf_keras.layers.BatchNormalization,
+  moments: tuple[np.ndarray, np.ndarray],
+  unsettled: float,
+) -> np.ndarray:
+  """How far stored statistics are from measured ones, see `Evidence`.
+
+  Args:
+    layer: has the stored ones.
+    moments: mean and variance [channels], as measured.
+    unsettled: the share of mean 0 and variance 1 that the stored ones are
+      taken to hold.
+
+  Returns:
+    float64 [channels].
+  """
+  mean, variance = moments
+  mean = (1 - unsettled) * mean
+  variance = (1 - unsettled) * variance + unsettled + layer.epsilon
+  stored = layer.moving_variance.numpy().astype(np.float64) + layer.epsilon
+  return (mean - layer.moving_mean.numpy()) ** 2 / stored + np.log(
+    variance / stored
+  ) ** 2 / 2
+
+
 def weigh(
   model: tf_keras.Model, frames: Sequence[np.ndarray] | None = None
 ) -> Evidence:
@@ -142,22 +176,35 @@ def weigh(
     frames = [np.concatenate(clips.rendered(_NUM_CLIPS, _SIZE))]
   backbone = getattr(model, 'backbone', model)
   norms = folded_norms.layers(backbone)
-  of_blocks = {}
+  measured = {}
   for form, gate in FORMS.items():
     with _gates_replaced(backbone, gate):
-      moments = folded_norms.measure(
+      measured[form] = folded_norms.measure(
         backbone, frames, norms, as_in_training=True
       )
-    channels = []
-    for name, layer in norms.items():
-      if name.endswith('/projection'):
-        mean, variance = moments[name]
-        stored = layer.moving_variance.numpy() + layer.epsilon
-        channels.append(
-          (mean - layer.moving_mean.numpy()) ** 2 / stored
-          + np.log((variance + layer.epsilon) / stored) ** 2 / 2
-        )
-    of_blocks[form] = channels
+  gated = [name for name in norms if name.endswith('/projection')]
+
+  # After n steps of momentum m, m^n of moving statistics is still the mean 0
+  # and the variance 1 that they began with.  Where the variance is small, that
+  # is seen as a gate that lets more through.  The norms that no gate comes
+  # before tell how much it is: they are the same for both forms.
+  def distance_of_others(share: float) -> float:
+    return np.mean(
+      np.concatenate(
+        [
+          _distances(layer, moments[name], share)
+          for moments in measured.values()
+          for name, layer in norms.items()
+          if name not in gated
+        ]
+      )
+    )
+
+  unsettled = float(min(_SHARES, key=distance_of_others))
+  of_blocks = {
+    form: [_distances(norms[name], moments[name], unsettled) for name in gated]
+    for form, moments in measured.items()
+  }
   distances = {
     form: float(np.mean(np.concatenate(channels)))
     for form, channels in of_blocks.items()
@@ -174,6 +221,7 @@ def weigh(
       )
     ),
     len(of_blocks[better]),
+    unsettled,
   )
 
 
@@ -198,8 +246,9 @@ def find(
       f'{weights.path} does not say with which hard sigmoid its '
       f'squeeze-excitations were trained, and frames do not tell: {evidence}; '
       f'expected a distance of at most {MAX_DISTANCE}, a margin of at least '
-      f'{MIN_MARGIN} and an agreement of {MIN_AGREEMENT:.0%} of at least '
-      f'{MIN_BLOCKS} blocks. Set {required} to '
+      f'{MIN_MARGIN}, an agreement of {MIN_AGREEMENT:.0%} of at least '
+      f'{MIN_BLOCKS} blocks, and at most {MAX_UNSETTLED:.0%} of what '
+      f'statistics began with. Set {required} to '
       f'{" or ".join(map(repr, FORMS))}: the first up to '
       'tf-models-official 2.7, as the published weights, the second since 2.8.'
     )
