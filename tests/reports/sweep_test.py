@@ -291,6 +291,15 @@ def test_tables_have_means_and_deviations_over_folds(runs, folder):
       statistics.stdev(top_1)
     )
   assert rows[1]['order_loss_mean'] == ''
+  each = list(csv.DictReader(io.StringIO((folder / 'runs.csv').read_text())))
+  assert [(run['row'], run['fold'], run['seed']) for run in each] == [
+    (row, fold, '0') for row in ('grw', 'stock') for fold in '01'
+  ]
+  for row in ('grw', 'stock'):
+    assert values(row, 'top_1_accuracy') == pytest.approx(
+      [float(run['top_1_accuracy']) for run in each if run['row'] == row]
+    )
+  assert each[-1]['order_loss'] == ''
 
   lines = (folder / 'table.md').read_text().splitlines()
   assert lines[0] == (

@@ -18,7 +18,8 @@ r"""Runs an ablation: rows of changes to an experiment, each over seeds.
 
 Any experiment will do, with --config_file and --params_override as `grw train`
 takes them.  The module official_ext.grw.reports.sweep says what a definition
-is.  Writes table.md, table.csv, top_1.png and curves.png after every run.
+is.  Writes table.md, table.csv, runs.csv, top_1.png and curves.png after every
+run.
 Interrupted or killed, the same command continues; rows, seeds and folds can be
 added.  A cross-validation, whose folds `grw convert --folds` made:
 

@@ -690,6 +690,22 @@ def table_csv(
   return text.getvalue()
 
 
+def runs_csv(found: Sequence[Result]) -> str:
+  """All measures of each finished run as CSV, for statistics of one's own."""
+  text = io.StringIO(newline='')
+  names = list(dict.fromkeys(name for each in found for name in each.measures))
+  writer = csv.writer(text)
+  writer.writerow(['row', 'fold', 'seed', *names])
+  for result in found:
+    for place, (fold, seed) in enumerate(result.keys):
+      values = [
+        result.measures[name][place] if name in result.measures else ''
+        for name in names
+      ]
+      writer.writerow([result.row, '' if fold is None else fold, seed, *values])
+  return text.getvalue()
+
+
 def picture(found: Sequence[Result]) -> bytes:
   """A PNG of top-1 of each row: its runs, their mean and deviation."""
   figure = matplotlib.figure.Figure(
@@ -777,7 +793,8 @@ def write_results(
   Args:
     runs: from `plan`.
     columns: headings of their cells.
-    output_dir: the folder of table.md, table.csv, top_1.png and curves.png.
+    output_dir: the folder of table.md, table.csv, runs.csv, top_1.png and
+      curves.png.
     baseline: see `Definition`.
   """
   folder = pathlib.Path(output_dir)
@@ -787,5 +804,6 @@ def write_results(
     folder / 'table.md', markdown(found, columns, baseline) + '\n'
   )
   whole_file.write(folder / 'table.csv', table_csv(found, columns, baseline))
+  whole_file.write(folder / 'runs.csv', runs_csv(found))
   whole_file.write(folder / 'top_1.png', picture(found))
   whole_file.write(folder / 'curves.png', curves_picture(runs, output_dir))
