@@ -14,8 +14,10 @@
 
 """The page made by a program, and the notebook, are what they promise."""
 
+import csv
 import json
 import pathlib
+import statistics
 
 import matplotlib.pyplot as plt
 
@@ -42,3 +44,20 @@ def test_the_notebook_runs_and_finds_smoother_paths_with_grw(tmp_path):
   assert smoothed < 0.8 * without
   plt.savefig(tmp_path / 'paths.png')
   plt.close('all')
+
+
+def test_tables_of_fine_tuning_are_means_of_the_runs_that_are_published():
+  top_1: dict[str, list[float]] = {}
+  with open(DOCS / 'fine_tuning_runs.csv', newline='') as file:
+    for run in csv.DictReader(file):
+      top_1.setdefault(run['row'], []).append(float(run['top_1_accuracy']))
+  assert all(len(of_folds) == 5 for of_folds in top_1.values())
+  expected = [
+    f'| {statistics.mean(of_folds):.1%} ± {statistics.stdev(of_folds):.1%} |'
+    for of_folds in top_1.values()
+  ]
+  for page in (DOCS / 'fine_tuning.md', DOCS.parent / 'README.md'):
+    lines = [line for line in page.read_text().splitlines() if '% ±' in line]
+    assert len(lines) == len(expected)
+    for line, cell in zip(lines, expected):
+      assert cell in line, page
