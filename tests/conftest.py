@@ -23,6 +23,8 @@ import hypothesis
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+# As `grw` sets it: TensorFlow imports Keras 3 for those alone who use it.
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 
 # pytest-xdist runs several processes; each takes its share of the cores, since
 # TensorFlow would otherwise start one thread per core in each of them.

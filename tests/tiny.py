@@ -209,6 +209,18 @@ def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
   }
 
 
+def evaluation_data(
+  frames: int = FRAMES, size: int = SIZE, num_classes: int = CLASSES
+) -> schema.DataConfig:
+  """What an export has to know of the clips that a model is evaluated on."""
+  return schema.DataConfig(
+    is_training=False,
+    feature_shape=(frames, size, size, 3),
+    min_image_size=size,
+    num_classes=num_classes,
+  )
+
+
 def classifier(
   stream: bool = True,
   seed: int = 0,

@@ -32,7 +32,6 @@ from official_ext.grw.checkpoints import model_config
 from official_ext.grw.checkpoints import published
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import tflite_graph
-from official_ext.grw.configs import schema
 from official_ext.grw.inference import difference
 from official_ext.grw.inference import exported
 from official_ext.grw.modeling import grw_model
@@ -255,9 +254,7 @@ def test_statistics_are_those_of_the_clips(stock, ours):
   )
 
 
-DATA = schema.DataConfig(
-  feature_shape=(6, SIZE, SIZE, 3), min_image_size=SIZE, num_classes=3
-)
+DATA = tiny.evaluation_data(size=SIZE)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@
 
 """A trained model starts another one, whose classes are others."""
 
+import functools
+import json
+
 import numpy as np
 from official.vision.configs import video_classification
 import pytest
@@ -42,8 +45,23 @@ def registered():
   assert video_classification  # The configs of stock backbones.
 
 
-def trained(seed=0, **overrides):
-  return tiny.classifier(seed=seed, **overrides)
+# Models are built once for each configuration, written as JSON.
+@functools.cache
+def _built(num_classes: int, overrides: str) -> grw_model.GrwClassifier:
+  if num_classes == tiny.CLASSES:
+    return tiny.classifier(**json.loads(overrides))
+  config = schema.GrwModel()
+  config.override(json.loads(overrides))
+  return grw_model.GrwClassifier(
+    config,
+    num_classes,
+    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
+  )
+
+
+def trained(**overrides):
+  """A trained model; not to be changed."""
+  return _built(tiny.CLASSES, json.dumps(overrides))
 
 
 def for_other_classes(model, **overrides):
@@ -51,12 +69,9 @@ def for_other_classes(model, **overrides):
   config = schema.GrwModel()
   config.override(model.get_config()['model_config'])
   config.override(overrides)
-  tf_keras.utils.set_random_seed(9)
-  return grw_model.GrwClassifier(
-    config,
-    OTHER_CLASSES,
-    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]),
-  )
+  ours = _built(OTHER_CLASSES, json.dumps(config.as_dict()))
+  tiny.move_weights(ours, seed=9)  # Also after another test.
+  return ours
 
 
 def write(layout, model, folder):

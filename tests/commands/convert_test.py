@@ -14,18 +14,15 @@
 
 """Videos that are no dataset are told in a line before anything is decoded.
 
-All are tried in one process, which ends by saying what it has imported.
+All are tried in one process (`slips`).
 """
 
-import json
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests import slips
+
 KINETICS = 'label,youtube_id,time_start,time_end,split\n'
 TWO = KINETICS + 'sit,one,0,2,train\neat,two,0,2,train\n'
 CLIPS = {
@@ -139,27 +136,6 @@ SLIPS = [
   ),
 ]
 
-PROGRAM = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from absl import flags
-from official_ext.grw.commands import convert
-convert.define_flags()
-said = []
-for arguments in json.load(sys.stdin):
-  flags.FLAGS.unparse_flags()
-  for name in ('csv', 'label_separator', 'folds', 'fold'):
-    flags.FLAGS[name].unparse()
-  flags.FLAGS(['convert', *arguments])
-  try:
-    convert.main(['convert'])
-  except SystemExit as stop:
-    said.append(stop.code)
-print(json.dumps([said, [
-  name for name in ('tensorflow', 'apache_beam', 'av') if name in sys.modules
-]]))
-"""
-
 
 @pytest.fixture(name='answers', scope='module')
 def answers_fixture(tmp_path_factory):
@@ -177,17 +153,7 @@ def answers_fixture(tmp_path_factory):
         *flags,
       ]
     )
-  run = subprocess.run(
-    [sys.executable, '-c', PROGRAM, str(ROOT)],
-    input=json.dumps(given),
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert run.returncode == 0, run.stderr[-2000:]
-  said, imported = json.loads(run.stdout)
-  assert not imported
-  return said
+  return slips.said('convert', given)
 
 
 @pytest.mark.parametrize('number', range(len(SLIPS)))

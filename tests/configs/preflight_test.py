@@ -14,7 +14,7 @@
 
 """Slips are told in one line before TensorFlow is imported.
 
-All of them are made in one process that ends by saying whether it was.
+All of them are made in one process (`slips`).
 """
 
 import json
@@ -24,6 +24,8 @@ import subprocess
 import sys
 
 import pytest
+
+from tests import slips
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OWN = '--experiment=movinet_grw_own_data'
@@ -241,27 +243,6 @@ SLIPS = [
   ),
 ]
 
-PROGRAM = """
-import json, sys, io, contextlib
-sys.path.insert(0, sys.argv[1])
-from absl import flags
-from official_ext.grw.commands import train
-train.define_flags()
-said = []
-for arguments in json.load(sys.stdin):
-  flags.FLAGS.unparse_flags()
-  for name in ('config_file', 'params_override'):
-    flags.FLAGS[name].unparse()
-  flags.FLAGS(['train', *arguments])
-  with contextlib.redirect_stderr(io.StringIO()) as stderr:
-    try:
-      train.main(None)
-    except SystemExit as stop:
-      assert stop.code == 1
-  said.append(stderr.getvalue())
-print(json.dumps([said, 'tensorflow' in sys.modules]))
-"""
-
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
@@ -320,17 +301,7 @@ def answers(folder):
       wanted.append(f'--params_override={",".join(overrides)}')
     return [flag.replace('FOLDER', str(folder)) for flag in wanted]
 
-  run = subprocess.run(
-    [sys.executable, '-c', PROGRAM, str(ROOT)],
-    input=json.dumps([flags(slip) for slip, _ in SLIPS]),
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert run.returncode == 0, run.stderr[-2000:]
-  said, has_tensorflow = json.loads(run.stdout)
-  assert not has_tensorflow
-  return said
+  return slips.said('train', [flags(slip) for slip, _ in SLIPS])
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ FAMILIES = {
   'movinet': ('movinet_grw_kinetics400', {'movinet': {'model_id': 'tiny'}}),
   'mobilenet_v3': (
     'mobilenet_v3_grw_kinetics600',
-    {'mobilenet_v3': {'width_multiplier': 0.25, 'window': 3}},
+    {'mobilenet_v3': {'size': 'tiny', 'window': 3}},
   ),
   'videofocalnet': (
     'videofocalnet_grw_kinetics400',

@@ -109,6 +109,21 @@ def folder(tmp_path_factory):
   return path
 
 
+@pytest.fixture(scope='module')
+def three_clips(folder):
+  """All frames of the three records of the first file."""
+  params = config(
+    folder / 'a.tfrecord', feature_shape=(STOCK_FRAMES, SIZE, SIZE, 3)
+  )
+  return read(params)[0]
+
+
+@pytest.fixture(scope='module')
+def evaluated(folder):
+  """The clips in which the three records of the first file are evaluated."""
+  return read(config(folder / 'a.tfrecord'))[0]
+
+
 def stock_dataset(params):
   """What the Model Garden itself builds from a config."""
   return input_reader.InputReader(
@@ -160,13 +175,15 @@ def test_short_clip_wraps_as_stock(tmp_path):
 
 
 @pytest.mark.parametrize(
-  'frames, stride, start, unique',
-  [(9, 1, 2, 4), (9, 3, 0, 3), (7, 2, 0, 4), (1, 1, 0, 1)],
+  'stride, videos',
+  [(1, [(9, 2, 4), (1, 0, 1)]), (3, [(9, 0, 3)]), (2, [(7, 0, 4)])],
 )
 def test_clips_say_how_many_of_their_frames_are_not_repeated(
-  tmp_path, frames, stride, start, unique
+  tmp_path, stride, videos
 ):
-  write(tmp_path / 'a', [encode(clip(0, frames))])
+  """Videos are so many frames, the first of the clip, and how many are seen."""
+  write(tmp_path / 'a', [encode(clip(0, frames)) for frames, *_ in videos])
+  wholes = read(config(tmp_path / 'a', feature_shape=(9, SIZE, SIZE, 3)))[0]
   for training in (False, True):
     params = config(
       tmp_path / 'a',
@@ -174,20 +191,24 @@ def test_clips_say_how_many_of_their_frames_are_not_repeated(
       augment=False,
       is_training=training,
       random_offset=False,
-      global_batch_size=1,
+      global_batch_size=len(videos),
+      shuffle_buffer_size=1,
     )
     features, _ = next(iter(video_input.build_video_dataset(params)))
-    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [unique]
-    whole = read(config(tmp_path / 'a', feature_shape=(frames, SIZE, SIZE, 3)))[
-      0
-    ][0]
-    expected = whole[start + stride * np.arange(unique)]
-    np.testing.assert_array_equal(features['image'][0, :unique], expected)
-    # What follows begins again.
-    if unique < FRAMES:
+    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [
+      unique for *_, unique in videos
+    ]
+    for image, whole, (frames, start, unique) in zip(
+      features['image'], wholes, videos, strict=True
+    ):
       np.testing.assert_array_equal(
-        features['image'][0, unique], whole[(start + stride * unique) % frames]
+        image[:unique], whole[start + stride * np.arange(unique)]
       )
+      # What follows begins again.
+      if unique < FRAMES:
+        np.testing.assert_array_equal(
+          image[unique], whole[(start + stride * unique) % frames]
+        )
 
 
 def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
@@ -198,15 +219,12 @@ def test_training_clips_of_short_videos_lose_no_frame(tmp_path):
       assert features[feature_names.NUM_FRAMES].numpy().tolist() == [3, 3]
 
 
-@pytest.mark.parametrize('clip_start, first', [('middle', 2), ('start', 0)])
-def test_one_clip_is_taken_where_the_config_says(folder, clip_start, first):
-  params = config(folder / 'a.tfrecord', clip_start=clip_start)
-  whole = config(
-    folder / 'a.tfrecord', feature_shape=(STOCK_FRAMES, SIZE, SIZE, 3)
-  )
-  np.testing.assert_array_equal(
-    read(params)[0], read(whole)[0][:, first : first + FRAMES]
-  )
+def test_one_clip_is_taken_where_the_config_says(folder, three_clips):
+  for clip_start, first in (('middle', 2), ('start', 0)):
+    params = config(folder / 'a.tfrecord', clip_start=clip_start)
+    np.testing.assert_array_equal(
+      read(params)[0], three_clips[:, first : first + FRAMES]
+    )
 
 
 @pytest.mark.parametrize('stride', [1, 2])
@@ -283,8 +301,9 @@ def test_records_name_their_source(tmp_path):
   assert sources == [name, '']
 
 
-def test_training_without_augmentation_is_the_evaluation_clip(folder):
-  evaluated, *_ = read(config(folder / 'a.tfrecord', global_batch_size=3))
+def test_training_without_augmentation_is_the_evaluation_clip(
+  folder, evaluated
+):
   training = config(
     folder / 'a.tfrecord',
     is_training=True,
@@ -331,19 +350,14 @@ def frame_numbers(images):
   return np.rint(images[..., 0, 0, 0] * 25.5).astype(int)
 
 
-@pytest.mark.parametrize(
-  'frames, expected, unique',
-  [
+def test_evaluation_takes_the_middle_of_each_segment(tmp_path):
+  videos = [
     (9, [1, 3, 5, 7], 4),  # Segments of 2, 2, 2 and 3.
     (20, [2, 7, 12, 17], 4),
     (4, [0, 1, 2, 3], 4),
     (3, [0, 1, 2, 0], 3),
-  ],
-)
-def test_evaluation_takes_the_middle_of_each_segment(
-  tmp_path, frames, expected, unique
-):
-  write(tmp_path / 'a', [encode(clip(0, frames))])
+  ]
+  write(tmp_path / 'a', [encode(clip(0, frames)) for frames, *_ in videos])
   for training in (False, True):
     params = config(
       tmp_path / 'a',
@@ -351,11 +365,15 @@ def test_evaluation_takes_the_middle_of_each_segment(
       augment=False,
       is_training=training,
       random_offset=False,
-      global_batch_size=1,
+      global_batch_size=len(videos),
+      shuffle_buffer_size=1,
     )
     features, _ = next(iter(video_input.build_video_dataset(params)))
-    assert frame_numbers(features['image'][0].numpy()).tolist() == expected
-    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [unique]
+    found = frame_numbers(features['image'].numpy()).tolist()
+    assert found == [expected for _, expected, _ in videos]
+    assert features[feature_names.NUM_FRAMES].numpy().tolist() == [
+      unique for *_, unique in videos
+    ]
 
 
 def test_training_takes_any_frame_of_each_segment():
@@ -478,18 +496,18 @@ def test_bad_record_is_named(tmp_path, name, training):
   assert 'on_bad_record: skip' in str(caught.value)
 
 
-@pytest.mark.parametrize('name', BAD_RECORDS)
-def test_bad_record_is_skipped_and_counted(tmp_path, name):
-  bad, _ = BAD_RECORDS[name]
-  write(tmp_path / 'a', [bad] + good_records(3) + [bad, bad])
-  write(tmp_path / 'b', good_records(2) + [bad])
+def test_bad_records_are_skipped_and_counted(tmp_path):
+  """None is taken for a good one, and none is lost: each would be counted."""
+  bad = [record for record, _ in BAD_RECORDS.values()]
+  write(tmp_path / 'a', bad + good_records(3) + bad + bad)
+  write(tmp_path / 'b', good_records(2) + bad)
   params = config(
     tmp_path / '?', on_bad_record='skip', feature_shape=(8, SIZE, SIZE, 3)
   )
   images, labels, count = read(params)
   assert len(images) == 5
   assert labels.sum(0).tolist() == [2, 2, 1]
-  assert count == 4
+  assert count == 4 * len(bad)
 
 
 def truncated(path, records):
@@ -662,13 +680,13 @@ def test_service_names_and_counts_bad_records(tmp_path, service):
   assert f'record 2 (from 0) of file "{tmp_path}/a"' in str(caught.value)
 
 
-def test_gzip_files_are_read(folder, tmp_path):
+def test_gzip_files_are_read(evaluated, tmp_path):
   options = tf.io.TFRecordOptions(compression_type='GZIP')
   with tf.io.TFRecordWriter(str(tmp_path / 'a'), options) as writer:
     for record in good_records(3):
       writer.write(record)
   images, *_ = read(config(tmp_path / 'a', compressed_input=True))
-  np.testing.assert_array_equal(images, read(config(folder / 'a.tfrecord'))[0])
+  np.testing.assert_array_equal(images, evaluated)
 
 
 @pytest.fixture(scope='module')

@@ -47,6 +47,12 @@ def folder_fixture(tmp_path_factory):
   return folder
 
 
+@pytest.fixture(name='outcomes', scope='module')
+def outcomes_fixture(folder):
+  """What the same command says of a finished comparison."""
+  return compare(SETTING, folder)
+
+
 def test_both_runs_are_trained_to_the_end_from_the_same_weights(folder):
   runs = [folder / 'lambda=0', folder / 'lambda=0.1']
   for run in runs:
@@ -61,8 +67,7 @@ def test_both_runs_are_trained_to_the_end_from_the_same_weights(folder):
   assert first == second and first['task']['seed'] == 3
 
 
-def test_measures_are_those_of_the_held_out_clips(folder):
-  outcomes = compare(SETTING, folder)
+def test_measures_are_those_of_the_held_out_clips(folder, outcomes):
   assert [outcome.weight for outcome in outcomes] == [0.0, 0.1]
   measures, embeddings, labels = demo.measure(folder / 'lambda=0.1')
   assert embeddings.shape[:2] == (12, 10)
@@ -110,8 +115,7 @@ def test_the_picture_has_a_panel_a_run_and_a_color_a_class(tmp_path):
   assert second[2] < 10
 
 
-def test_the_table_has_a_row_for_each_run(folder):
-  outcomes = compare(SETTING, folder)
+def test_the_table_has_a_row_for_each_run(outcomes):
   rows = demo.table(outcomes).splitlines()
   assert len(rows) == 4
   assert f'| λ = 0.1 | {outcomes[1].top_1:.1%} |' in rows[3]

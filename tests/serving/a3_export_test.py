@@ -27,6 +27,7 @@ from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import tflite
+from tests import tiny
 
 FRAMES, SIZE, CLASSES = 4, 64, 5
 VIDEO = np.random.default_rng(0).integers(
@@ -64,12 +65,7 @@ def model_fixture():
 
 
 def test_the_file_of_an_a3_stream_answers_as_the_clip_model(model, tmp_path):
-  data = schema.DataConfig(
-    is_training=False,
-    feature_shape=(FRAMES, SIZE, SIZE, 3),
-    min_image_size=SIZE,
-    num_classes=CLASSES,
-  )
+  data = tiny.evaluation_data(FRAMES, SIZE, CLASSES)
   # Holds the stream against the clip model, and the file against the stream.
   written = tflite.export_stream(model, str(tmp_path), data, VIDEO)
   assert written.difference < 1e-5

@@ -22,7 +22,6 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from official_ext.grw.configs import schema
 from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export_folder
@@ -30,12 +29,7 @@ from official_ext.grw.serving import tflite
 from tests import tiny
 
 N, SIZE = tiny.FRAMES, tiny.SIZE
-DATA = schema.DataConfig(
-  is_training=False,
-  feature_shape=(N, SIZE, SIZE, 3),
-  min_image_size=SIZE,
-  num_classes=tiny.CLASSES,
-)
+DATA = tiny.evaluation_data()
 # Three videos of as many frames.
 LENGTH = 102
 RIDGE = 1e-3

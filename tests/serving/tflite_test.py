@@ -31,12 +31,7 @@ from tests import java_client
 from tests import tiny
 
 N, SIZE = tiny.FRAMES, tiny.SIZE
-DATA = schema.DataConfig(
-  is_training=False,
-  feature_shape=(N, SIZE, SIZE, 3),
-  min_image_size=SIZE,
-  num_classes=tiny.CLASSES,
-)
+DATA = tiny.evaluation_data()
 
 
 def video(frames=N, seed=0):

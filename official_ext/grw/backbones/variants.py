@@ -20,16 +20,23 @@ convolution of extent 1, and one over time for one over time and space.  The
 layout of structural names is [extents above 1, ..., in, out].
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 import dataclasses
 import re
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
+from official.core import exp_factory
 
+from official_ext.grw.backbones import family
 from official_ext.grw.backbones import weights
 from official_ext.grw.checkpoints import names
+
+if TYPE_CHECKING:
+  from official_ext.grw.configs import schema
 
 # Entries of state dicts that are no weights.
 CONSTANTS = ('.num_batches_tracked', '.window_relative_position_index')
@@ -197,3 +204,31 @@ class VariantWeights(weights.Weights):
         f'these {" and ".join(of_variant)}',
       )
     return ', '.join(parts)
+
+
+class VariantFamily(family.Family):
+  """A family whose configurations are those of `FoundVariant`.
+
+  They check clips, and have a mean and a deviation of the channels.
+
+  Attributes:
+    experiments: the names of the published one, without and with
+      GRW-smoothing.
+  """
+
+  experiments: tuple[str, str]
+
+  def check_clip(self, config: Any, shape: Sequence[int | None], field: str):
+    config.check_clip(shape, field)
+
+  def normalizes(self, config: Any) -> bool:
+    return bool(config.mean or config.stddev)
+
+  def model_config(self, found: FoundVariant) -> schema.GrwModel:
+    self.register_experiments()
+    model = exp_factory.get_exp_config(self.experiments[0]).task.model
+    model.backbone.get().override(found.overrides())
+    return model
+
+  def experiment(self, smoothed: bool, num_classes: int) -> str:
+    return self.experiments[smoothed]

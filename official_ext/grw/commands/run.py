@@ -26,6 +26,7 @@ Modules of commands import neither TensorFlow nor what imports it, except inside
 from collections.abc import Iterator, Sequence
 import contextlib
 import importlib
+import os
 import sys
 import textwrap
 from typing import Protocol
@@ -125,6 +126,9 @@ def run(
     SystemExit: always; no code or 0 is success, a text the error that is
       printed.
   """
+  # Else TensorFlow imports Keras 3 too, for seconds and for nothing: all here
+  # is of tf_keras, as the Model Garden is.
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
   command = load(name)
   arguments = sys.argv[1:] if arguments is None else list(arguments)
   with flags_of(command) as own:

@@ -22,7 +22,7 @@ out of training by looking at the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 import math
 import os
@@ -383,11 +383,37 @@ def _examine(
   return None if reason is None else BadRecord(file, record, reason)
 
 
+def _parse_file(
+  file: str, parse_fn: ParseFn, params: schema.DataConfig, count: int = -1
+) -> Iterator[BadRecord | None]:
+  """Parses records of a file until one fails.
+
+  Args:
+    file: a TFRecord file.
+    parse_fn: as in `find_bad_record`.
+    params: what the records should hold.
+    count: how many records to look at; −1 for all.
+
+  Yields:
+    None for each record that parses, and at last the one that does not.
+  """
+  parsed = read_records(file, compression_type(params))
+  parsed = parsed.take(count).map(
+    parse_fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+  )
+  record = 0
+  try:
+    for _ in parsed:
+      record += 1
+      yield None
+  except tf.errors.OpError as error:
+    yield _examine(file, record, params) or BadRecord(
+      file, record, f'does not parse: {error.message}; {ADVICE}.'
+    )
+
+
 def find_bad_record(
-  files: Sequence[str],
-  parse_fn: ParseFn,
-  params: schema.DataConfig,
-  records_per_file: int = -1,
+  files: Sequence[str], parse_fn: ParseFn, params: schema.DataConfig
 ) -> BadRecord | None:
   """Parses records until one fails, logging the progress.
 
@@ -396,39 +422,28 @@ def find_bad_record(
     parse_fn: maps what `read_records` yields to tensors, or fails; should look
       at all frames, as a random clip may miss the bad one.
     params: what the records should hold.
-    records_per_file: look at so many of each file; −1 for all.
 
   Returns:
     The first bad record, or None if all parse.
   """
+  parse_fn = tf.function(parse_fn)  # Traced once for all files.
   done = 0
   start = time.monotonic()
   for number, file in enumerate(files):
-    parsed = read_records(file, compression_type(params))
-    parsed = parsed.take(records_per_file).map(
-      parse_fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    record = 0
-    try:
-      for _ in parsed:
-        record += 1
-        if records_per_file < 0:
-          logging.log_every_n_seconds(
-            logging.INFO,
-            'Looking for the bad record: %d records checked, file %d of %d, '
-            '%.0f records/s.',
-            SECONDS_BETWEEN_LOGS,
-            done + record,
-            number + 1,
-            len(files),
-            (done + record) / max(time.monotonic() - start, 1e-3),
-          )
-    except tf.errors.OpError as error:
-      bad = _examine(file, record, params)
-      return bad or BadRecord(
-        file, record, f'does not parse: {error.message}; {ADVICE}.'
+    for bad in _parse_file(file, parse_fn, params):
+      if bad is not None:
+        return bad
+      done += 1
+      logging.log_every_n_seconds(
+        logging.INFO,
+        'Looking for the bad record: %d records checked, file %d of %d, '
+        '%.0f records/s.',
+        SECONDS_BETWEEN_LOGS,
+        done,
+        number + 1,
+        len(files),
+        done / max(time.monotonic() - start, 1e-3),
       )
-    done += record
   return None
 
 
@@ -450,25 +465,32 @@ def check_first_records(
       all records are.
   """
   records = read_records(list(files), compression_type(params))
+  if params.short_clips == 'drop':
+    check_lengths(records, parse_fn, params, f'{len(files)} input files')
+  if params.on_bad_record == 'skip':
+    if next(iter(records.map(parse_fn).ignore_errors()), None) is not None:
+      return
+    bad = find_bad_record(files, parse_fn, params)
+    if bad is not None:
+      raise InputDataError(
+        f'None of the records in {len(files)} input files can be used. '
+        f'The first: {bad}'
+      )
+  else:
+    parse_fn = tf.function(parse_fn)  # Traced once for all files.
+    found = 0
+    for file in files[:: math.ceil(len(files) / _FIRST_FILES)]:
+      for bad in _parse_file(file, parse_fn, params, count=1):
+        if bad is not None:
+          raise InputDataError(f'Bad input: {bad}')
+        found += 1
+    if found:
+      return
   if next(iter(records), None) is None:
     raise InputDataError(
       f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
       'Re-create them, or correct input_path.'
     )
-  if params.short_clips == 'drop':
-    check_lengths(records, parse_fn, params, f'{len(files)} input files')
-  if params.on_bad_record == 'skip':
-    if next(iter(records.map(parse_fn).ignore_errors()), None) is None:
-      bad = find_bad_record(files, parse_fn, params)
-      raise InputDataError(
-        f'None of the records in {len(files)} input files can be used. '
-        f'The first: {bad}'
-      )
-    return
-  spread = list(files)[:: math.ceil(len(files) / _FIRST_FILES)]
-  bad = find_bad_record(spread, parse_fn, params, records_per_file=1)
-  if bad is not None:
-    raise InputDataError(f'Bad input: {bad}')
 
 
 def check_lengths(

@@ -31,6 +31,7 @@ from official_ext.grw.backbones import families
 from official_ext.grw.compat import batch_norm
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
+from official_ext.grw.compat import nested_models
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
@@ -265,7 +266,8 @@ class GrwClassifier(tf_keras.Model):
     backbone = build_backbone(input_specs, model_config, regularizer)
 
     image = tf_keras.Input(shape=input_specs.shape[1:], name='image')
-    endpoints = _endpoints(backbone, image)
+    with nested_models.outputs_known(backbone):
+      endpoints = _endpoints(backbone, image)
     smoothing_and_head = _SmoothingAndHead(
       model_config,
       num_classes,

@@ -28,6 +28,7 @@ import tf_keras
 from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import saved_traces
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
@@ -129,15 +130,12 @@ def save(
   module.variables = list(variables)
   module.trainable_variables = [v for v in variables if v.trainable]
   module.regularization_losses = []
-  # A function that is not traced here would be traced anew.
-  tf.saved_model.save(
-    module,
-    folder,
-    signatures={
+  with saved_traces.traced_to_be_saved():
+    traced = {
       name: function.get_concrete_function()
       for name, function in signatures.items()
-    },
-  )
+    }
+  tf.saved_model.save(module, folder, signatures=traced)
 
 
 def prepared(image: tf.Tensor, data: schema.DataConfig) -> tf.Tensor:
@@ -222,12 +220,12 @@ def export_clip_model(
     return serve_short(image, tf.fill(shape[:1], shape[1]))
 
   module = ClipModule()
-  for training in (False, True):
-    module.__call__.get_concrete_function({'image': spec}, training=training)
-  with frozen_weights.frozen_weights():
-    # Saving would trace `__call__` again here.
-    for function in (serve_short, serve):
-      function.get_concrete_function()
+  with saved_traces.traced_to_be_saved():
+    for training in (False, True):
+      module.__call__.get_concrete_function({'image': spec}, training=training)
+    with frozen_weights.frozen_weights():
+      for function in (serve_short, serve):
+        function.get_concrete_function()
   save(
     module,
     model.variables,

@@ -72,8 +72,6 @@ rendered videos.
     )
 
   def write(self, params, checkpoint, output_dir, *, kind, labels, **options):
-    # Else TensorFlow imports Keras 3 too, which nothing here uses.
-    os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     from official_ext.grw.serving import export  # pylint: disable=g-import-not-at-top
 
     return export.export_tflite(

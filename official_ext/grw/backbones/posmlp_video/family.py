@@ -14,29 +14,24 @@
 
 """PosMLP-Video as a family of backbones."""
 
-from __future__ import annotations
+from typing import Any
 
-from collections.abc import Sequence
-from typing import Any, TYPE_CHECKING
-
-from official_ext.grw.backbones import family
+from official_ext.grw.backbones import variants
 from official_ext.grw.backbones.posmlp_video import config as posmlp_config
 from official_ext.grw.backbones.posmlp_video import model as posmlp_model
 from official_ext.grw.backbones.posmlp_video import weights as posmlp_weights
 
-if TYPE_CHECKING:
-  from official_ext.grw.configs import schema
-
 _CROP = 224  # Height and width of the published models' clips.
 
 
-class PosMlpVideoFamily(family.Family):
+class PosMlpVideoFamily(variants.VariantFamily):
   """Hao et al., arXiv 2407.02934."""
 
   name = 'posmlp_video'
   title = 'PosMLP-Video'
   config_class = posmlp_config.PosMlpVideo
   weights = posmlp_weights.PosMlpWeights()
+  experiments = ('posmlp_video_kinetics400', 'posmlp_video_grw_kinetics400')
 
   def build(
     self,
@@ -53,33 +48,10 @@ class PosMlpVideoFamily(family.Family):
       kernel_regularizer=l2_regularizer,
     )
 
-  def check_clip(
-    self,
-    config: posmlp_config.PosMlpVideo,
-    shape: Sequence[int | None],
-    field: str,
-  ):
-    config.check_clip(shape, field)
-
-  def normalizes(self, config: posmlp_config.PosMlpVideo) -> bool:
-    return bool(config.mean or config.stddev)
-
-  def model_config(self, found: Any) -> schema.GrwModel:
-    from official_ext.grw.backbones.posmlp_video import experiments  # pylint: disable=g-import-not-at-top
-
-    model = experiments.posmlp_video_kinetics400().task.model
-    model.backbone.get().override(found.overrides())
-    return model
-
   def clip(self, config: posmlp_config.PosMlpVideo) -> dict[str, Any]:
     # The weights belong to frames and to places in them.
     frames = config.resolved().num_frames
     return {'feature_shape': [frames, _CROP, _CROP, 3]}
-
-  def experiment(self, smoothed: bool, num_classes: int) -> str:
-    return (
-      'posmlp_video_grw_kinetics400' if smoothed else 'posmlp_video_kinetics400'
-    )
 
   def register_experiments(self):
     from official_ext.grw.backbones.posmlp_video import experiments  # pylint: disable=g-import-not-at-top,unused-import  # noqa: F401

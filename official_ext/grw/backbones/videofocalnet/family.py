@@ -14,27 +14,20 @@
 
 """Video-FocalNet as a family of backbones."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any, TYPE_CHECKING
-
-from official_ext.grw.backbones import family
+from official_ext.grw.backbones import variants
 from official_ext.grw.backbones.videofocalnet import config as focalnet_config
 from official_ext.grw.backbones.videofocalnet import model as focalnet_model
 from official_ext.grw.backbones.videofocalnet import weights as focalnet_weights
 
-if TYPE_CHECKING:
-  from official_ext.grw.configs import schema
 
-
-class VideoFocalNetFamily(family.Family):
+class VideoFocalNetFamily(variants.VariantFamily):
   """Wasim et al., ICCV 2023, arXiv 2307.06947."""
 
   name = 'videofocalnet'
   title = 'Video-FocalNet'
   config_class = focalnet_config.VideoFocalNet
   weights = focalnet_weights.FocalNetWeights()
+  experiments = ('videofocalnet_kinetics400', 'videofocalnet_grw_kinetics400')
 
   def build(
     self,
@@ -48,33 +41,8 @@ class VideoFocalNetFamily(family.Family):
       backbone_config.get(), input_specs, l2_regularizer
     )
 
-  def check_clip(
-    self,
-    config: focalnet_config.VideoFocalNet,
-    shape: Sequence[int | None],
-    field: str,
-  ):
-    config.check_clip(shape, field)
-
-  def normalizes(self, config: focalnet_config.VideoFocalNet) -> bool:
-    return bool(config.mean or config.stddev)
-
   def frames_per_vector(self, config: focalnet_config.VideoFocalNet) -> int:
     return config.tubelet_size
-
-  def model_config(self, found: Any) -> schema.GrwModel:
-    from official_ext.grw.backbones.videofocalnet import experiments  # pylint: disable=g-import-not-at-top
-
-    model = experiments.videofocalnet_kinetics400().task.model
-    model.backbone.get().override(found.overrides())
-    return model
-
-  def experiment(self, smoothed: bool, num_classes: int) -> str:
-    return (
-      'videofocalnet_grw_kinetics400'
-      if smoothed
-      else 'videofocalnet_kinetics400'
-    )
 
   def register_experiments(self):
     from official_ext.grw.backbones.videofocalnet import experiments  # pylint: disable=g-import-not-at-top,unused-import  # noqa: F401
