@@ -28,6 +28,7 @@ import subprocess
 import sys
 
 EXPERIMENT = 'movinet_grw_own_data'
+MODEL = 'model'  # Folder of the training in that of everything.
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 _GRW = (sys.executable, '-m', 'official_ext.grw.commands.main')
 
@@ -45,7 +46,7 @@ def commands(
   """
   folder = folder.rstrip('/')
   records, model, exported = (
-    f'{folder}/{name}' for name in ('records', 'model', 'tflite')
+    f'{folder}/{name}' for name in ('records', MODEL, 'tflite')
   )
   task = {'dataset_info': f'{records}/dataset.json'}
   if weights:

@@ -195,6 +195,21 @@ def _streams(backbone) -> bool:
 def main(argv):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
+  with _told_in_one_line(ValueError, OSError):
+    experiment_flags.find_config_files()
+    changes = overrides.read(values.config_file, values.params_override)
+    if values.data:
+      preflight.check_videos(
+        from_videos.EXPERIMENT,
+        values.data,
+        values.weights or '',
+        os.path.join(values.model_dir, from_videos.MODEL),
+        changes,
+      )
+    else:
+      preflight.check(
+        values.experiment, values.mode, values.model_dir, changes, values.tpu
+      )
   if values.data:
     from_videos.run(
       from_videos.commands(
@@ -209,12 +224,6 @@ def main(argv):
       )
     )
     return
-  with _told_in_one_line(ValueError, OSError):
-    experiment_flags.find_config_files()
-    changes = overrides.read(values.config_file, values.params_override)
-    preflight.check(
-      values.experiment, values.mode, values.model_dir, changes, values.tpu
-    )
 
   # What C++ says is for nobody unless it is fatal: errors come as exceptions,
   # but for those of drivers of GPUs that are not there.  Read at import.

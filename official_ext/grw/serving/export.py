@@ -93,7 +93,7 @@ def write_folder(
   """
   num_classes = params.task.validation_data.num_classes
   if checkpoint:
-    _require_as_trained(params, checkpoint)
+    continuing.require_as_trained(params.as_dict(), checkpoint)
   with export_folder.whole_folder(output_dir) as folder:
     texts = (
       label_files.read(labels, num_classes, '--labels')
@@ -124,15 +124,6 @@ def write_folder(
       folder,
     )
   return written
-
-
-def _require_as_trained(params: cfg.ExperimentConfig, checkpoint: str):
-  """Raises ValueError if the `params.yaml` of a checkpoint says otherwise."""
-  path = os.path.abspath(checkpoint)
-  folder = path if os.path.isdir(path) else os.path.dirname(path)
-  # Of best_ckpt/, it is in the folder above.
-  for place in (folder, os.path.dirname(folder)):
-    continuing.changes(params.as_dict(), 'export', place)
 
 
 def _require_one_of(name: str, value: str, choices: Sequence[str]):
