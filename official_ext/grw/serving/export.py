@@ -29,11 +29,13 @@ from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.heads import head_types
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tensor_table
 from official_ext.grw.serving import tflite
 
 
@@ -109,6 +111,10 @@ def write_folder(
         files[os.path.relpath(path_of_file, folder)] = os.path.getsize(
           path_of_file
         )
+    if tflite_stream.MODEL_FILE in files:
+      card['tensors'] = tensor_table.read(
+        os.path.join(folder, tflite_stream.MODEL_FILE)
+      )
     model_card.write(
       model_card.describe(
         params,
