@@ -283,6 +283,13 @@ def test_the_frame_size_can_be_set_alone(tmp_path, given, expected):
   assert task.validation_data.min_image_size == side
 
 
+def test_when_to_stop_is_left_to_the_recipe_alone(tmp_path):
+  config = completed(dataset(tmp_path, frames=(10, 20, 30)))
+  config.trainer.early_stopping_patience = -1
+  own_data.choose_training(config)
+  assert config.trainer.early_stopping_patience == 7
+
+
 def test_once_completed_nothing_is_chosen_or_said_again(tmp_path, said):
   config = completed(dataset(tmp_path, frames=(10, 20, 30)))
   before = repr(config)

@@ -202,6 +202,23 @@ SLIPS = [
     'task.init_checkpoint=.*weights.: there is no such file or folder',
   ),
   (
+    ['--params_override=task.init_checkpoint=FOLDER/videos'],
+    'task.init_checkpoint=.*videos.: this folder is empty',
+  ),
+  (
+    ['--params_override=task.init_checkpoint=FOLDER/some.yaml'],
+    'some.yaml.: this is a text file; expected weights',
+  ),
+  (
+    ['--params_override=task.dataset_info='],
+    "^error: task.dataset_info='': expected the dataset.json that `grw convert",
+  ),
+  (
+    ['--params_override=task.train_data.global_batch_size=13'],
+    'batch_size=13: expected at most the 12 clips of the training data',
+  ),
+  (['--batch=13'], 'batch_size=13: expected at most the 12 clips'),
+  (
     ['--params_override=task.init_checkpoint=kaggle:google/movinet'],
     "task.init_checkpoint='kaggle:google/movinet': expected kaggle:owner/model/"
     'framework/variation, with /version if',
@@ -251,7 +268,7 @@ train.define_flags()
 said = []
 for arguments in json.load(sys.stdin):
   flags.FLAGS.unparse_flags()
-  for name in ('config_file', 'params_override'):
+  for name in ('config_file', 'params_override', 'batch'):
     flags.FLAGS[name].unparse()
   flags.FLAGS(['train', *arguments])
   with contextlib.redirect_stderr(io.StringIO()) as stderr:

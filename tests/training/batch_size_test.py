@@ -33,12 +33,6 @@ def params_fixture(tmp_path_factory):
   return params
 
 
-def of_clips(params, clips):
-  params = params.replace()
-  params.override({'task': {'train_data': {'num_examples': clips}}})
-  return params
-
-
 @pytest.fixture(name='step', scope='module')
 def step_fixture(params):
   """One trial for all tests: it is most of their time."""
@@ -91,10 +85,7 @@ def test_several_machines_have_no_trial(params, tmp_path):
 
 
 def test_there_is_less_memory_than_the_machine_has():
-  assert 0 < memory.resident_bytes() <= memory.peak_bytes()
-  block = bytearray(64 * 2**20)
-  peak = memory.peak_bytes()
-  assert peak > 64 * 2**20
-  del block
-  assert memory.peak_bytes() >= peak
+  # What TensorFlow takes by being imported, and no machine has.
+  for size in (memory.resident_bytes(), memory.peak_bytes()):
+    assert 100 * 2**20 < size < 2**40
   assert 0 < memory.available_bytes() < 2**50

@@ -94,6 +94,7 @@ BEFORE = {
   },
   'trainer': {
     'train_epochs': 10,
+    'early_stopping_patience': 0,
     'best_checkpoint_export_subdir': '',
     'optimizer_config': {
       'optimizer': {'two_rate_adamw': {'backbone_lr_scale': 0.1}},

@@ -203,7 +203,7 @@ def choose_training(config: schema.GrwExperimentConfig):
   width = heads * max(1, _SCRATCH_WIDTH // heads) if narrow else 0
   choose(model.head, 'embedding_dim', width, 'head width')
   choose(model, 'dropout_rate', _DROPOUT, 'dropout')
-  if not chosen:
+  if not chosen and trainer.early_stopping_patience != _UNSET:
     return
   # Whoever sets an interval may mean one pass, which a loop is otherwise.
   loops = (

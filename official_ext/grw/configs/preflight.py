@@ -22,6 +22,7 @@ the Model Garden.
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import importlib
+import os
 import sys
 import types
 from typing import Any
@@ -51,6 +52,9 @@ _REGISTRIES = frozenset(
   )
 )
 _ENSEMBLES = 'GrwEnsembleExperimentConfig'
+# Of a file, and what no text has.
+_BEGINNING = 1024
+_NOT_PRINTED = frozenset(range(32)) - frozenset(b'\t\n\r\f\x1b')
 
 
 class _Values(types.SimpleNamespace):
@@ -345,6 +349,21 @@ def require_weights(field: str, path: str):
       f'{field}={path!r}: there is no such file or folder, and no '
       f'{path}.index of a checkpoint.'
     )
+  elif os.path.isdir(path) and not os.listdir(path):
+    raise ValueError(f'{field}={path!r}: this folder is empty.')
+  elif _is_text(path):
+    raise ValueError(
+      f'{field}={path!r}: this is a text file; expected weights.'
+    )
+
+
+def _is_text(path: str) -> bool:
+  """Whether a local file begins with nothing but printed characters."""
+  if not os.path.isfile(path):
+    return False
+  with open(path, 'rb') as file:
+    beginning = file.read(_BEGINNING)
+  return bool(beginning) and not set(beginning) & _NOT_PRINTED
 
 
 def _require_weights(values: Mapping[str, Any], mode: str, model_dir: str):
