@@ -41,7 +41,7 @@ _WINDOW_SECONDS = 1.5
 _SIDE, _SCRATCH_SIDE = 200, 128
 _CROP = 172 / 200
 _CROP_STEP = 4
-# Fewer clips than these are memorized by a model that starts at random.
+# Fewer clips than these are few to begin at random with.
 _FEW_CLIPS = 5000
 # Of a run that starts at random, and of one that starts from weights: steps
 # below which epochs are added, and the least and most epochs.
@@ -247,8 +247,9 @@ def _explain(data: schema.DataConfig, scratch: bool, chosen: list[str]):
     )
   if scratch and 0 < data.num_examples < _FEW_CLIPS:
     logging.warning(
-      '%d clips without initial weights: a model that starts at random mostly '
-      'memorizes so few. Set task.init_checkpoint to published weights; '
+      '%d clips without initial weights: a model that starts at random can '
+      'learn simple motions from so few, and mostly memorizes videos of people '
+      'and things. Set task.init_checkpoint to published weights; '
       'docs/published_weights.md says where to get them.',
       data.num_examples,
     )
