@@ -132,6 +132,8 @@ def _choose_size(task: schema.GrwTask):
       crop = max(height, width)
       side = _side(task) if crop == _UNSET else max(crop, round(crop / _CROP))
       data.min_image_size = side
+    if _UNSET not in (height, width):
+      continue
     crop = min(side, _CROP_STEP * round(_CROP * side / _CROP_STEP))
     height, width = (
       crop if size == _UNSET else size for size in (height, width)
