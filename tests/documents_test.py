@@ -12,15 +12,22 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The page made by a program, and the notebook, are what they promise."""
+"""The page made by a program, and the notebooks, are what they promise."""
 
 import csv
+import functools
 import json
 import pathlib
+import shlex
 import statistics
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pytest
 
+from official_ext.grw.commands import from_videos
+from official_ext.grw.commands import main
+from tests import tiny
 from tools.maintenance import api_page
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / 'docs'
@@ -32,12 +39,19 @@ def test_the_page_of_public_names_is_what_its_tool_writes():
   )
 
 
+def code_cells(notebook):
+  """The sources of the cells that are run."""
+  return [
+    ''.join(cell['source'])
+    for cell in json.loads((DOCS / notebook).read_text())['cells']
+    if cell['cell_type'] == 'code'
+  ]
+
+
 def test_the_notebook_runs_and_finds_smoother_paths_with_grw(tmp_path):
-  cells = json.loads((DOCS / 'quick_start.ipynb').read_text())['cells']
   names: dict = {}
-  for cell in cells:
-    if cell['cell_type'] == 'code':
-      exec(''.join(cell['source']), names)
+  for source in code_cells('quick_start.ipynb'):
+    exec(source, names)
   without, smoothed = (
     names['roughness'](names['embeddings'][weight]) for weight in (0.0, 1.0)
   )
@@ -61,3 +75,46 @@ def test_tables_of_fine_tuning_are_means_of_the_runs_that_are_published():
     assert len(lines) == len(expected)
     for line, cell in zip(lines, expected):
       assert cell in line, page
+
+
+def test_the_notebook_of_own_videos_runs(tmp_path, monkeypatch, capfd):
+  """With a tiny model and few videos; all else is as it stands there."""
+  monkeypatch.chdir(tmp_path)
+  program = tiny.program('official_ext/grw/commands/main.py')
+  run = functools.partial(from_videos.run, program=program)
+  monkeypatch.setattr(from_videos, 'run', run)
+  tiny.write_yaml(
+    tmp_path / 'tiny.yaml',
+    {
+      'task': {
+        'model': {
+          'backbone': {'movinet': {'model_id': 'tiny'}},
+          'head': {'num_layers': 1},
+        }
+      },
+      'trainer': {'train_epochs': 2},
+    },
+  )
+  names: dict = {}
+  few = "{'train': 4, 'validation': 2}"
+  commands = []
+  for source in code_cells('own_videos.ipynb'):
+    python, _, shell = source.partition('\n!')
+    exec(python.replace("{'train': 24, 'validation': 8}", few), names)
+    if shell:
+      grw, *arguments = shlex.split(shell.format(**names))
+      assert grw == 'grw'
+      commands.append(arguments[0])
+      with pytest.raises(SystemExit) as end:
+        main.main([*arguments, '--config_file=tiny.yaml'])
+      assert not end.value.code, capfd.readouterr()
+  plt.close('all')
+  assert commands == ['train']
+  assert 'of 6 videos are called what they are' in capfd.readouterr().out
+  # Frames show the classes: blocks that grow change in size alone.
+  shown = [
+    np.stack(list(names['frames'](name, np.random.default_rng(0))))
+    for name in names['CLASSES']
+  ]
+  areas = [(clip.mean(-1) > 105).sum((1, 2)) for clip in shown]
+  assert np.ptp(areas[1]) > 3 * max(np.ptp(areas[0]), np.ptp(areas[2]))

@@ -22,8 +22,10 @@ from absl import flags
 import pytest
 
 from official_ext.grw.checkpoints import published
+from official_ext.grw.commands import from_videos
 from official_ext.grw.commands import main
 from official_ext.grw.commands import run
+from official_ext.grw.configs import overrides
 from official_ext.grw.reports import demo
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import saved_model
@@ -45,6 +47,7 @@ TWINS = {
 # Answers in one process, and says which of the slow libraries were imported.
 ANSWER_ALL = """
 import json, sys
+from official_ext.grw.commands import from_videos
 from official_ext.grw.commands import main
 answers = {}
 for arguments in json.load(sys.stdin):
@@ -135,6 +138,8 @@ def test_a_process_can_run_commands_that_share_a_flag(capsys):
       '--weights is for --data; otherwise set task.init_checkpoint',
     ),
     (['--data=no_videos'], 'no_videos'),
+    (['--data=tests', '--batch=0'], 'expected a number of clips, or auto'),
+    (['--data=tests', '--batch=all'], 'expected a number of clips, or auto'),
   ],
 )
 def test_one_command_from_videos_has_its_own_flags(
@@ -146,6 +151,34 @@ def test_one_command_from_videos_has_its_own_flags(
   shown = ''.join(capfd.readouterr())
   assert message in shown and 'Traceback' not in shown
   assert not (tmp_path / 'own' / 'model').exists()
+
+
+def test_one_command_from_videos_takes_what_a_training_takes(
+  tmp_path, monkeypatch
+):
+  commands: list[list[str]] = []
+  monkeypatch.setattr(from_videos, 'run', commands.extend)
+  (tmp_path / 'videos').mkdir()
+  (tmp_path / 'some.yaml').write_text('trainer: {train_epochs: 3}')
+  with pytest.raises(SystemExit):
+    main.main(
+      [
+        'train',
+        f'--data={tmp_path}/videos',
+        f'--model_dir={tmp_path}/own',
+        f'--config_file={tmp_path}/some.yaml',
+        '--params_override=trainer.max_to_keep=1,task.seed=7',
+        '--batch=auto',
+      ]
+    )
+  [train] = [command for command in commands if command[0] == 'train']
+  assert f'--config_file={tmp_path}/some.yaml' in train
+  assert '--batch=auto' in train
+  [changes] = [flag for flag in train if flag.startswith('--params_override=')]
+  assert overrides.parse(changes.partition('=')[2]) == {
+    'trainer': {'max_to_keep': 1},
+    'task': {'seed': 7, 'dataset_info': f'{tmp_path}/own/records/dataset.json'},
+  }
 
 
 def test_every_tool_is_the_twin_of_a_command(capsys):

@@ -279,10 +279,10 @@ def test_more_clips_than_there_are_is_an_error(path):
 
 
 def test_fewer_clips_than_a_batch_is_an_error(path):
-  with pytest.raises(ValueError, match='num_examples=43.*global_batch_size=64'):
+  with pytest.raises(ValueError, match='global_batch_size=64.*at most the 43'):
     parse(f'task.dataset_info={path}', 'task.train_data.global_batch_size=64')
 
 
 def test_without_a_dataset_the_missing_number_is_named():
-  with pytest.raises(ValueError, match='num_examples=-1.*task.dataset_info'):
+  with pytest.raises(ValueError, match='task.dataset_info=.*counts the clips'):
     parse('runtime.num_gpus=0')

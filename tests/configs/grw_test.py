@@ -173,7 +173,7 @@ def test_rows_of_table_4_are_one_override_apart(
     ('task.validation_data.clip_start', 'end', "'end'.*'start'"),
     ('task.train_data.frames_per_second', 0, 'above 0'),
     ('task.train_data.sampling', 'sparse', "'sparse'.*'segments'"),
-    ('task.train_data.num_examples', 63, 'one batch of clips'),
+    ('task.train_data.num_examples', 63, 'at most the 63 clips'),
     ('trainer.train_epochs', 0, 'train_steps is unset'),
     ('trainer.checkpoint_interval', 0, 'save or show nothing'),
     ('trainer.summary_interval', 7, 'a multiple of trainer.steps_per_loop'),

@@ -39,12 +39,13 @@ def attributes(value):
   return value
 
 
-def dataset(folder, clips=96, frames=None, rate=5):
+def dataset(folder, clips=96, frames=None, rate=5, side=256):
   path = folder / 'dataset.json'
   info = {
     'num_classes': 4,
     'labels': 'labels.txt',
     'frames_per_second': rate,
+    'short_side': side,
     'splits': {
       'train': {'num_examples': clips, 'files': 'train-*'},
       'validation': {'num_examples': 40, 'files': 'validation-*'},
@@ -112,7 +113,6 @@ def test_clips_are_as_long_as_half_of_the_videos(
   task = completed(dataset(tmp_path, frames=frames, rate=rate)).task
   for data in (task.train_data, task.validation_data):
     assert (data.feature_shape[0], data.temporal_stride) == expected
-    assert list(data.feature_shape[1:]) == [172, 172, 3]
     assert data.frames_per_second == rate / expected[1]
 
 
@@ -123,7 +123,10 @@ def test_without_lengths_clips_are_as_published_and_that_is_said(
   data = task.train_data
   assert (data.feature_shape[0], data.temporal_stride) == (50, 5)
   out, _ = said()
-  assert 'Clips of 50 frames, 5 a second, as the published models' in out
+  assert (
+    'Clips of 50 frames of 112 x 112, 5 a second, as the published models'
+    in out
+  )
   assert 'dataset.json does not say how long its clips are' in out
 
 
@@ -238,13 +241,53 @@ def test_what_is_set_wins(tmp_path, said):
   assert said() == ('', '')
 
 
-def test_the_frame_size_can_be_set_alone(tmp_path):
-  shape = {'feature_shape': [-1, 64, 64, 3]}
+@pytest.mark.parametrize(
+  'clips, weights, records, expected',
+  [
+    (96, '/some/checkpoint', 256, (172, 200)),
+    (96, '/some/checkpoint', 64, (172, 200)),
+    (80_000, '', 256, (172, 200)),
+    (96, '', 256, (112, 128)),
+    (96, '', 64, (56, 64)),
+    (96, '', 10, (8, 10)),
+  ],
+)
+def test_few_clips_without_weights_have_smaller_frames(
+  tmp_path, said, clips, weights, records, expected
+):
+  info = dataset(tmp_path, clips, frames=(10, 20, 30), side=records)
+  task = completed(info, weights=weights).task
+  crop, side = expected
+  for data in (task.train_data, task.validation_data):
+    assert list(data.feature_shape) == [20, crop, crop, 3]
+    assert data.min_image_size == side
+  assert f'Clips of 20 frames of {crop} x {crop}, ' in said()[0]
+
+
+@pytest.mark.parametrize(
+  'given, expected',
+  [
+    ({'feature_shape': [-1, 64, 64, 3]}, (64, 74)),
+    ({'feature_shape': [-1, 224, 224, 3]}, (224, 260)),
+    ({'min_image_size': 64}, (56, 64)),
+    ({'feature_shape': [-1, 60, 60, 3], 'min_image_size': 60}, (60, 60)),
+  ],
+)
+def test_the_frame_size_can_be_set_alone(tmp_path, given, expected):
   task = completed(
     dataset(tmp_path, frames=(10, 20, 30)),
-    task={'train_data': shape, 'validation_data': shape},
+    task={'train_data': given, 'validation_data': given},
   ).task
-  assert list(task.validation_data.feature_shape) == [20, 64, 64, 3]
+  crop, side = expected
+  assert list(task.validation_data.feature_shape) == [20, crop, crop, 3]
+  assert task.validation_data.min_image_size == side
+
+
+def test_when_to_stop_is_left_to_the_recipe_alone(tmp_path):
+  config = completed(dataset(tmp_path, frames=(10, 20, 30)))
+  config.trainer.early_stopping_patience = -1
+  own_data.choose_training(config)
+  assert config.trainer.early_stopping_patience == 7
 
 
 def test_once_completed_nothing_is_chosen_or_said_again(tmp_path, said):

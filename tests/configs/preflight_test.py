@@ -18,6 +18,7 @@ All of them are made in one process (`slips`).
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -203,6 +204,23 @@ SLIPS = [
     'task.init_checkpoint=.*weights.: there is no such file or folder',
   ),
   (
+    ['--params_override=task.init_checkpoint=FOLDER/videos'],
+    'task.init_checkpoint=.*videos.: this folder is empty',
+  ),
+  (
+    ['--params_override=task.init_checkpoint=FOLDER/some.yaml'],
+    'some.yaml.: this is a text file; expected weights',
+  ),
+  (
+    ['--params_override=task.dataset_info='],
+    "^error: task.dataset_info='': expected the dataset.json that `grw convert",
+  ),
+  (
+    ['--params_override=task.train_data.global_batch_size=13'],
+    'batch_size=13: expected at most the 12 clips of the training data',
+  ),
+  (['--batch=13'], 'batch_size=13: expected at most the 12 clips'),
+  (
     ['--params_override=task.init_checkpoint=kaggle:google/movinet'],
     "task.init_checkpoint='kaggle:google/movinet': expected kaggle:owner/model/"
     'framework/variation, with /version if',
@@ -269,6 +287,7 @@ def folder(tmp_path_factory):
   (folder / 'list.yaml').write_text('[1, 2]')
   (folder / 'bad.yaml').write_text('a: [')
   (folder / 'bytes.yaml').write_bytes(b'\xff\xfe\x00')
+  (folder / 'videos').mkdir()
   (folder / 'trained').mkdir()
   (folder / 'trained' / 'ckpt-3.index').touch()
   (folder / 'trained' / 'params.yaml').write_text(
@@ -315,6 +334,118 @@ def test_a_slip_is_told_in_a_line_without_tensorflow(
   said = answers[number].replace(str(folder), 'FOLDER')
   [line] = said.strip().splitlines()
   assert line.startswith('error: ') and 'is_strict' not in line
+  assert re.search(expected, line), line
+
+
+EXPORT = ['export', 'tflite', OWN, f'--params_override={INFO}']
+TRAINED = '--checkpoint=FOLDER/trained'
+NEW = '--output_dir=FOLDER/new'
+VIDEOS = ['train', '--data=FOLDER/videos', '--model_dir=FOLDER/own']
+
+# Whole commands, and what is to be said.
+COMMANDS = [
+  (
+    [*EXPORT, NEW, '--checkpoint=FOLDER/ckpt-7'],
+    "--checkpoint='FOLDER/ckpt-7': there is no such file or folder, and no "
+    'FOLDER/ckpt-7.index of a checkpoint',
+  ),
+  (
+    [*EXPORT, NEW, '--checkpoint=kaggle:google/movinet'],
+    "--checkpoint='kaggle:google/movinet': expected kaggle:owner/model/",
+  ),
+  (
+    [*EXPORT, TRAINED, '--output_dir=FOLDER/records'],
+    '--output_dir=FOLDER/records exists: remove it',
+  ),
+  (
+    [*EXPORT, TRAINED, NEW, '--labels=FOLDER/none.txt'],
+    "--labels='FOLDER/none.txt': there is no such file",
+  ),
+  (
+    [*EXPORT, TRAINED, NEW, '--config_file=FOLDER/some.yaml'],
+    'trainer.train_step: there is no such field. Did you mean trainer.train_st',
+  ),
+  (
+    [*EXPORT, TRAINED, NEW, '--experiment=movinet_grw_owndata'],
+    "the nearest is 'movinet_grw_own_data'",
+  ),
+  (
+    [*EXPORT[:3], TRAINED, NEW, f'{EXPORT[3]},task.model.head.num_layers=1'],
+    'num_layers=1: expected 2, with which the checkpoints in FOLDER/trained',
+  ),
+  (
+    ['train', '--data=FOLDER/none', '--model_dir=FOLDER/own'],
+    '--data=FOLDER/none: expected a folder of videos',
+  ),
+  (
+    [*VIDEOS, '--weights=FOLDER/ckpt-7'],
+    "--weights='FOLDER/ckpt-7': there is no such file or folder",
+  ),
+  (
+    [*VIDEOS, '--weights=kaggle:google/movinet/a0-stream'],
+    "--weights='kaggle:google/movinet/a0-stream': expected kaggle:owner/model/",
+  ),
+  (
+    [*VIDEOS, '--weights=kaggle:google/movinet/tensorFlow2/a0-strem/1'],
+    "--weights='kaggle:google/movinet/tensorFlow2/a0-strem/1' was not downl",
+  ),
+  (
+    [*VIDEOS, '--params_override=trainer.train_epoch=3'],
+    r'Did you mean trainer.train_epochs\?',
+  ),
+]
+
+RUN_COMMANDS = """
+import json, sys, io, contextlib
+sys.path.insert(0, sys.argv[1])
+from official_ext.grw.commands import main
+said = []
+for arguments in json.load(sys.stdin):
+  with contextlib.redirect_stderr(io.StringIO()) as stderr:
+    try:
+      main.main(arguments)
+    except SystemExit as stop:
+      assert stop.code
+      code = '' if stop.code == 1 else stop.code
+  said.append(stderr.getvalue() + code)
+print(json.dumps([said, 'tensorflow' in sys.modules]))
+"""
+
+
+@pytest.fixture(scope='module')
+def command_answers(folder):
+  run = subprocess.run(
+    [sys.executable, '-c', RUN_COMMANDS, str(ROOT)],
+    input=json.dumps(
+      [
+        [flag.replace('FOLDER', str(folder)) for flag in command]
+        for command, _ in COMMANDS
+      ]
+    ),
+    # `kagglehub` then asks this machine, where nobody answers.
+    env={**os.environ, 'KAGGLE_API_ENVIRONMENT': 'LOCALHOST'},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert run.returncode == 0, run.stderr[-2000:]
+  said, has_tensorflow = json.loads(run.stdout)
+  assert not has_tensorflow
+  assert not (folder / 'own').exists() and not (folder / 'new').exists()
+  return said
+
+
+@pytest.mark.parametrize(
+  'number, expected',
+  [(number, expected) for number, (_, expected) in enumerate(COMMANDS)],
+  ids=[' '.join(command)[-60:] for command, _ in COMMANDS],
+)
+def test_commands_tell_before_they_begin(
+  number, expected, command_answers, folder
+):
+  said = command_answers[number].replace(str(folder), 'FOLDER')
+  [line] = said.strip().splitlines()
+  assert line.startswith('error: ')
   assert re.search(expected, line), line
 
 

@@ -16,7 +16,9 @@
 
 import json
 import pathlib
+import re
 
+from ai_edge_litert import interpreter as litert
 import numpy as np
 from official.core import exp_factory
 import pytest
@@ -30,6 +32,7 @@ from official_ext.grw.serving import model_card
 from official_ext.grw.serving import tflite
 from tests import tiny
 
+PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'export.md'
 # The least that the airplanes are rendered at.
 SIZE = 32
 
@@ -105,10 +108,45 @@ def test_a_tflite_folder_tells_a_client_everything(trained, tmp_path):
   inputs = set(card.states) | {'image'}
   assert inputs == set(stream.inputs)
   frames = np.random.default_rng(0).random((6, SIZE, SIZE, 3), np.float32)
-  for frame in frames:
+  require_tensors(folder / 'model.tflite', card.tensors)
+  by_index = answers_by_index(folder, frames)
+  for frame, found in zip(frames, by_index, strict=True):
     logits = stream.step(frame)
+    np.testing.assert_array_equal(found[0], logits)
   want = model({'image': frames[np.newaxis]})[0]
   np.testing.assert_allclose(logits, want, atol=0.1 * np.abs(want).max())
+
+
+def require_tensors(path, tensors):
+  """Holds the table of a card against what an interpreter says of a file."""
+  interpreter = litert.Interpreter(str(path))
+  for kind, found in (
+    ('inputs', interpreter.get_input_details()),
+    ('outputs', interpreter.get_output_details()),
+  ):
+    assert [
+      (row['position'], row['index'], row['shape'], np.dtype(row['dtype']))
+      for row in tensors[kind]
+    ] == [
+      (position, details['index'], details['shape'].tolist(), details['dtype'])
+      for position, details in enumerate(found)
+    ]
+  assert len({row['index'] for row in tensors['outputs']}) == len(found)
+
+
+def answers_by_index(folder, frames):
+  """What the client without signatures that the page shows prints."""
+  (client,) = [
+    block
+    for block in re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    if 'set_tensor' in block
+  ]
+  answers: list[np.ndarray] = []
+  exec(
+    client.replace('/tmp/a0s_grw_tflite', str(folder)),
+    {'images': frames[:, np.newaxis, np.newaxis], 'print': answers.append},
+  )
+  return answers
 
 
 def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
@@ -122,6 +160,11 @@ def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
   card, _ = model_card.read(folder)
   assert (card.kind, card.format, card.states) == ('clip', 'tflite', {})
   assert card.input['shape'] == [1, tiny.FRAMES, SIZE, SIZE, 3]
+  assert {row['name'] for row in card.tensors['inputs']} == {
+    'image',
+    'num_frames',
+  }
+  assert [row['name'] for row in card.tensors['outputs']] == ['logits']
 
 
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
@@ -133,6 +176,7 @@ def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
   assert (card.kind, card.format) == (kind, 'saved_model')
   assert card.input['dtype'] == 'uint8'
   assert bool(card.states) == (kind == 'stream')
+  assert not card.tensors
   assert names == ['0', '1', '2']
   assert 'saved_model.pb' in card.files
 

@@ -12,30 +12,45 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Measures the recipe of `movinet_grw_own_data` on small sets, over seeds.
+r"""Measures the recipe of `movinet_grw_own_data` on small sets, over seeds.
 
   python3 tools/benchmarks/own_data.py --output_dir=/tmp/recipe
 
-Renders two sets, trains on each with the recipe and with the settings that were
-the default before it, from scratch, and prints top-1 on clips that neither
-training nor the choice of a checkpoint has seen.  'shapes': random bright
-polygons on dark grounds, 24 clips of each of four motions; 'airplanes': 300
-clips of three turns.  Frames are 32 x 32, so that a run is minutes on one core.
-Interrupted, the same command goes on.
+Trains on each set with the recipe and with the settings that were the default
+before it, and prints top-1 on clips that neither training nor the choice of a
+checkpoint has seen.  'shapes' and 'airplanes' are rendered, of 32 x 32, and
+learned from scratch: random bright polygons on dark grounds, 24 clips of each
+of four motions, and 300 clips of three turns.  'videos' are real, with weights:
+
+  python3 tools/benchmarks/own_data.py --output_dir=/tmp/recipe --set=videos \
+    --videos=DIR --groups=DIR/videos.txt --weights=CHECKPOINT \
+    --override='task: {model: {backbone: {movinet: {gating_activation: X}}}}'
+
+Of five folds with sources of their own one is measured and one validates.
+
+Interrupted, the same command goes on.  A second one of the same --output_dir,
+at the same time, shares the work: each takes the next training that nobody has.
+TensorFlow gets `--cores` of them.  The table is of what has been measured.
 """
 
 from collections.abc import Iterator
+import contextlib
+import fcntl
 import json
+import logging
 import pathlib
 import sys
 import time
+from typing import Any
 
 from absl import app
 from absl import flags
+from absl import logging as absl_logging
 import cv2
 import numpy as np
 from official.core import config_definitions as cfg
 from official.core import exp_factory
+import tensorflow as tf
 import tf_keras
 import yaml
 
@@ -43,16 +58,23 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.datasets import video_conversion
+from official_ext.grw.datasets import video_folds
 from official_ext.grw.datasets import video_records
+from official_ext.grw.datasets import video_sources
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 from official_ext.grw.training import launch
 
 SIZE = 32
 RATE = 5
+MEASURED = 'measured.json'
 MOTIONS = ('across', 'around', 'grows', 'spins')
 _SHAPE_FRAMES = 10
 _JPEG_QUALITY = 95
+_FOLDS = 5
+_VIDEO_SIDE = 200
+_BEFORE_SIZE = 172, 172
 
 # What every own dataset was trained with, whatever it was; but with as many
 # frames as the clips have, where it had 50.
@@ -72,6 +94,7 @@ BEFORE = {
   },
   'trainer': {
     'train_epochs': 10,
+    'early_stopping_patience': 0,
     'best_checkpoint_export_subdir': '',
     'optimizer_config': {
       'optimizer': {'two_rate_adamw': {'backbone_lr_scale': 0.1}},
@@ -80,18 +103,30 @@ BEFORE = {
   },
 }
 
+_SETS = ('shapes', 'airplanes', 'videos')
+_ROWS = ('before', 'recipe')
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder of everything written.', required=True
 )
-_SETS = flags.DEFINE_multi_enum(
-  'set', ['shapes', 'airplanes'], ['shapes', 'airplanes'], 'Sets to train on.'
+_CHOSEN_SETS = flags.DEFINE_multi_enum(
+  'set', ['shapes', 'airplanes'], _SETS, 'Sets to train on.'
 )
-_ROWS = flags.DEFINE_multi_enum(
-  'row', ['before', 'recipe'], ['before', 'recipe'], 'Settings to train with.'
+_CHOSEN_ROWS = flags.DEFINE_multi_enum(
+  'row', _ROWS, _ROWS, 'Settings to train with.'
 )
 _SEEDS = flags.DEFINE_integer('seeds', 3, 'Trainings of each.', lower_bound=1)
+_CORES = flags.DEFINE_integer('cores', 1, 'Of this process.', lower_bound=1)
 _OVERRIDE = flags.DEFINE_string(
-  'override', '', 'YAML of fields that differ from the recipe.'
+  'override', '{}', 'YAML of fields of both settings.'
+)
+_VIDEOS = flags.DEFINE_string(
+  'videos', None, "Folder of <class>/<video>, of 'videos'."
+)
+_GROUPS = flags.DEFINE_string(
+  'groups', None, 'What `grw convert --groups` takes.'
+)
+_WEIGHTS = flags.DEFINE_string(
+  'weights', None, "Initial weights of trainings on 'videos'."
 )
 
 
@@ -175,16 +210,40 @@ def _airplanes(split: str) -> Iterator[tuple[np.ndarray, int]]:
     yield example['video'], airplanes.LABELS.index(example['label'])
 
 
+def _convert_videos(folder: pathlib.Path):
+  """Converts videos: of five folds one is 'test', and one 'validation'."""
+  if not _VIDEOS.value:
+    raise app.UsageError('--set=videos needs --videos, and --weights')
+  found = video_sources.folder_sources(_VIDEOS.value, True)
+  splits = {}
+  for split, fold in (('test', 0), ('validation', 1)):
+    folds = video_folds.split(found, _FOLDS, fold, _GROUPS.value)
+    for clip in folds.clips:
+      if clip.split == 'validation':
+        splits[clip.path] = split
+  clips = [
+    clip._replace(split=splits.get(clip.path, 'train')) for clip in found.clips
+  ]
+  video_conversion.convert(
+    found._replace(clips=clips),
+    str(folder),
+    video_records.EncodingSettings(RATE, _VIDEO_SIDE, _JPEG_QUALITY),
+  )
+
+
 def make_records(name: str, folder: pathlib.Path) -> pathlib.Path:
-  """Renders a set unless it is there; returns its dataset.json."""
-  clips, labels = {
-    'shapes': (_shapes, MOTIONS),
-    'airplanes': (_airplanes, airplanes.LABELS),
-  }[name]
+  """Renders or converts a set unless it is there; returns its dataset.json."""
   path = folder / 'dataset.json'
   if path.exists():
     return path
   folder.mkdir(parents=True, exist_ok=True)
+  if name == 'videos':
+    _convert_videos(folder)
+    return path
+  clips, labels = {
+    'shapes': (_shapes, MOTIONS),
+    'airplanes': (_airplanes, airplanes.LABELS),
+  }[name]
   splits = {}
   lengths: list[int] = []
   for split in ('train', 'validation', 'test'):
@@ -232,27 +291,32 @@ def make_records(name: str, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _experiment(
-  dataset: pathlib.Path, row: str, seed: int, split: str
+  name: str, dataset: pathlib.Path, row: str, seed: int, split: str
 ) -> cfg.ExperimentConfig:
-  """The experiment of a row, which validates on a split."""
+  """The experiment of a row on a set, which validates on a split."""
   params = exp_factory.get_exp_config('movinet_grw_own_data')
-  frames = json.loads(dataset.read_text())['clip_frames']['median']
-  shape = [frames if row == 'before' else -1, SIZE, SIZE, 3]
-  data = {'min_image_size': SIZE, 'feature_shape': shape}
+  data: dict[str, Any] = {}
+  if name != 'videos':
+    data = {'min_image_size': SIZE, 'feature_shape': [-1, SIZE, SIZE, 3]}
+  if row == 'before':
+    frames = json.loads(dataset.read_text())['clip_frames']['median']
+    size = data.get('feature_shape', [-1, *_BEFORE_SIZE, 3])
+    data['feature_shape'] = [frames, *size[1:]]
   changes = [
     {
       'task': {
         'dataset_info': str(dataset),
+        'init_checkpoint': (_WEIGHTS.value or '') if name == 'videos' else '',
         'seed': seed,
         'train_data': {**data, 'seed': seed},
         'validation_data': {**data, 'split': split},
       },
-    }
+      # The fused batch norm of one replica is faster.
+      'runtime': {'distribution_strategy': 'one_device'},
+    },
+    BEFORE if row == 'before' else {},
+    yaml.safe_load(_OVERRIDE.value),
   ]
-  if row == 'before':
-    changes.append(BEFORE)
-  elif _OVERRIDE.value:
-    changes.append(yaml.safe_load(_OVERRIDE.value))
   for change in changes:
     params.override(change)
   params.validate()
@@ -260,46 +324,88 @@ def _experiment(
 
 
 def measure(
-  folder: pathlib.Path, dataset: pathlib.Path, row: str, seed: int
-) -> dict[str, float]:
+  name: str, folder: pathlib.Path, dataset: pathlib.Path, row: str, seed: int
+):
   """Trains into a folder, and measures on the split 'test'."""
-  path = folder / 'measured.json'
-  if not path.exists():
-    begun = time.monotonic()
-    for mode, split in (
-      ('train' if row == 'before' else 'train_and_eval', 'validation'),
-      ('eval', 'test'),
-    ):
-      params = _experiment(dataset, row, seed, split)
+  begun = time.process_time()
+  for mode, split in (
+    ('train' if row == 'before' else 'train_and_eval', 'validation'),
+    ('eval', 'test'),
+  ):
+    params = _experiment(name, dataset, row, seed, split)
+    if not launch.nothing_left(params, mode, str(folder)):
       launch.build_runner(params, mode, str(folder)).run()
-      tf_keras.backend.clear_session()
-    measures = json.loads((folder / 'evaluation/measures.json').read_text())
-    measures['seconds'] = time.monotonic() - begun
-    whole_file.write(path, json.dumps(measures))
-  return json.loads(path.read_text())
+    tf_keras.backend.clear_session()
+  measures = json.loads((folder / 'evaluation/measures.json').read_text())
+  measures['cpu_seconds'] = time.process_time() - begun
+  whole_file.write(folder / MEASURED, json.dumps(measures))
+
+
+@contextlib.contextmanager
+def _alone(path: pathlib.Path, waits: bool = False) -> Iterator[bool]:
+  """Whether no other process is in the same context, which this one then is."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with open(path, 'w') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+    except BlockingIOError:
+      yield False
+    else:
+      yield True
+
+
+def _table(output: pathlib.Path) -> str:
+  """Top-1 of what has been measured, and what the recipe is better by."""
+  rows = []
+  for name in _SETS:
+    found = {
+      row: [
+        json.loads(path.read_text())
+        for path in sorted((output / name / row).glob(f'seed*/{MEASURED}'))
+      ]
+      for row in _ROWS
+    }
+    for row, measured in found.items():
+      if not measured:
+        continue
+      values = [measures['top_1_accuracy'] for measures in measured]
+      mean, spread = np.mean(values), np.ptp(values)
+      minutes = np.mean([measures['cpu_seconds'] for measures in measured]) / 60
+      rows.append(
+        (
+          f'{name}, {row}',
+          f'{mean:.1%}',
+          f'{min(values):.1%} to {max(values):.1%}',
+          f'{spread:.1%}',
+          str(len(values)),
+          f'{minutes:.1f}',
+        )
+      )
+  return benchmark.markdown_table(
+    ['set, settings', 'top-1', 'of seeds', 'spread', 'seeds', 'CPU min each'],
+    rows,
+  )
 
 
 def main(_):
+  absl_logging.set_verbosity(absl_logging.ERROR)
+  logging.disable(logging.WARNING)
+  tf.config.threading.set_intra_op_parallelism_threads(_CORES.value)
+  tf.config.threading.set_inter_op_parallelism_threads(_CORES.value)
   output = pathlib.Path(_OUTPUT_DIR.value).absolute()
-  rows = []
-  for name in _SETS.value:
-    dataset = make_records(name, output / name / 'records')
-    for row in _ROWS.value:
-      values = []
-      for seed in range(_SEEDS.value):
+  for name in _CHOSEN_SETS.value:
+    with _alone(output / name / 'lock', waits=True):
+      dataset = make_records(name, output / name / 'records')
+    for seed in range(_SEEDS.value):
+      for row in _CHOSEN_ROWS.value:
         folder = output / name / row / f'seed{seed}'
-        measures = measure(folder, dataset, row, seed)
-        values.append(measures['top_1_accuracy'])
-        print(
-          f'{name} {row} seed {seed}: {values[-1]:.1%} at step '
-          f'{measures["step"]:.0f}, {measures["seconds"]:.0f} s',
-          flush=True,
-        )
-      spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-      rows.append(
-        (name, row, f'{np.mean(values):.1%} ± {spread:.1%}', str(len(values)))
-      )
-  print(benchmark.markdown_table(['set', 'settings', 'top-1', 'seeds'], rows))
+        with _alone(folder / 'lock') as is_free:
+          if is_free and not (folder / MEASURED).exists():
+            measure(name, folder, dataset, row, seed)
+            print(f'{name} {row} seed {seed}:', file=sys.stderr)
+            print((folder / MEASURED).read_text(), file=sys.stderr, flush=True)
+  print(benchmark.machine())
+  print(_table(output))
 
 
 if __name__ == '__main__':

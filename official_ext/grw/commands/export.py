@@ -19,7 +19,8 @@ import sys
 from absl import flags
 
 from official_ext.grw.commands import experiment_flags
-from official_ext.grw.files import kaggle_models
+from official_ext.grw.configs import overrides
+from official_ext.grw.configs import preflight
 from official_ext.grw.files import screen
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import export_formats
@@ -57,7 +58,7 @@ class ExportCommand:
   def main(self, _):
     values = flags.FLAGS
     try:
-      kaggle_models.local(values.checkpoint)  # Before TensorFlow is imported.
+      self._check(values)
       params = experiment_flags.parse()
       written = self._format.write(
         params,
@@ -75,3 +76,15 @@ class ExportCommand:
     )
     if written.agreement:
       print(f'against float32, {written.agreement}')
+
+  def _check(self, values):
+    """Raises ValueError for what can be known before TensorFlow is imported."""
+    experiment_flags.find_config_files()
+    preflight.check_export(
+      values.experiment,
+      values.checkpoint,
+      values.output_dir,
+      values.labels,
+      overrides.read(values.config_file, values.params_override),
+      values.tpu,
+    )

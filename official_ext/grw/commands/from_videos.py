@@ -19,37 +19,47 @@ typed, and shows it first.  Interrupted, the same command goes on: converting
 and training continue by themselves, and an export that is there stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
 import os
 import pathlib
 import shlex
 import subprocess
 import sys
+from typing import Any
 
 EXPERIMENT = 'movinet_grw_own_data'
+MODEL = 'model'  # Folder of the training in that of everything.
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 _GRW = (sys.executable, '-m', 'official_ext.grw.commands.main')
 
 
 def commands(
-  data: str, weights: str, folder: str, options: Sequence[str] = ()
+  data: str,
+  weights: str,
+  folder: str,
+  options: Sequence[str] = (),
+  changes: Mapping[str, Any] | None = None,
 ) -> list[list[str]]:
   """The arguments of `grw`, command by command.
 
   Args:
     data: the folder of the videos, as `grw convert` takes it.
-    weights: whatever `task.init_checkpoint` takes; '' starts at random.
+    weights: whatever `task.init_checkpoint` takes; '' starts at random, or
+      with what `changes` say.
     folder: for everything that is written: records, model and tflite.
-    options: further flags of the training, --params_override among them.
+    options: further flags of the training.
+    changes: nested fields of its --params_override.
   """
   folder = folder.rstrip('/')
   records, model, exported = (
-    f'{folder}/{name}' for name in ('records', 'model', 'tflite')
+    f'{folder}/{name}' for name in ('records', MODEL, 'tflite')
   )
-  task = {'dataset_info': f'{records}/dataset.json'}
+  changes = changes or {}
+  task = {**changes.get('task', {}), 'dataset_info': f'{records}/dataset.json'}
   if weights:
     task['init_checkpoint'] = weights
+  override = json.dumps({**changes, 'task': task}, ensure_ascii=False)
   result = [
     ['convert', f'--input_dir={data}', f'--output_dir={records}'],
     [
@@ -58,7 +68,7 @@ def commands(
       '--mode=train_and_eval',
       f'--model_dir={model}',
       *options,
-      f'--params_override={json.dumps({"task": task}, ensure_ascii=False)}',
+      f'--params_override={override}',
     ],
   ]
   if not os.path.exists(exported):

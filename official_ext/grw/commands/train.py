@@ -45,6 +45,7 @@ import json
 import os
 import shlex
 import sys
+from typing import Any
 
 from absl import flags
 from absl import logging
@@ -77,6 +78,7 @@ def _told_in_one_line(*errors: type[BaseException]) -> Iterator[None]:
     sys.exit(1)
 
 
+_AUTO = 'auto'  # Of --batch, as training.batch_size has it.
 # Of the flags that matter.
 _HELP = {
   'experiment': f'One of {", ".join(sorted(description.read().experiments))}.',
@@ -112,6 +114,13 @@ def define_flags():
     'memory a training takes, and draw clips as the model sees them.',
   )
   flags.DEFINE_string(
+    'batch',
+    None,
+    'Clips in a step, of all devices together; auto is as many as a trial '
+    'finds room and use for (docs/training.md). By default '
+    'task.train_data.global_batch_size.',
+  )
+  flags.DEFINE_string(
     'data',
     None,
     'Folder of videos, <split>/<class>/<video>: converts them, trains '
@@ -121,6 +130,13 @@ def define_flags():
     'weights', None, 'With --data: whatever task.init_checkpoint takes.'
   )
   flags.mark_flag_as_required('model_dir')
+  flags.register_validator(
+    'batch',
+    lambda value: (
+      value is None or value == _AUTO or (value.isdigit() and int(value) > 0)
+    ),
+    f'expected a number of clips, or {_AUTO}',
+  )
   for name in ('experiment', 'mode'):
     flags.register_multi_flags_validator(
       [name, 'data'],
@@ -132,6 +148,11 @@ def define_flags():
     lambda values: values['data'] or not values['weights'],
     '--weights is for --data; otherwise set task.init_checkpoint',
   )
+
+
+def _batch_of(clips: int) -> tuple[str, dict[str, Any]]:
+  """The change that sets the clips in a step."""
+  return '--batch', {'task': {'train_data': {'global_batch_size': clips}}}
 
 
 def _log_file(model_dir: str) -> contextlib.AbstractContextManager[None]:
@@ -195,26 +216,37 @@ def _streams(backbone) -> bool:
 def main(argv):
   """Runs the experiment of the flags."""
   values = flags.FLAGS
+  with _told_in_one_line(ValueError, OSError):
+    experiment_flags.find_config_files()
+    changes = overrides.read(values.config_file, values.params_override)
+    if values.batch and values.batch != _AUTO:
+      changes.append(_batch_of(int(values.batch)))
+    if values.data:
+      preflight.check_videos(
+        from_videos.EXPERIMENT,
+        values.data,
+        values.weights or '',
+        os.path.join(values.model_dir, from_videos.MODEL),
+        changes,
+      )
+    else:
+      preflight.check(
+        values.experiment, values.mode, values.model_dir, changes, values.tpu
+      )
   if values.data:
+    options = [f'--config_file={path}' for path in values.config_file]
+    if values.batch:
+      options.append(f'--batch={values.batch}')
     from_videos.run(
       from_videos.commands(
         values.data,
         values.weights or '',
         values.model_dir,
-        [
-          f'--{name}={value}'
-          for name in ('config_file', 'params_override')
-          for value in values[name].value or ()
-        ],
+        options,
+        overrides.parse(values.params_override or '{}'),
       )
     )
     return
-  with _told_in_one_line(ValueError, OSError):
-    experiment_flags.find_config_files()
-    changes = overrides.read(values.config_file, values.params_override)
-    preflight.check(
-      values.experiment, values.mode, values.model_dir, changes, values.tpu
-    )
 
   # What C++ says is for nobody unless it is fatal: errors come as exceptions,
   # but for those of drivers of GPUs that are not there.  Read at import.
@@ -247,6 +279,7 @@ def _run(values, changes):
 
   from official_ext.grw import registry_imports  # noqa: F401
   from official_ext.grw.datasets import record_check
+  from official_ext.grw.training import batch_size
   from official_ext.grw.training import checkpoints
   from official_ext.grw.training import launch
 
@@ -261,6 +294,13 @@ def _run(values, changes):
     yaml.YAMLError,
   ):
     gin.parse_config_files_and_bindings(values.gin_file, values.gin_params)
+    if values.batch == _AUTO and 'train' in values.mode:
+      with screen.silence():
+        trial = launch.parse_experiment(values.experiment, changes, values.tpu)
+      changes = [
+        *changes,
+        _batch_of(batch_size.choose(trial, values.model_dir)),
+      ]
     params = launch.parse_experiment(
       values.experiment, changes, values.tpu, values.tf_data_service
     )

@@ -187,13 +187,19 @@ def set_steps(config: schema.GrwExperimentConfig):
       'at least 1',
     )
     fields.require(
+      data.num_examples != UNSET,
+      'task.dataset_info',
+      config.task.dataset_info,
+      'the dataset.json that `grw convert` wrote, which counts the clips that '
+      'trainer.train_steps or steps_per_loop, or the warm-up, is left to; or '
+      'set these, or task.train_data.num_examples',
+    )
+    fields.require(
       data.num_examples >= data.global_batch_size,
-      'task.train_data.num_examples',
-      data.num_examples,
-      'at least one batch of clips (task.train_data.global_batch_size='
-      f'{data.global_batch_size}), because trainer.train_steps or '
-      'steps_per_loop, or the warm-up, is left to it; set '
-      'task.dataset_info, or these',
+      'task.train_data.global_batch_size',
+      data.global_batch_size,
+      f'at most the {data.num_examples} clips of the training data '
+      '(num_examples)',
     )
     epoch = data.num_examples // data.global_batch_size
     if trainer.train_steps == UNSET:

@@ -112,6 +112,20 @@ def changes(values: Mapping[str, Any], mode: str, model_dir: str) -> list[str]:
   return found
 
 
+def require_as_trained(values: Mapping[str, Any], checkpoint: str):
+  """Raises ValueError if the `params.yaml` of a checkpoint says otherwise.
+
+  Args:
+    values: the whole configuration, nested.
+    checkpoint: a file or folder; others than of a training have no such file.
+  """
+  path = os.path.abspath(checkpoint)
+  folder = path if os.path.isdir(path) else os.path.dirname(path)
+  # Of best/, it is in the folder above.
+  for place in (folder, os.path.dirname(folder)):
+    changes(values, 'export', place)
+
+
 def _differences(
   before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ''
 ) -> Iterator[tuple[str, Any, Any]]:

@@ -66,6 +66,7 @@ class DatasetInfo:
     clip_frames: lengths of clips; None of a file that was written without.
     multi_label: whether a clip may have several labels, or none; None if the
       file does not say it.
+    short_side: height or width of its frames, whichever is less; None likewise.
   """
 
   path: str
@@ -75,6 +76,7 @@ class DatasetInfo:
   splits: Mapping[str, Split]
   clip_frames: ClipFrames | None = None
   multi_label: bool | None = None
+  short_side: int | None = None
 
   def split(self, name: str, field: str) -> Split:
     """Returns a split.
@@ -185,8 +187,14 @@ def read(path: str) -> DatasetInfo:
     raise ValueError(
       f'{path}: multi_label={multi_label!r}: expected true or false.'
     )
+  short_side = None
+  if found.get('short_side') is not None:
+    short_side = _value(
+      found, path, 'short_side', kind=int, expected='a number of pixels'
+    )
   return DatasetInfo(
     path=path,
+    short_side=short_side,
     num_classes=_value(
       found, path, 'num_classes', kind=int, expected='a number of classes'
     ),

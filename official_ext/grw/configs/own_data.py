@@ -36,7 +36,12 @@ _UNSET = fields.UNSET
 _FRAMES, _RATE = 50, 5.0
 # Frames further apart are hardly a random walk.
 _WINDOW_SECONDS = 1.5
-# Fewer clips than these are memorized by a model that starts at random.
+# Of the published model, and of one that starts at random with few clips: to
+# what the frames are resized, and the share of it that the crop is.
+_SIDE, _SCRATCH_SIDE = 200, 128
+_CROP = 172 / 200
+_CROP_STEP = 4
+# Fewer clips than these are few to begin at random with.
 _FEW_CLIPS = 5000
 # Of a run that starts at random, and of one that starts from weights: steps
 # below which epochs are added, and the least and most epochs.
@@ -54,15 +59,19 @@ _STEPS_BETWEEN_VALIDATIONS = 40
 
 
 def choose_clips(task: schema.GrwTask):
-  """Sets how many frames a clip has and how far apart they are, if unset.
+  """Sets how many frames a clip has, of what size, and how far apart, if unset.
 
   Clips are as long as half of the dataset's are, and at most 50 frames.  Of
   longer ones frames are left out in between, as far as a window of the
-  smoothing still spans 1.5 s; a clip is then a part of the video.
+  smoothing still spans 1.5 s; a clip is then a part of the video.  Frames are
+  as large as the published models' where there are weights or many clips.
+  What some hundred clips teach a model that starts at random is in smaller
+  ones, of which it can see more in the same time.
 
   Raises:
     ValueError: the dataset.json cannot be read.
   """
+  _choose_size(task)
   unset = [
     data
     for data in (task.train_data, task.validation_data)
@@ -90,8 +99,9 @@ def choose_clips(task: schema.GrwTask):
         frames = max(window, frames - frames % window)
       data.feature_shape = (frames, *data.feature_shape[1:])
   data = task.train_data
+  frames, height, width, _ = data.feature_shape
   shown = (
-    f'Clips of {data.feature_shape[0]} frames, '
+    f'Clips of {frames} frames of {height} x {width}, '
     f'{rate / data.temporal_stride:.3g} a second'
   )
   if lengths:
@@ -109,6 +119,40 @@ def choose_clips(task: schema.GrwTask):
         else 'there is no task.dataset_info that says how long the clips are.'
       )
     )
+
+
+def _choose_size(task: schema.GrwTask):
+  """Sets the height and width of frames, and of what before the crop."""
+  for data in (task.train_data, task.validation_data):
+    frames, height, width, channels = data.feature_shape
+    side = data.min_image_size
+    if _UNSET not in (height, width, side):
+      continue
+    if side == _UNSET:
+      crop = max(height, width)
+      side = _side(task) if crop == _UNSET else max(crop, round(crop / _CROP))
+      data.min_image_size = side
+    if _UNSET not in (height, width):
+      continue
+    crop = min(side, _CROP_STEP * round(_CROP * side / _CROP_STEP))
+    height, width = (
+      crop if size == _UNSET else size for size in (height, width)
+    )
+    data.feature_shape = (frames, height, width, channels)
+
+
+def _side(task: schema.GrwTask) -> int:
+  """To what size frames are resized before they are cropped."""
+  data = task.train_data
+  clips, side = data.num_examples, None
+  if task.dataset_info:
+    info = dataset_info.read(task.dataset_info)
+    side = info.short_side
+    if clips == _UNSET:
+      clips = info.split(data.split, 'task.train_data.split').num_examples
+  if task.init_checkpoint or not 0 < clips < _FEW_CLIPS:
+    return _SIDE
+  return min(_SCRATCH_SIDE, side or _SCRATCH_SIDE)
 
 
 def choose_training(config: schema.GrwExperimentConfig):
@@ -161,7 +205,7 @@ def choose_training(config: schema.GrwExperimentConfig):
   width = heads * max(1, _SCRATCH_WIDTH // heads) if narrow else 0
   choose(model.head, 'embedding_dim', width, 'head width')
   choose(model, 'dropout_rate', _DROPOUT, 'dropout')
-  if not chosen:
+  if not chosen and trainer.early_stopping_patience != _UNSET:
     return
   # Whoever sets an interval may mean one pass, which a loop is otherwise.
   loops = (
@@ -191,8 +235,8 @@ def _epochs(epoch: int, scratch: bool) -> int:
 def _explain(data: schema.DataConfig, scratch: bool, chosen: list[str]):
   """Says what was chosen and why."""
   why = (
-    'no initial weights (task.init_checkpoint), so one learning rate, a narrow '
-    'head and more epochs'
+    'no initial weights (task.init_checkpoint), so small frames, one learning '
+    'rate, a narrow head and more epochs'
     if scratch
     else 'initial weights, so few epochs and a lower rate in the backbone'
   )
@@ -205,8 +249,9 @@ def _explain(data: schema.DataConfig, scratch: bool, chosen: list[str]):
     )
   if scratch and 0 < data.num_examples < _FEW_CLIPS:
     logging.warning(
-      '%d clips without initial weights: a model that starts at random mostly '
-      'memorizes so few. Set task.init_checkpoint to published weights; '
+      '%d clips without initial weights: a model that starts at random can '
+      'learn simple motions from so few, and mostly memorizes videos of people '
+      'and things. Set task.init_checkpoint to published weights; '
       'docs/published_weights.md says where to get them.',
       data.num_examples,
     )

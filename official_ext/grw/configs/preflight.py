@@ -22,6 +22,7 @@ the Model Garden.
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import importlib
+import os
 import sys
 import types
 from typing import Any
@@ -51,6 +52,9 @@ _REGISTRIES = frozenset(
   )
 )
 _ENSEMBLES = 'GrwEnsembleExperimentConfig'
+# Of a file, and what no text has.
+_BEGINNING = 1024
+_NOT_PRINTED = frozenset(range(32)) - frozenset(b'\t\n\r\f\x1b')
 
 
 class _Values(types.SimpleNamespace):
@@ -126,14 +130,108 @@ def check(
       f'--mode={mode}: expected one of {", ".join(MODES)}'
       f'{description.did_you_mean(mode, MODES)}.'
     )
-  known = _known(experiment)
-  if experiment not in known.experiments:
-    if 'tensorflow' in sys.modules:
-      return  # A program may have registered its own.
-    raise unknown_experiment(experiment)
+  known = _require_experiment(experiment)
+  if known is None:
+    return
   if not paths.is_remote(model_dir) and paths.exists(model_dir):
     if not paths.is_folder(model_dir):
       raise ValueError(f'--model_dir={model_dir}: this is a file.')
+  values = _changed(known, experiment, changes, tpu)
+  _require_weights(values, mode, model_dir)
+  config = _completed(known, experiment, values)
+  for split in ('train', 'validation'):
+    if split == 'train' and 'train' not in mode:
+      continue
+    if split == 'validation' and 'eval' not in mode:
+      continue
+    _require_input(getattr(config.task, f'{split}_data'), split)
+  _require_labels('task.labels', config.task.labels)
+  continuing.changes(_nested(config), mode, model_dir)
+  _download_weights(values, model_dir)
+
+
+def check_export(
+  experiment: str,
+  checkpoint: str,
+  output_dir: str,
+  labels: str | None,
+  changes: Sequence[tuple[str, Mapping[str, Any]]],
+  tpu: str | None = None,
+):
+  """Raises ValueError for an export that cannot go well.
+
+  Args:
+    experiment, changes, tpu: see `check`.
+    checkpoint: the weights; by a handle on Kaggle they are downloaded, last of
+      all.
+    output_dir: the folder to make.
+    labels: a file of class names, if another than the task's.
+  """
+  known = _require_experiment(experiment)
+  if checkpoint:
+    require_weights('--checkpoint', checkpoint)
+  if paths.exists(output_dir):
+    raise ValueError(
+      f'--output_dir={output_dir} exists: remove it, or give another.'
+    )
+  if labels:
+    _require_labels('--labels', labels)
+  if known is not None:
+    values = _changed(known, experiment, changes, tpu)
+    config = _completed(known, experiment, values)
+    if not labels:
+      _require_labels('task.labels', config.task.labels)
+    if checkpoint:
+      continuing.require_as_trained(_nested(config), checkpoint)
+  _download('--checkpoint', checkpoint)
+
+
+def check_videos(
+  experiment: str,
+  data: str,
+  weights: str,
+  model_dir: str,
+  changes: Sequence[tuple[str, Mapping[str, Any]]],
+):
+  """Raises ValueError for what can be known before there are any records.
+
+  Args:
+    experiment, changes: see `check`.
+    data: the folder of the videos.
+    weights: what --weights names; '' for none.  By a handle on Kaggle they are
+      downloaded, last of all, unless the training goes on.
+    model_dir: the folder of the checkpoints.
+  """
+  known = _require_experiment(experiment)
+  if known is not None:
+    _changed(known, experiment, changes)
+  if not paths.is_folder(data):
+    raise ValueError(
+      f'--data={data}: expected a folder of videos, <split>/<class>/<video>.'
+    )
+  if weights:
+    require_weights('--weights', weights)
+    if not continuing.has_checkpoint(model_dir):
+      _download('--weights', weights)
+
+
+def _require_experiment(experiment: str) -> description.Description | None:
+  """What is known of an experiment; None if a program may have its own."""
+  known = _known(experiment)
+  if experiment in known.experiments:
+    return known
+  if 'tensorflow' in sys.modules:
+    return None
+  raise unknown_experiment(experiment)
+
+
+def _changed(
+  known: description.Description,
+  experiment: str,
+  changes: Sequence[tuple[str, Mapping[str, Any]]],
+  tpu: str | None = None,
+) -> dict[str, Any]:
+  """The values of an experiment with changes, whose fields there are."""
   class_name = known.experiments[experiment]['class']
   values = known.values(experiment)
   if tpu is not None:
@@ -146,31 +244,32 @@ def check(
         raise
       raise ValueError(f'{origin}: {error}') from error
     description.merge(values, change)
+  return values
 
-  _require_weights(values, mode, model_dir)
+
+def _completed(
+  known: description.Description, experiment: str, values: dict[str, Any]
+) -> Any:
+  """The configuration of values, completed and checked, by attribute."""
   config = _attributes(values)
   level = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # Warnings come with the experiment.
   try:
     completion.complete(config)
-    if not class_name.endswith(_ENSEMBLES):
+    if not known.experiments[experiment]['class'].endswith(_ENSEMBLES):
       checks.validate_task(config.task)
     checks.validate_experiment(config)
   finally:
     logging.set_verbosity(level)
-  for split in ('train', 'validation'):
-    if split == 'train' and 'train' not in mode:
-      continue
-    if split == 'validation' and 'eval' not in mode:
-      continue
-    _require_input(getattr(config.task, f'{split}_data'), split)
-  if config.task.labels and not paths.exists(config.task.labels):
+  return config
+
+
+def _require_labels(field: str, path: str):
+  if path and not paths.exists(path):
     raise ValueError(
-      f'task.labels={config.task.labels!r}: there is no such file; expected '
-      'the texts of the labels, one a line.'
+      f'{field}={path!r}: there is no such file; expected the texts of the '
+      'labels, one a line.'
     )
-  continuing.changes(_nested(config), mode, model_dir)
-  _download_weights(values, model_dir)
 
 
 def _require_input(data: Any, split: str):
@@ -220,25 +319,58 @@ def _download_weights(values: Mapping[str, Any], model_dir: str):
       continue
     # A training that goes on has its own.
     if paths.is_remote(model_dir) or not continuing.has_checkpoint(model_dir):
-      with _naming(field):
-        kaggle_models.local(path)
+      _download(field, path)
+
+
+def _download(field: str, path: str):
+  """Downloads weights that a handle names; other paths stay what they are."""
+  with _naming(field):
+    kaggle_models.local(path)
+
+
+def require_weights(field: str, path: str):
+  """Raises ValueError for weights that are not there; asks no network.
+
+  Args:
+    field: the field or the flag that names them.
+    path: whatever `task.init_checkpoint` takes.
+  """
+  if kaggle_models.is_handle(path):
+    with _naming(field):
+      kaggle_models.require(path)
+    kaggle_models.require_library()
+  elif not (
+    paths.is_remote(path)
+    or ':' in path.split('/')[0]
+    or paths.exists(path)
+    or paths.exists(f'{path}.index')
+  ):
+    raise ValueError(
+      f'{field}={path!r}: there is no such file or folder, and no '
+      f'{path}.index of a checkpoint.'
+    )
+  elif os.path.isdir(path) and not os.listdir(path):
+    raise ValueError(f'{field}={path!r}: this folder is empty.')
+  elif _is_text(path):
+    raise ValueError(
+      f'{field}={path!r}: this is a text file; expected weights.'
+    )
+
+
+def _is_text(path: str) -> bool:
+  """Whether a local file begins with nothing but printed characters."""
+  if not os.path.isfile(path):
+    return False
+  with open(path, 'rb') as file:
+    beginning = file.read(_BEGINNING)
+  return bool(beginning) and not set(beginning) & _NOT_PRINTED
 
 
 def _require_weights(values: Mapping[str, Any], mode: str, model_dir: str):
   """Raises ValueError for weights that are not there."""
   named = list(_weights(values['task'], 'task'))
   for field, path in named:
-    if kaggle_models.is_handle(path):
-      with _naming(field):
-        kaggle_models.require(path)
-      continue
-    if paths.is_remote(path) or ':' in path.split('/')[0]:
-      continue
-    if not (paths.exists(path) or paths.exists(f'{path}.index')):
-      raise ValueError(
-        f'{field}={path!r}: there is no such file or folder, and no '
-        f'{path}.index of a checkpoint.'
-      )
+    require_weights(field, path)
   if (
     mode == 'eval'
     and not named

@@ -15,6 +15,7 @@
 """Models on Kaggle by their handles, downloaded once by `kagglehub`."""
 
 import functools
+import importlib.util
 import re
 
 from official_ext.grw.files import extras
@@ -39,6 +40,13 @@ def require(path: str):
       f'{PREFIX}google/movinet/tensorFlow2/'
       'a0-stream-kinetics-600-classification.'
     )
+
+
+def require_library():
+  """Raises MissingExtraError unless `kagglehub` is installed."""
+  if importlib.util.find_spec('kagglehub') is None:
+    with extras.named_if_missing():
+      raise ModuleNotFoundError(name='kagglehub')
 
 
 def page(path: str) -> str:

@@ -100,6 +100,17 @@ def only_what_matters() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def silence() -> Iterator[None]:
+  """Lets nothing be said or logged but errors while the context lasts."""
+  level = logging.root.manager.disable
+  logging.disable(logging.WARNING)
+  try:
+    yield
+  finally:
+    logging.disable(level)
+
+
+@contextlib.contextmanager
 def log_file(path: str | os.PathLike[str]) -> Iterator[None]:
   """Appends all that is logged to a file while the context lasts.
 

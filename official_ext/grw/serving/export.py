@@ -29,11 +29,13 @@ from official_ext.grw.configs import schema
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.heads import head_types
+from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
+from official_ext.grw.serving import tensor_table
 from official_ext.grw.serving import tflite
 
 
@@ -93,7 +95,7 @@ def write_folder(
   """
   num_classes = params.task.validation_data.num_classes
   if checkpoint:
-    _require_as_trained(params, checkpoint)
+    continuing.require_as_trained(params.as_dict(), checkpoint)
   with export_folder.whole_folder(output_dir) as folder:
     texts = (
       label_files.read(labels, num_classes, '--labels')
@@ -109,6 +111,10 @@ def write_folder(
         files[os.path.relpath(path_of_file, folder)] = os.path.getsize(
           path_of_file
         )
+    if tflite_stream.MODEL_FILE in files:
+      card['tensors'] = tensor_table.read(
+        os.path.join(folder, tflite_stream.MODEL_FILE)
+      )
     model_card.write(
       model_card.describe(
         params,
@@ -124,15 +130,6 @@ def write_folder(
       folder,
     )
   return written
-
-
-def _require_as_trained(params: cfg.ExperimentConfig, checkpoint: str):
-  """Raises ValueError if the `params.yaml` of a checkpoint says otherwise."""
-  path = os.path.abspath(checkpoint)
-  folder = path if os.path.isdir(path) else os.path.dirname(path)
-  # Of best_ckpt/, it is in the folder above.
-  for place in (folder, os.path.dirname(folder)):
-    continuing.changes(params.as_dict(), 'export', place)
 
 
 def _require_one_of(name: str, value: str, choices: Sequence[str]):

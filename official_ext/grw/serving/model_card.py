@@ -57,6 +57,8 @@ class ModelCard:
     config: the model's configuration, that builds it anew.
     multi_label: whether a video may have several labels: then the probability
       of each is the sigmoid of its logit; otherwise they are a softmax.
+    tensors: of a TFLite file, its 'inputs' and 'outputs' for clients that have
+      no signatures, see `tensor_table.read`; empty otherwise.
     sampling: how to take `num_frames` frames out of a video: 'dense', one after
       the other, or 'segments', the middle ones of as many equal segments.
   """
@@ -78,6 +80,9 @@ class ModelCard:
   config: dict[str, Any]
   sampling: str = 'dense'
   multi_label: bool = False
+  tensors: dict[str, list[dict[str, Any]]] = dataclasses.field(
+    default_factory=dict
+  )
 
   @property
   def size(self) -> tuple[int, int]:

@@ -15,8 +15,6 @@
 
 from collections.abc import Sequence
 import os
-import resource
-import sys
 import tempfile
 import time
 
@@ -31,6 +29,7 @@ from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.files import figures
 from official_ext.grw.files import screen
 from official_ext.grw.training import launch
+from official_ext.grw.training import memory
 from official_ext.grw.training import progress
 
 SHEET = 'dry_run.png'
@@ -65,7 +64,7 @@ def run(params: cfg.ExperimentConfig, model_dir: str):
     path = os.path.join(model_dir, SHEET)
     draw_clips(trainer.task, params.task, path)
   first, step = seconds
-  for line in expected(params, first, step, _peak_bytes()):
+  for line in expected(params, first, step, memory.peak_bytes()):
     screen.write(line)
   screen.write(f'what the model sees: {path}')
 
@@ -142,11 +141,6 @@ def _sheet(clips: np.ndarray, names: Sequence[str]) -> matplotlib.figure.Figure:
       axis.imshow(np.clip(clip[place], 0, 1))
       axis.set_axis_off()
   return figure
-
-
-def _peak_bytes() -> float:
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  return peak if sys.platform == 'darwin' else 1024 * peak
 
 
 def _plain(value):
