@@ -89,8 +89,8 @@ def check_quantization(quantization: str):
     raise ValueError(
       f'quantization={quantization!r}: expected one of '
       f'{list(QUANTIZATIONS)}. Full int8 is not offered, as states of '
-      'integers drift along a stream; use dense_int8, the fastest, or '
-      'dynamic_int8, the smallest.'
+      'integers drift along a stream; use dense_int8 or, a quarter of '
+      'the size of float32, dynamic_int8.'
     )
 
 
@@ -227,8 +227,7 @@ def export_stream(
       the model on the first, and answers in 8 bits along all of them.
     quantization: 'float32'; 'float16' halves the file; 'dense_int8' has the
       weights of dense layers in 8 bits, those of squeeze-excitations among
-      them, and is the fastest; 'dynamic_int8' also those of convolutions that
-      are not depthwise, and is the smallest.
+      them; 'dynamic_int8' also those of convolutions that are not depthwise.
     classify_every: see `ensemble.stream_of`.
     split_head: whether to write `SPLIT_FILE`; not of an ensemble, which has two
       heads.

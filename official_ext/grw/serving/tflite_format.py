@@ -55,7 +55,7 @@ along rendered videos.
       'quantization',
       'float32',
       'float32; float16, half the size; dense_int8, dense layers in 8 bits, '
-      'the fastest; or dynamic_int8, convolutions too, a quarter of the size.',
+      'a third of the size; or dynamic_int8, convolutions too, a quarter.',
     )
     flags.DEFINE_integer(
       'classify_every',
