@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.compat import dense_gates
+from official_ext.grw.compat import dense_layers
 from official_ext.grw.configs import schema as configs
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import agreement
@@ -56,7 +56,7 @@ def files_fixture(tmp_path_factory) -> dict[str, str]:
   model = tiny.classifier()
   found = {'float32': export(model, folder / 'float32', classify_every=2)}
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(dense_gates, 'compute_gates_densely', lambda model: None)
+    patch.setattr(dense_layers, 'use_dense_layers', lambda model: None)
     found['convolutions'] = export(
       model, folder / 'convolutions', classify_every=2
     )

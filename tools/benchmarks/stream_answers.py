@@ -199,9 +199,8 @@ def compare(paths: dict[str, str], videos: np.ndarray):
   for name, found, duration in zip(names, logits, seconds):
     difference = np.abs(found - expected) / np.abs(expected).max()
     same = found.argmax(-1) == expected.argmax(-1)
-    answers = agreement.measure(
-      *(of.reshape(-1, of.shape[-1]) for of in (found, expected))
-    )
+    flat = (-1, expected.shape[-1])
+    answers = agreement.measure(found.reshape(flat), expected.reshape(flat))
     rows.append(
       [
         name,

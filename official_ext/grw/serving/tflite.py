@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.backbones import frozen_weights
-from official_ext.grw.compat import dense_gates
+from official_ext.grw.compat import dense_layers
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
@@ -245,7 +245,7 @@ def export_stream(
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
   frame_operations.compute_frame_by_frame(stream)
-  dense_gates.compute_gates_densely(stream)
+  dense_layers.use_dense_layers(stream)
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -332,7 +332,7 @@ def export_clip(
 
   Args:
     model: with any backbone; its layers are changed, to compute the same by
-      other operations (`frame_operations`, `dense_gates`).
+      other operations (`frame_operations`, `dense_layers`).
     folder, data, example, quantization: as for `export_stream`.
 
   Returns:
@@ -361,7 +361,7 @@ def export_clip(
     axis=0,
   )
   frame_operations.compute_frame_by_frame(model)
-  dense_gates.compute_gates_densely(model)
+  dense_layers.use_dense_layers(model)
 
   @tf.function(
     input_signature=[

@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Squeeze-excitations of MoViNet as dense layers, for TFLite.
+"""Convolutions of MoViNet on maps of one pixel as dense layers, for TFLite.
 
-Patches: MoViNet's squeeze-excitations (Kondratyuk et al., arXiv 2103.11511,
-Section 3.2) are pointwise convolutions on maps of one pixel.  Their weights are
-more than half of a backbone's, and a dense layer on [frames, channels] is where
-TFLite's kernels for weights of 8 bits pay.
+Patches: MoViNet's squeeze-excitations and classifier (Kondratyuk et al., arXiv
+2103.11511, Section 3.2) are pointwise convolutions on maps of one pixel.  Their
+weights are more than half of all, and a dense layer on [frames, channels] is
+where TFLite's kernels for weights of 8 bits pay.
 
 The factors of a hard sigmoid go into the convolutions around it: with
 clip(0.2 x + 0.5, 0, 1) = relu6(1.2 x + 3) / 6, the converter has 1.2 and 3 in
@@ -96,20 +96,23 @@ def _scaled(call: Callable[[tf.Tensor], tf.Tensor], factor: float, x):
   return factor * call(x)
 
 
-def compute_gates_densely(model: tf_keras.Model):
-  """Has the squeeze-excitations of MoViNets computed by dense layers.
+def use_dense_layers(model: tf_keras.Model):
+  """Has what MoViNets do to maps of one pixel computed by dense layers.
 
   Args:
     model: is changed: from now on it computes the same by other operations.
   """
-  for bottleneck in model.submodules:
-    if not isinstance(bottleneck, movinet_layers.MobileBottleneck):
+  # pylint: disable=protected-access
+  for layer in model.submodules:
+    if isinstance(layer, movinet_layers.ClassifierHead):
+      for block in (layer._head, layer._classifier):
+        block.call = _dense(block)
+    if not isinstance(layer, movinet_layers.MobileBottleneck):
       continue
-    # pylint: disable=protected-access
-    squeeze = bottleneck._attention_layer
+    squeeze = layer._attention_layer
     if not isinstance(squeeze, movinet_layers.StreamSqueezeExcitation):
       continue
-    projection = _convolution(bottleneck._projection_layer)
+    projection = _convolution(layer._projection_layer)
     gate = (
       None
       if projection.use_bias

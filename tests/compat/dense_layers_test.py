@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Squeeze-excitations as dense layers compute what MoViNet's own do."""
+"""Dense layers compute what MoViNet's convolutions on one pixel do."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from official_ext.grw.compat import dense_gates
+from official_ext.grw.compat import dense_layers
 from tests import tiny
 
 
@@ -36,16 +36,17 @@ def operations(model, clips):
 
 
 @pytest.mark.parametrize(
-  'stream, gate, conv_type',
+  'stream, gate, conv_type, head',
   [
-    (True, 'grw>hard_sigmoid', '2plus1d'),
-    (True, 'hard_sigmoid', '3d_2plus1d'),
-    (False, 'sigmoid', '3d'),
+    (True, 'grw>hard_sigmoid', '2plus1d', 'linear'),
+    (True, 'hard_sigmoid', '3d_2plus1d', 'movinet'),
+    (False, 'sigmoid', '3d', 'linear'),
   ],
 )
-def test_each_gate_computes_the_same(stream, gate, conv_type):
+def test_each_gate_computes_the_same(stream, gate, conv_type, head):
   model = tiny.classifier(
     stream,
+    head={'type': head},
     backbone={'movinet': {'gating_activation': gate, 'conv_type': conv_type}},
   )
   clips = np.random.default_rng(0).random(
@@ -53,9 +54,11 @@ def test_each_gate_computes_the_same(stream, gate, conv_type):
   )
   expected = model({'image': clips}, training=False)
   before = operations(model, clips)
-  dense_gates.compute_gates_densely(model)
+  dense_layers.use_dense_layers(model)
   after = operations(model, clips)
-  assert after['MatMul'] == before['MatMul'] + 2
+  assert after['MatMul'] == before.get('MatMul', 0) + (
+    4 if head == 'movinet' else 2
+  )
   assert after.get('Relu6', 0) == before.get('Relu6', 0) + (
     gate == 'grw>hard_sigmoid'
   )
