@@ -125,7 +125,9 @@ def inputs_along(path: str, frames: Iterable[np.ndarray]) -> list[dict]:
   }
   given = []
   for frame in frames:
-    given.append({'image': np.float32(frame)[np.newaxis, np.newaxis], **states})
+    given.append(
+      {'image': np.asarray(frame, np.float32)[np.newaxis, np.newaxis], **states}
+    )
     outputs = run(**given[-1])
     states = {name: outputs[name] for name in states}
   return given
