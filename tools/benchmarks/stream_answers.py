@@ -30,7 +30,9 @@ the ranges along a stream of other videos.
 """
 
 from collections.abc import Iterable, Iterator
+import contextlib
 import functools
+import io
 import itertools
 import os
 import pathlib
@@ -156,9 +158,13 @@ def write_static(
         activation_num_bits=8,
         weight_num_bits=8,
       )
-    ranges = recipe.calibrate({'serving_default': given}, num_threads=1)
     paths[name] = os.path.join(folder, f'{name}.tflite')
-    recipe.quantize(ranges).export_model(paths[name])
+    with (
+      contextlib.redirect_stdout(io.StringIO()),
+      contextlib.redirect_stderr(io.StringIO()),
+    ):  # Progress.
+      ranges = recipe.calibrate({'serving_default': given}, num_threads=1)
+      recipe.quantize(ranges).export_model(paths[name])
   return paths
 
 
