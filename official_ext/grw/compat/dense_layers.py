@@ -101,6 +101,7 @@ def use_dense_layers(model: tf_keras.Model):
 
   Args:
     model: is changed: from now on it computes the same by other operations.
+      `frame_operations.compute_frame_by_frame` is to come before.
   """
   # pylint: disable=protected-access
   for layer in model.submodules:
@@ -120,5 +121,6 @@ def use_dense_layers(model: tf_keras.Model):
     )
     squeeze._se_reduce.call = _dense(squeeze._se_reduce)
     squeeze._se_expand.call = _dense(squeeze._se_expand, gate)
-    if gate is not None:
+    # Once, also of a model that is exported again.
+    if gate and getattr(projection.call, 'func', None) is not _scaled:
       projection.call = functools.partial(_scaled, projection.call, gate.factor)
