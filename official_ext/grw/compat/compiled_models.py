@@ -37,7 +37,11 @@ import numpy as np
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
   """Nothing appears on the standard error of the process."""
-  kept = os.dup(2)
+  try:
+    kept = os.dup(2)
+  except OSError:  # It is closed.
+    yield
+    return
   try:
     with open(os.devnull, 'wb') as nowhere:
       os.dup2(nowhere.fileno(), 2)
