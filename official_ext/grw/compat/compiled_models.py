@@ -75,8 +75,8 @@ def open_model(path: str, num_threads: int) -> compiled_model.CompiledModel:
   """Opens a TFLite file for the CPU.
 
   Args:
-    path: of a file that an Interpreter could open: of a damaged one, the
-      process dies here.
+    path: the path of a file that an Interpreter could open: of a damaged one
+      the process dies here.
     num_threads: to compute with.
 
   Raises:

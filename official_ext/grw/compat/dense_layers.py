@@ -70,7 +70,7 @@ def _dense(
 
   Args:
     block: with a bias and no batch norm.
-    gate: of which the result is to be without the factor; None for the
+    gate: the gate whose factor the result is to lack; None for the
       activation of the block.
   """
   layer = _convolution(block)

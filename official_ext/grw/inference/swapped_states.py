@@ -73,8 +73,8 @@ class SwappedStates:
     """Opens a file.
 
     Args:
-      path: of a file that LiteRT's Interpreter could open.
-      key: of the signature; '' for the only one.
+      path: the path of a file that LiteRT's Interpreter could open.
+      key: the key of the signature; '' for the only one.
       result: the name of the output that is no state.
       num_threads: the threads to compute with.
 
@@ -110,7 +110,7 @@ class SwappedStates:
     """The result for the next frame, float32.
 
     Args:
-      image: of the shape of the input, float32.
+      image: an array of the shape of the input, float32.
     """
     self._read['image'].write(image)
     self._model.run_by_name(self._key, self._read, self._written)
