@@ -280,6 +280,8 @@ def test_our_exports_come_back_with_the_same_logits(
   for path in sorted(tmp_path.glob('*.tflite')):
     weights = source.read(str(path))
     assert graph_of(weights).num_frames == 6
+    # Though its factors are in the weights around it.
+    assert weights.gate == 'grw>hard_sigmoid'
     again = rebuilt(weights)
     config = model_config.model_config(weights)
     head = overrides.get('head', {})

@@ -97,13 +97,13 @@ def damage(path: str):
 def test_damaged_weights_are_refused(model, videos, tmp_path, monkeypatch):
   quantize = tflite.quantize
 
-  def quantize_and_damage(source, path):
-    quantize(source, path)
+  def quantize_and_damage(source, path, quantization):
+    quantize(source, path, quantization)
     damage(path)
 
   monkeypatch.setattr(tflite, 'quantize', quantize_and_damage)
   with pytest.raises(
     export_folder.ExportError,
-    match='of 306 answers are the same.*--quantization=float16',
+    match='of 306 answers are the same.*--quantization=dense_int8.*float16',
   ):
     tflite.export_stream(model, str(tmp_path), DATA, videos, 'dynamic_int8')

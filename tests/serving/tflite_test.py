@@ -78,11 +78,13 @@ def test_the_interface_that_clients_of_movinet_expect(exported):
 
 
 @pytest.mark.parametrize('file', [tflite_stream.MODEL_FILE, tflite.SPLIT_FILE])
-@pytest.mark.parametrize('quantized', [False, True])
-def test_clients_in_java_get_every_output(exported, file, quantized, tmp_path):
+@pytest.mark.parametrize('quantization', ['', *tflite.IN_8_BITS])
+def test_clients_in_java_get_every_output(
+  exported, file, quantization, tmp_path
+):
   path = os.path.join(os.path.dirname(exported[1]), file)
-  if quantized:
-    tflite.quantize(path, str(tmp_path / file))
+  if quantization:
+    tflite.quantize(path, str(tmp_path / file), quantization)
     path = str(tmp_path / file)
   java_client.assert_loses_nothing(path)
 
@@ -160,14 +162,16 @@ def test_split_file_shares_weights(exported):
   assert os.path.getsize(path) < 1.2 * os.path.getsize(exported[1])
 
 
-@pytest.mark.parametrize('quantization', ['float16', 'dynamic_int8'])
+@pytest.mark.parametrize(
+  'quantization', ['float16', 'dense_int8', 'dynamic_int8']
+)
 def test_quantized_files_are_smaller_and_agree(
   quantization, exported, tmp_path
 ):
   model = tiny.classifier()
   written, path = export(model, tmp_path, quantization)
   assert written.difference < 0.1
-  assert bool(written.agreement) == (quantization == 'dynamic_int8')
+  assert bool(written.agreement) == (quantization in tflite.IN_8_BITS)
   assert os.path.getsize(path) < 0.8 * os.path.getsize(exported[1])
   java_client.assert_loses_nothing(path)
   details = litert.Interpreter(path).get_signature_runner().get_input_details()

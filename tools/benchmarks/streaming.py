@@ -21,12 +21,17 @@ r"""Streams GRW models and stock MoViNet side by side in LiteRT.
 
 Converts the stock MoViNet of the experiment's backbone, and its GRW model with
 bidirectional and with causal head, in this run, and feeds them frame by frame
-in turns.  Milliseconds are of a frame, averaged over a stream of N frames (a
-head that runs at each T-th frame has its share), medians over streams; memory
-is the peak of a process above what its imports take.
+in turns, by two clients: one copies states, by the signature runner of LiteRT's
+Interpreter, and one swaps their buffers, by its CompiledModel, as
+`TfliteStream` does.  Milliseconds are of a frame, averaged over a stream of N
+frames (a head that runs at each T-th frame has its share), medians over
+streams; ratios are to stock by the same client on one thread, and `swapped /
+copied` is of the two clients on one file.  Memory is the peak of a process
+above what its imports take, with states copied.
 
-Then float32 and dynamic int8 are compared along rendered videos.  With
---checkpoint they have its weights, otherwise random ones.
+Then float32 and 8 bits are compared along rendered videos; for real ones see
+`stream_answers.py`.  With --checkpoint they have its weights, otherwise random
+ones.
 """
 
 import dataclasses
@@ -53,6 +58,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.inference import swapped_states
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.reports import benchmark
 from official_ext.grw.serving import export
@@ -72,6 +78,8 @@ _MEMORY_FRAMES = flags.DEFINE_integer(
   'memory_frames', 10_000, 'Frames to watch memory over.', lower_bound=1000
 )
 
+# Those of which the encoder alone is timed.
+_ENCODED = ('float32', *tflite.IN_8_BITS)
 # Two of each of the three classes.
 _AGREEMENT_VIDEOS = 6
 BIDIRECTIONAL = 'GRW, head'
@@ -113,8 +121,24 @@ class Candidate:
   path: str
   signature: str = 'serving_default'
 
-  def stream(self, video: np.ndarray, num_threads: int):
-    """A function that feeds the video from its start."""
+  def swapped(self, video: np.ndarray, num_threads: int):
+    """A function that feeds the video from its start and copies no states."""
+    stream = swapped_states.SwappedStates(
+      self.path,
+      self.signature,
+      'embedding' if self.signature == 'encode' else 'logits',
+      num_threads,
+    )
+
+    def run():
+      stream.reset()
+      for image in video:
+        stream.step(image)
+
+    return run
+
+  def copied(self, video: np.ndarray, num_threads: int):
+    """A function that feeds the video from its start and copies states."""
     # Kept by the closure: the runner does not keep it alive.
     interpreter = litert.Interpreter(self.path, num_threads=num_threads)
     runner = interpreter.get_signature_runner(self.signature)
@@ -208,7 +232,7 @@ def grw_files(
       tflite.default_classify_every(
         config.task.model, config.task.validation_data.feature_shape[0]
       ),
-      split_head=not causal and quantization == 'float32',
+      split_head=not causal and quantization in _ENCODED,
     )
     paths[quantization] = path
   return paths
@@ -232,20 +256,17 @@ def candidates(config, folder: str) -> list[Candidate]:
       config,
       folder,
       causal,
-      (
-        ['float32', 'dynamic_int8']
-        if causal
-        else ['float32', 'float16', 'dynamic_int8']
-      ),
+      ['float32', *([] if causal else ['float16']), *tflite.IN_8_BITS],
     )
     if not causal:
-      found.append(
+      found += [
         Candidate(
-          'GRW, encode alone, float32',
-          os.path.join(paths['float32'], tflite.SPLIT_FILE),
+          f'GRW, encode alone, {quantization}',
+          os.path.join(paths[quantization], tflite.SPLIT_FILE),
           'encode',
         )
-      )
+        for quantization in _ENCODED
+      ]
     name = CAUSAL if causal else f'{BIDIRECTIONAL} each {window}th frame'
     found += [
       Candidate(
@@ -319,23 +340,34 @@ def main(_):
     found = candidates(config, folder)
     print('timing…', file=sys.stderr, flush=True)
     video = rendered_video(size, num_frames)[:, np.newaxis, np.newaxis]
-    seconds = [
-      benchmark.medians(
-        [candidate.stream(video, threads) for candidate in found],
-        _REPEATS.value,
+    (copied, swapped), two_threads = (
+      1e3
+      / num_frames
+      * np.reshape(
+        benchmark.medians(
+          [
+            client(candidate, video, threads)
+            for client in (Candidate.copied, Candidate.swapped)
+            for candidate in found
+          ],
+          _REPEATS.value,
+        ),
+        (2, len(found)),
       )
       for threads in (1, 2)
-    ]
+    )
     rows = []
     for number, candidate in enumerate(tqdm.tqdm(found, 'memory')):
       peak, growth = memory(candidate.path)
-      one, two = (1e3 * values[number] / num_frames for values in seconds)
       rows.append(
         [
           candidate.name,
-          f'{one:.2f}',
-          f'{seconds[0][number] / seconds[0][0]:.2f}',
-          f'{two:.2f}',
+          f'{copied[number]:.2f}',
+          f'{copied[number] / copied[0]:.2f}',
+          f'{swapped[number]:.2f}',
+          f'{swapped[number] / swapped[0]:.2f}',
+          f'{swapped[number] / copied[number]:.2f}',
+          *(f'{milliseconds[number]:.2f}' for milliseconds in two_threads),
           f'{os.path.getsize(candidate.path) / 1e6:.2f}',
           f'{peak:.0f}',
           f'{growth:+.2f}',
@@ -345,9 +377,13 @@ def main(_):
       benchmark.markdown_table(
         [
           '',
-          'ms, 1 thread',
+          'ms, copied',
           'ratio',
-          'ms, 2 threads',
+          'ms, swapped',
+          'ratio',
+          'swapped / copied',
+          'copied, 2 threads',
+          'swapped, 2 threads',
           'file, MB',
           'memory, MiB',
           f'MiB from frame 1,000 to {_MEMORY_FRAMES.value:,}',
@@ -360,14 +396,16 @@ def main(_):
       for number in range(_AGREEMENT_VIDEOS)
     ]
     for head in (BIDIRECTIONAL, CAUSAL):
-      paths = [
-        candidate.path for candidate in found if candidate.name.startswith(head)
-      ]
-      if paths:
-        weights = 'trained' if _CHECKPOINT.value else 'random'
+      paths = {
+        candidate.name.rpartition(', ')[-1]: candidate.path
+        for candidate in found
+        if candidate.name.startswith(head)
+      }
+      weights = 'trained' if _CHECKPOINT.value else 'random'
+      for quantization in tflite.IN_8_BITS if paths else ():
         print(
-          f'\n{head}, {weights} weights, dynamic int8 against float32:\n'
-          + agreement(paths[0], paths[-1], videos)
+          f'\n{head}, {weights} weights, {quantization} against float32:\n'
+          + agreement(paths['float32'], paths[quantization], videos)
         )
 
 

@@ -440,6 +440,11 @@ class _Walk:
     if high < 1.1:
       layer.kernel, layer.offset = layer.kernel * 5, (layer.offset - 0.5) * 5
       return layer, ORIGINAL_GATE, factor
+    if high == 6 and factor == 1:
+      # Of an export whose projection has the sixth: relu6(1.2 x + 3).
+      layer.kernel = layer.kernel / 1.2
+      layer.offset = (layer.offset - 3) / 1.2
+      return layer, ORIGINAL_GATE, 6.0
     if high == 6:
       layer.offset = layer.offset - 3
       return layer, NEWER_GATE, factor / _SIXTH

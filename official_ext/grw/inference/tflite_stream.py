@@ -18,6 +18,7 @@ from ai_edge_litert import interpreter as litert
 import numpy as np
 
 from official_ext.grw.datasets import feature_names
+from official_ext.grw.inference import swapped_states
 
 # In the folder that tools/export_tflite.py writes.
 MODEL_FILE = 'model.tflite'
@@ -26,7 +27,8 @@ MODEL_FILE = 'model.tflite'
 def _open(path: str, num_threads: int):
   """Returns an interpreter and its one signature, from `image` to `logits`.
 
-  The interpreter has to be kept: the signature does not keep it alive.
+  The interpreter has to be kept: the signature does not keep it alive.  Weights
+  are prepared when it first runs.
   """
   try:
     interpreter = litert.Interpreter(path, num_threads=num_threads)
@@ -126,13 +128,53 @@ class TfliteClip:
     return outputs['logits'][0]
 
 
+class _CopiedStates:
+  """A signature whose states are arrays, copied in and out at each frame.
+
+  In files of integers, which others write, zero is the zero point of the state,
+  and states and logits have scales.
+  """
+
+  def __init__(self, interpreter: litert.Interpreter, run):
+    self._interpreter = interpreter  # Kept: the signature does not.
+    self._run = run
+    self._inputs = run.get_input_details()
+    self._outputs = run.get_output_details()
+    self._image = self._inputs.pop('image')
+    self.reset()
+
+  def reset(self):
+    self._states = {
+      name: _stored(np.zeros(detail['shape'], np.float32), detail)
+      for name, detail in self._inputs.items()
+    }
+
+  def step(self, image: np.ndarray) -> np.ndarray:
+    outputs = self._run(image=_stored(image, self._image), **self._states)
+    logits = _numbers(outputs.pop('logits'), self._outputs['logits'])
+    self._states = {
+      name: state
+      if _scale(detail) == _scale(self._outputs[name])
+      else _stored(_numbers(state, self._outputs[name]), detail)
+      for name, detail in self._inputs.items()
+      for state in (outputs[name],)
+    }
+    return logits
+
+
 class TfliteStream:
   """A TFLite file of one signature, fed frame by frame.
 
   What it does is all that a client has to do: every input but `image` is a
   state, starts as zeros of its declared shape and type, and is the output of
-  the same name afterwards.  In files of integers, which others write, zero is
-  the zero point of the state, and states and logits have scales.
+  the same name afterwards.  Where the file allows it, states are not copied:
+  the buffer that one was written to is the next frame's input.
+
+  Attributes:
+    image_shape: [1, 1, height, width, 3].
+    num_classes: the width of the logits.
+    inputs: names of the image and the states.
+    swaps: whether the buffers of the states change places.
   """
 
   def __init__(self, path: str, num_threads: int = 1):
@@ -146,34 +188,23 @@ class TfliteStream:
       ValueError: the file is no TFLite file, or has not one signature from
         `image` to `logits`.
     """
-    self._interpreter, self._run = _open(path, num_threads)
-    inputs = self._run.get_input_details()
-    self._image = inputs.pop('image')
-    self._inputs = inputs
-    self._outputs = self._run.get_output_details()
-    self.reset()
-
-  @property
-  def image_shape(self) -> tuple[int, ...]:
-    """[1, 1, height, width, 3]."""
-    return _shape(self._image)
-
-  @property
-  def num_classes(self) -> int:
-    """The width of the logits."""
-    return _shape(self._outputs['logits'])[-1]
-
-  @property
-  def inputs(self) -> list[str]:
-    """Names of the image and the states."""
-    return ['image', *self._inputs]
+    interpreter, run = _open(path, num_threads)
+    inputs, outputs = run.get_input_details(), run.get_output_details()
+    self.inputs = ['image', *(name for name in inputs if name != 'image')]
+    self.image_shape = _shape(inputs['image'])
+    self.num_classes = _shape(outputs['logits'])[-1]
+    self.swaps = len(
+      interpreter.get_signature_list()
+    ) == 1 and swapped_states.can_swap(inputs, outputs)
+    self._client: swapped_states.SwappedStates | _CopiedStates = (
+      swapped_states.SwappedStates(path, num_threads=num_threads)
+      if self.swaps
+      else _CopiedStates(interpreter, run)
+    )
 
   def reset(self):
     """Begins another video."""
-    self._states = {
-      name: _stored(np.zeros(detail['shape'], np.float32), detail)
-      for name, detail in self._inputs.items()
-    }
+    self._client.reset()
 
   def step(self, image: np.ndarray) -> np.ndarray:
     """Takes the next frame.
@@ -191,18 +222,5 @@ class TfliteStream:
       raise ValueError(
         f'A frame has shape {image.shape}, expected {self.image_shape[2:]}.'
       )
-    outputs = self._run(
-      image=_stored(
-        np.asarray(image, np.float32).reshape(self.image_shape), self._image
-      ),
-      **self._states,
-    )
-    logits = _numbers(outputs.pop('logits'), self._outputs['logits'])
-    self._states = {
-      name: state
-      if _scale(detail) == _scale(self._outputs[name])
-      else _stored(_numbers(state, self._outputs[name]), detail)
-      for name, detail in self._inputs.items()
-      for state in (outputs[name],)
-    }
-    return logits[0]
+    frame = np.asarray(image, np.float32).reshape(self.image_shape)
+    return self._client.step(frame)[0]

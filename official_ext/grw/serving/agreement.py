@@ -90,8 +90,13 @@ def measure(
   )
 
 
-def require(found: Agreement):
-  """Raises ExportError, with what to do, for answers that are others."""
+def require(found: Agreement, instead: str = 'float16'):
+  """Raises ExportError, with what to do, for answers that are others.
+
+  Args:
+    found: what was measured.
+    instead: what to export with instead, such as 'float16'.
+  """
   # Not a number is not below.
   if not (
     found.same_answers >= LEAST_SAME_ANSWERS
@@ -100,6 +105,5 @@ def require(found: Agreement):
     raise export_folder.ExportError(
       f'In 8 bits the model answers differently: {found}; expected at least '
       f'{LEAST_SAME_ANSWERS:.0%} and at most {MOST_DIFFERENCE:.0%}. Use '
-      '--quantization=float16, which is half the size of float32. Nothing was '
-      'written.'
+      f'--quantization={instead}. Nothing was written.'
     )

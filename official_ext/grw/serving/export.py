@@ -44,7 +44,7 @@ def example_clips(
 ) -> np.ndarray:
   """Rendered clips of the model's length, [M, N, S, S, 3] uint8.
 
-  One, or for 'dynamic_int8' those of three videos, one a class, of
+  One, or for weights in 8 bits those of three videos, one a class, of
   `agreement.NUM_FRAMES` in all or a little more.  S is what the model resizes
   to, or the least that is rendered.
   """
@@ -52,7 +52,7 @@ def example_clips(
   num_frames = data.feature_shape[0]
   videos, clips = (
     (3, -(-agreement.NUM_FRAMES // (3 * num_frames)))
-    if quantization == 'dynamic_int8'
+    if quantization in tflite.IN_8_BITS
     else (1, 1)
   )
   length = clips * num_frames

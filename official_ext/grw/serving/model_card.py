@@ -39,7 +39,7 @@ class ModelCard:
     name: the name of the experiment's model, for people.
     kind: 'stream', frame by frame with states, or 'clip'.
     format: 'saved_model' or 'tflite'.
-    quantization: 'float32', 'float16' or 'dynamic_int8'.
+    quantization: 'float32', 'float16', 'dense_int8' or 'dynamic_int8'.
     frames_per_second: the rate at which to feed frames; null if the experiment
       does not say, or has none by its `sampling`.
     num_frames: N, the frames that logits are of.

@@ -28,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.backbones import frozen_weights
+from official_ext.grw.compat import dense_layers
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
@@ -41,10 +42,21 @@ from official_ext.grw.serving import saved_model
 
 SPLIT_FILE = 'model_split.tflite'
 
-QUANTIZATIONS = ('float32', 'float16', 'dynamic_int8')
 # By quantization, the largest difference of logits to the model, relative to
-# the largest logit.  For dynamic_int8 see `agreement`.
+# the largest logit.
 MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2}
+# By quantization, the operations whose weights are in 8 bits; how their answers
+# are judged, see `agreement`.  Depthwise convolutions are never among them: in
+# 8 bits the kernels they get are slower.  So are activations not: states
+# quantized to integers are not zero at the start and drift.
+IN_8_BITS = {
+  'dense_int8': (qtyping.TFLOperationName.FULLY_CONNECTED,),
+  'dynamic_int8': (
+    qtyping.TFLOperationName.FULLY_CONNECTED,
+    qtyping.TFLOperationName.CONV_2D,
+  ),
+}
+QUANTIZATIONS = (*MAX_DIFFERENCE, *IN_8_BITS)
 
 
 def default_classify_every(
@@ -77,8 +89,8 @@ def check_quantization(quantization: str):
     raise ValueError(
       f'quantization={quantization!r}: expected one of '
       f'{list(QUANTIZATIONS)}. Full int8 is not offered, as states of '
-      'integers drift along a stream; use dynamic_int8, which is a '
-      'quarter of the size of float32.'
+      'integers drift along a stream; use dense_int8 or, a quarter of '
+      'the size of float32, dynamic_int8.'
     )
 
 
@@ -115,20 +127,19 @@ def convert(
   distinct_outputs.require_distinct_outputs(path)
 
 
-def quantize(source: str, path: str):
+def quantize(source: str, path: str, quantization: str):
   """Writes a float32 TFLite file with its large weights in 8 bits.
+
+  Args:
+    source: the path of the float32 file.
+    path: the path to write to.
+    quantization: one of `IN_8_BITS`.
 
   Raises:
     export_folder.ExportError: an output is no tensor of its own.
   """
   recipe = quantizer.Quantizer(source)
-  # Depthwise convolutions stay in float32: in 8 bits the kernels they get are
-  # slower.  So do the activations: states quantized to integers are not zero at
-  # the start and drift.
-  for name in (
-    qtyping.TFLOperationName.FULLY_CONNECTED,
-    qtyping.TFLOperationName.CONV_2D,
-  ):
+  for name in IN_8_BITS[quantization]:
     recipe.add_dynamic_config(regex='.*', operation_name=name, num_bits=8)
   with (
     contextlib.redirect_stdout(io.StringIO()),
@@ -151,8 +162,8 @@ def _write(
   """Converts, quantizes, and checks each step against the one before.
 
   Args:
-    signatures, variables, path, quantization: as for `convert`; also
-      'dynamic_int8'.
+    signatures, variables, path, quantization: as for `convert`; also those of
+      `IN_8_BITS`.
     answers: a function that runs a file along clips, for logits
       [answers, classes].
     clips: float32 clips [M, N, height, width, 3].
@@ -163,7 +174,7 @@ def _write(
     export_folder.ExportError: they differ by too much.
   """
   with tempfile.TemporaryDirectory() as folder:
-    in_8_bits = quantization == 'dynamic_int8'
+    in_8_bits = quantization in IN_8_BITS
     floating = os.path.join(folder, 'float32.tflite') if in_8_bits else path
     kind = 'float32' if in_8_bits else quantization
     convert(signatures, variables, floating, kind)
@@ -173,10 +184,15 @@ def _write(
     saved_model.require_agreement(difference, MAX_DIFFERENCE[kind])
     if not in_8_bits:
       return saved_model.Written(difference, {})
-    quantize(floating, path)
+    quantize(floating, path, quantization)
     want, got = answers(floating, clips), answers(path, clips)
   found = agreement.measure(got, want, multi_label)
-  agreement.require(found)
+  agreement.require(
+    found,
+    'dense_int8, which has its convolutions in float32, or float16'
+    if quantization == 'dynamic_int8'
+    else 'float16',
+  )
   return saved_model.Written(
     saved_model.relative_difference(got, want), {}, str(found)
   )
@@ -208,9 +224,10 @@ def export_stream(
     data: the data of the evaluation; gives N, height and width, and what
       logits mean.
     example: uint8 clips [M, N, height, width, 3] for the checks: logits against
-      the model on the first, and answers of 'dynamic_int8' along all of them.
-    quantization: 'float32'; 'float16' halves the file; 'dynamic_int8' has the
-      weights of dense layers and pointwise convolutions in 8 bits.
+      the model on the first, and answers in 8 bits along all of them.
+    quantization: 'float32'; 'float16' halves the file; 'dense_int8' has the
+      weights of dense layers in 8 bits, those of squeeze-excitations among
+      them; 'dynamic_int8' also those of convolutions that are not depthwise.
     classify_every: see `ensemble.stream_of`.
     split_head: whether to write `SPLIT_FILE`; not of an ensemble, which has two
       heads.
@@ -228,6 +245,7 @@ def export_stream(
   num_frames, height, width, _ = data.feature_shape
   stream = ensemble.stream_of(model, num_frames, classify_every)
   frame_operations.compute_frame_by_frame(stream)
+  dense_layers.use_dense_layers(stream)
   shape = (1, 1, height, width, 3)
   image = tf.TensorSpec(shape, tf.float32, 'image')
 
@@ -313,8 +331,8 @@ def export_clip(
   `num_frames` says how many they are, as in evaluation; otherwise it is N.
 
   Args:
-    model: with any backbone; its 3D layers are changed, to compute the same by
-      other operations (`frame_operations`).
+    model: with any backbone; its layers are changed, to compute the same by
+      other operations (`frame_operations`, `dense_layers`).
     folder, data, example, quantization: as for `export_stream`.
 
   Returns:
@@ -343,6 +361,7 @@ def export_clip(
     axis=0,
   )
   frame_operations.compute_frame_by_frame(model)
+  dense_layers.use_dense_layers(model)
 
   @tf.function(
     input_signature=[

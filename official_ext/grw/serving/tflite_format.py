@@ -43,8 +43,8 @@ zero at the start, to `logits` and the states: it streams frame by frame.  With
 --kind=clip, for backbones that see frames to come too, it takes the frames of a
 clip at once, [1, N, height, width, 3], and how many of them count, and there
 are no states.  What was written is run against the model, and the largest
-difference printed; of dynamic_int8 also how many answers are the same along
-rendered videos.
+difference printed; of weights in 8 bits also how many answers are the same
+along rendered videos.
 """
   default_kind = 'stream'
 
@@ -54,8 +54,8 @@ rendered videos.
     flags.DEFINE_string(
       'quantization',
       'float32',
-      'float32; float16, half the size; or dynamic_int8, a quarter of the '
-      'size.',
+      'float32; float16, half the size; dense_int8, dense layers in 8 bits, '
+      'a third of the size; or dynamic_int8, convolutions too, a quarter.',
     )
     flags.DEFINE_integer(
       'classify_every',
