@@ -133,6 +133,10 @@ class TfliteStream:
   state, starts as zeros of its declared shape and type, and is the output of
   the same name afterwards.  In files of integers, which others write, zero is
   the zero point of the state, and states and logits have scales.
+
+  Attributes:
+    signals: outputs of the last frame that are neither logits nor states; see
+      `modeling.signals`.
   """
 
   def __init__(self, path: str, num_threads: int = 1):
@@ -170,6 +174,7 @@ class TfliteStream:
 
   def reset(self):
     """Begins another video."""
+    self.signals: dict[str, np.ndarray] = {}
     self._states = {
       name: _stored(np.zeros(detail['shape'], np.float32), detail)
       for name, detail in self._inputs.items()
@@ -198,6 +203,11 @@ class TfliteStream:
       **self._states,
     )
     logits = _numbers(outputs.pop('logits'), self._outputs['logits'])
+    self.signals = {
+      name: value[0]
+      for name, value in outputs.items()
+      if name not in self._inputs
+    }
     self._states = {
       name: state
       if _scale(detail) == _scale(self._outputs[name])
