@@ -159,6 +159,14 @@ class ExportedModel:
     """
     return self._checked(self._runner.step(self.prepared(frame)))
 
+  @property
+  def signals(self) -> dict[str, np.ndarray]:
+    """What a file says of the last frame beside logits; empty if it does not.
+
+    See `signals.SignallingStream` for what exports with --signals have.
+    """
+    return getattr(self._runner, 'signals', {})
+
   def finish(self) -> np.ndarray | None:
     """Ends a video.
 

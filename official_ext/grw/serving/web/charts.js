@@ -45,13 +45,14 @@ const styled = (name) =>
  * @param {!HTMLCanvasElement} canvas
  * @param {!Array<{seconds: number, probabilities: !Float32Array}>} answers
  * @param {!Array<{number: number, color: string}>} classes
- * @param {number} span How many seconds are shown.
+ * @param {number} most How many seconds are shown at most.
  */
-function drawTimeline(canvas, answers, classes, span) {
+function drawTimeline(canvas, answers, classes, most) {
   const {context, width, height} = cleared(canvas);
-  const [left, right, top, bottom] = [34, width - 4, 6, height - 18];
+  const [left, right, top, bottom] = [40, width - 6, 7, height - 18];
   const end = answers.length ? answers[answers.length - 1].seconds : 0;
-  const start = Math.max(end - span, 0);
+  const start = Math.max(end - most, 0);
+  const span = Math.min(Math.max(end, most / 4), most);
   const x = (seconds) =>
     left + (right - left) * Math.max(seconds - start, 0) / span;
   const y = (probability) => bottom - (bottom - top) * probability;
@@ -69,7 +70,8 @@ function drawTimeline(canvas, answers, classes, span) {
   }
   context.textAlign = 'center';
   context.textBaseline = 'bottom';
-  for (let s = Math.ceil(start / 10) * 10; s <= start + span; s += 10) {
+  const step = span > 30 ? 10 : 5;
+  for (let s = Math.ceil(start / step) * step; s <= start + span; s += step) {
     const at = Math.min(Math.max(x(s), left + 8), right - 10);
     context.fillText(`${s} s`, at, height);
   }

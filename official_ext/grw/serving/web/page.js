@@ -408,6 +408,10 @@ async function startFile(file) {
 let answers = [];
 let colors = new Map();
 let times = [];
+let draw = () => {
+  drawTimeline(element('timeline'), [], [], TIMELINE_SECONDS);
+  drawPath(element('trajectory'), []);
+};
 
 function probabilitiesOf(logits) {
   if (card.multi_label) return logits.map((x) => 1 / (1 + Math.exp(-x)));
@@ -444,13 +448,18 @@ function show(message) {
   const classes =
     top.map((number) => ({number, color: colorOf(number, top)}));
   showBars(classes, probabilities);
-  drawTimeline(element('timeline'), answers, classes, TIMELINE_SECONDS);
-  if (message.points) {
-    drawPath(element('trajectory'), message.points);
-    const ratio = message.accelerationOverSpeed;
-    element('ratio').textContent =
-      Number.isFinite(ratio) ? ratio.toFixed(2) : '–';
+  const ratio = message.accelerationOverSpeed;
+  element('ratio').textContent =
+    Number.isFinite(ratio) ? ratio.toFixed(2) : '–';
+  element('no-path').hidden = Boolean(message.points);
+  for (const id of ['smoothness', 'trajectory']) {
+    element(id).hidden = !message.points;
   }
+  draw = () => {
+    drawTimeline(element('timeline'), answers, classes, TIMELINE_SECONDS);
+    if (message.points) drawPath(element('trajectory'), message.points);
+  };
+  draw();
   showNumbers(message);
 }
 
@@ -529,6 +538,6 @@ document.ondrop = (event) => {
   if (file && !element('file').disabled) startFile(file).catch(fail);
 };
 
-drawTimeline(element('timeline'), [], [], TIMELINE_SECONDS);
-drawPath(element('trajectory'), []);
+draw();
+new ResizeObserver(() => draw()).observe(document.body);
 open().catch(fail);
