@@ -25,6 +25,7 @@
  */
 
 const CARD_FILE = 'model_card.json';
+const START = 'Start the camera, or drop a video file here.';
 const TOP = 5;
 const TIMELINE_SECONDS = 60;
 // From this probability on, one of several labels is said to be there.
@@ -144,12 +145,12 @@ async function open() {
   };
   for (const id of ['camera', 'file']) element(id).disabled = false;
   element('choose').removeAttribute('aria-disabled');
-  hint('Start the camera, or drop a video file here.');
+  hint(START);
 }
 
 function fail(error) {
   stop();
-  hint('');
+  hint(element('camera').disabled ? '' : START);
   say(error instanceof Problem ? error.message : `Unexpected: ${error}`);
   if (!(error instanceof Problem)) console.error(error);
 }
@@ -166,6 +167,15 @@ function eachFrame(callback) {
   const handle = requestAnimationFrame(
       (now) => callback(video.currentTime, now));
   return () => cancelAnimationFrame(handle);
+}
+
+/** Plays; that it is paused or stopped meanwhile is no error. */
+async function play() {
+  try {
+    await video.play();
+  } catch (error) {
+    if (error.name !== 'AbortError') throw error;
+  }
 }
 
 /** What frames come from: a camera, or a file. */
@@ -282,16 +292,16 @@ class VideoFile extends Source {
     super.answer();
     if (this.pausedForWorker && this.waiting < MOST_WAITING) {
       this.pausedForWorker = false;
-      video.play().catch(fail);
+      play().catch(fail);
     }
   }
 
   /** The last frame is shown for its own duration; the first at least once. */
   async end() {
     await this.shown;
-    const tick = this.tick / this.rate;
-    this.finishHeld(
-        Math.max(video.duration - (this.first ?? 0), this.tick ? 0 : tick + 1e-3));
+    // Not the duration, which a recording of a browser may not know.
+    const end = video.currentTime - (this.first ?? 0);
+    this.finishHeld(Math.max(end, this.tick ? 0 : 1 / this.rate));
   }
 
   close() {
@@ -360,7 +370,7 @@ async function startCamera() {
       'The camera gives no more frames. Connect it and start it again.'));
   video.srcObject = stream;
   watch(new Camera(stream), 'camera');
-  await video.play();
+  await play();
 }
 
 async function startFile(file) {
@@ -400,7 +410,7 @@ async function startFile(file) {
     next.end().catch(fail);
     element('status').textContent = `${file.name}, at its end`;
   };
-  await video.play();
+  await play();
 }
 
 /* Answers. */
@@ -519,7 +529,7 @@ function showNumbers({preparationMs, modelMs}) {
 element('camera').onclick = () => startCamera().catch(fail);
 element('stop').onclick = () => {
   stop();
-  hint('Start the camera, or drop a video file here.');
+  hint(START);
 };
 element('file').onchange = ({target}) => {
   if (target.files.length) startFile(target.files[0]).catch(fail);
