@@ -62,8 +62,8 @@ async function read(file) {
   }
   if (!response.ok) {
     throw new Problem(
-        `${file} is not beside this page (${response.status}): the page takes ` +
-        'sizes, rate and labels from it. Copy the whole folder that ' +
+        `${file} is not beside this page (${response.status}): sizes, rate ` +
+        'and labels are from it. Copy the whole folder that ' +
         '`grw export web` wrote.');
   }
   return response.text();
@@ -108,8 +108,8 @@ function requireBrowser() {
   }
   if (typeof OffscreenCanvas === 'undefined') {
     throw new Problem(
-        'This browser has no OffscreenCanvas, which the model gets its frames ' +
-        'by: update it, or take another.');
+        'This browser has no OffscreenCanvas, by which the model gets its ' +
+        'frames: update it, or take another.');
   }
 }
 
@@ -133,8 +133,8 @@ async function open() {
       if (data.type === 'ready') resolve();
       else reject(new Problem(`The model cannot be opened. ${data.message}`));
     };
-    worker.onerror = (event) => reject(new Problem(
-        `The model cannot be opened. ${event.message ?? 'worker.js is gone.'}`));
+    worker.onerror = ({message}) => reject(new Problem(
+        `The model cannot be opened. ${message ?? 'worker.js is gone.'}`));
   });
   const record = Number(new URLSearchParams(location.search).get('record'));
   worker.postMessage({type: 'load', card, record});

@@ -77,8 +77,8 @@ class Preparation {
     const known = {square: true, keep_aspect: false};
     if (!(mode in known) || !(size > 0) || !(crop?.length === 2)) {
       throw new Error(
-          `model_card.json has resize=${JSON.stringify(card.resize)}: expected ` +
-          'mode keep_aspect or square, size and crop [height, width].');
+          `model_card.json has resize=${JSON.stringify(card.resize)}: ` +
+          'expected mode keep_aspect or square, size and crop [height, width].');
     }
     this.square = known[mode];
     this.size = size;

@@ -59,7 +59,8 @@ class Trajectory {
     for (const row of this.embeddings) {
       for (let i = 0; i < size; i++) mean[i] += row[i] / count;
     }
-    const centered = this.embeddings.map((row) => row.map((v, i) => v - mean[i]));
+    const centered = this.embeddings.map(
+        (row) => row.map((value, i) => value - mean[i]));
     if (!this.axes) this.axes = this.firstAxes(size);
     for (let step = 0; step < 6; step++) this.iterate(centered);
     this.turn(centered);

@@ -59,8 +59,8 @@ class Stream {
     ];
     if (missing.length) {
       throw new Error(
-          `${MODEL_FILE} lacks ${missing.join(', ')}: expected inputs image and ` +
-          'states, outputs logits and the same states; export it again.');
+          `${MODEL_FILE} lacks ${missing.join(', ')}: expected inputs image ` +
+          'and states, outputs logits and the same states; export it again.');
     }
     this.image = this.inputs.find(({name}) => name === 'image');
     this.states = {};
@@ -128,7 +128,8 @@ async function load(card) {
         `model_card.json says ${card.resize.crop.join(' x ')}: export again.`);
   }
   // The first run is slow.
-  await stream.step(new Float32Array(preparation.height * preparation.width * 3));
+  const {height, width} = preparation;
+  await stream.step(new Float32Array(height * width * 3));
   reset();
 }
 
