@@ -78,7 +78,7 @@ class Preparation {
     if (!(mode in known) || !(size > 0) || !(crop?.length === 2)) {
       throw new Error(
           `model_card.json has resize=${JSON.stringify(card.resize)}: ` +
-          'expected mode keep_aspect or square, size and crop [height, width].');
+          'expected mode keep_aspect or square, size, crop [height, width].');
     }
     this.square = known[mode];
     this.size = size;
