@@ -431,13 +431,20 @@ function probabilitiesOf(logits) {
   return powers.map((power) => power / sum);
 }
 
-/** A color for a class that comes among the first, kept while it is shown. */
-function colorOf(number, shown) {
-  if (!colors.has(number)) {
-    const taken = new Set(shown.map((other) => colors.get(other)));
-    colors.set(number, COLORS.find((color) => !taken.has(color)));
+/** A color for each of the first classes: its last one, if that is free. */
+function colored(top) {
+  const taken = new Set();
+  const keeps = top.filter((number) => {
+    const color = colors.get(number);
+    return color && !taken.has(color) && taken.add(color);
+  });
+  for (const number of top) {
+    if (keeps.includes(number)) continue;
+    const color = COLORS.find((free) => !taken.has(free));
+    taken.add(color);
+    colors.set(number, color);
   }
-  return colors.get(number);
+  return top.map((number) => ({number, color: colors.get(number)}));
 }
 
 const median = (values) =>
@@ -455,14 +462,13 @@ function show(message) {
   }
   const top = Array.from(probabilities.keys())
       .sort((a, b) => probabilities[b] - probabilities[a]).slice(0, TOP);
-  const classes =
-    top.map((number) => ({number, color: colorOf(number, top)}));
+  const classes = colored(top);
   showBars(classes, probabilities);
   const ratio = message.accelerationOverSpeed;
   element('ratio').textContent =
     Number.isFinite(ratio) ? ratio.toFixed(2) : '–';
   element('no-path').hidden = Boolean(message.points);
-  for (const id of ['smoothness', 'trajectory']) {
+  for (const id of ['smoothness', 'plot']) {
     element(id).hidden = !message.points;
   }
   draw = () => {
