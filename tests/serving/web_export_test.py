@@ -124,7 +124,7 @@ def page_fixture(browser):
   """A page that keeps the answers; its errors are the test's."""
   with browser.new_context() as context:
     page = context.new_page()
-    errors = []
+    errors: list[Exception] = []
     page.on('pageerror', errors.append)
     page.add_init_script(
       'window.kept = [];'
@@ -199,7 +199,7 @@ def test_frames_of_a_camera_have_the_answers_of_python(site, address, page):
   model = exported_lib.open_model(site / 'model')
   embeddings = np.array([answer['embedding'] for answer in found])
   for answer in found:
-    want = model.step(answer['image'])
+    want = np.asarray(model.step(answer['image']))
     atol = 1e-5 * np.abs(want).max()
     np.testing.assert_allclose(answer['logits'], want, rtol=0, atol=atol)
     want = model.signals['embedding']
@@ -310,7 +310,7 @@ def test_every_pixel_is_that_of_python(address, page):
                 Uint8ClampedArray.from(atob(pixels), (c) => c.charCodeAt(0)),
                 columns, rows));
             }""",
-            [card, base64.b64encode(frame).decode(), columns, rows],
+            [card, base64.b64encode(frame.tobytes()).decode(), columns, rows],
           )
           prepare = frame_preparation.Preparation(
             square, size, crop, least < 0, antialias
