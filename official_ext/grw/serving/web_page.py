@@ -94,9 +94,10 @@ def fetch_runtime() -> str:
     os.rename(unfinished, folder)
   except subprocess.SubprocessError as error:
     said = (getattr(error, 'stderr', None) or str(error)).strip()
+    # Where it was called from, and a log, come after the reason.
+    lines = [line.removeprefix('npm error ') for line in said.splitlines()]
     raise ValueError(
-      f'npm cannot install {_LITERT} {version}: '
-      f'{" ".join(said.splitlines()[-5:])}. Can this machine reach the '
+      f'npm cannot install {_LITERT} {version}: {", ".join(lines[:4])}. Can this machine reach the '
       'registry that `npm config get registry` names? Only the first export '
       f'needs it; {folder} may be copied from another machine.'
     ) from error
