@@ -97,8 +97,8 @@ def fetch_runtime() -> str:
     # Where it was called from, and a log, come after the reason.
     lines = [line.removeprefix('npm error ') for line in said.splitlines()]
     raise ValueError(
-      f'npm cannot install {_LITERT} {version}: {", ".join(lines[:4])}. Can this machine reach the '
-      'registry that `npm config get registry` names? Only the first export '
+      f'npm cannot install {_LITERT} {version}: {", ".join(lines[:4])}. Can '
+      'this machine reach the registry that `npm config get registry` names? Only the first export '
       f'needs it; {folder} may be copied from another machine.'
     ) from error
   except OSError:
