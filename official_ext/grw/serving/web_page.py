@@ -98,8 +98,8 @@ def fetch_runtime() -> str:
     lines = [line.removeprefix('npm error ') for line in said.splitlines()]
     raise ValueError(
       f'npm cannot install {_LITERT} {version}: {", ".join(lines[:4])}. Can '
-      'this machine reach the registry that `npm config get registry` names? Only the first export '
-      f'needs it; {folder} may be copied from another machine.'
+      'this machine reach the registry that `npm config get registry` names? '
+      f'Only the first export needs it; {folder} may be copied from another machine.'
     ) from error
   except OSError:
     if not os.path.isdir(folder):  # By another process, meanwhile.
