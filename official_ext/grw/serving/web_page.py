@@ -99,7 +99,7 @@ def fetch_runtime() -> str:
     raise ValueError(
       f'npm cannot install {_LITERT} {version}: {", ".join(lines[:4])}. Can '
       'this machine reach the registry that `npm config get registry` names? '
-      f'Only the first export needs it; {folder} may be copied from another machine.'
+      f'Only the first export needs it; {folder} may be copied from elsewhere.'
     ) from error
   except OSError:
     if not os.path.isdir(folder):  # By another process, meanwhile.
