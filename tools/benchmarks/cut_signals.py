@@ -13,7 +13,7 @@
 # limitations under the License.
 r"""Finds cuts between clips by the signals of a stream.
 
-  python3 tools/benchmarks/cuts.py --model=/tmp/a0s_grw_tflite \
+  python3 tools/benchmarks/cut_signals.py --model=/tmp/a0s_grw_tflite \
     --videos=fights --groups=fights/videos.txt
 
 Streams all videos of a folder, one after the other in random order, through an
