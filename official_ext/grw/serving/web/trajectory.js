@@ -22,12 +22,12 @@ const dot = (a, b) => {
   return sum;
 };
 
-const normalize = (vector) => {
-  const length = Math.sqrt(dot(vector, vector));
-  if (!length) return false;
-  for (let i = 0; i < vector.length; i++) vector[i] /= length;
-  return true;
-};
+const lengthOf = (vector) => Math.sqrt(dot(vector, vector));
+
+const difference = (a, b) => a.map((value, i) => value - b[i]);
+
+const mean = (values) =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
  * The path of the embeddings of the last frames, on its first two principal
@@ -38,14 +38,41 @@ class Trajectory {
   constructor(limit) {
     this.limit = limit;
     this.embeddings = [];
+    this.velocity = null;
+    // Lengths of the steps between kept frames, and of how steps change.
+    this.speeds = [];
+    this.accelerations = [];
     // They are kept from frame to frame: few steps make them follow the path,
     // and the picture does not flip.
     this.axes = null;
   }
 
-  add(embedding) {
-    this.embeddings.push(Float64Array.from(embedding));
-    if (this.embeddings.length > this.limit) this.embeddings.shift();
+  add(values) {
+    const embedding = Float64Array.from(values);
+    const before = this.embeddings.at(-1);
+    if (before) {
+      const velocity = difference(embedding, before);
+      this.speeds.push(lengthOf(velocity));
+      if (this.velocity) {
+        this.accelerations.push(lengthOf(difference(velocity, this.velocity)));
+      }
+      this.velocity = velocity;
+    }
+    this.embeddings.push(embedding);
+    if (this.embeddings.length > this.limit) {
+      this.embeddings.shift();
+      this.speeds.shift();
+      this.accelerations.shift();
+    }
+  }
+
+  /**
+   * Mean length of accelerations over that of velocities: 0 for frames that go
+   * on in equal steps, the square root of 3 for frames that have nothing to do
+   * with each other.  Not a number for fewer than three frames.
+   */
+  accelerationOverSpeed() {
+    return mean(this.accelerations) / mean(this.speeds);
   }
 
   /**
@@ -55,34 +82,19 @@ class Trajectory {
   points() {
     const count = this.embeddings.length;
     const size = this.embeddings[0].length;
-    const mean = new Float64Array(size);
+    const center = new Float64Array(size);
     for (const row of this.embeddings) {
-      for (let i = 0; i < size; i++) mean[i] += row[i] / count;
+      for (let i = 0; i < size; i++) center[i] += row[i] / count;
     }
-    const centered = this.embeddings.map(
-        (row) => row.map((value, i) => value - mean[i]));
-    if (!this.axes) this.axes = this.firstAxes(size);
-    for (let step = 0; step < 6; step++) this.iterate(centered);
-    this.turn(centered);
-    const points = new Float32Array(2 * count);
-    centered.forEach((row, i) => {
-      points[2 * i] = dot(row, this.axes[0]);
-      points[2 * i + 1] = dot(row, this.axes[1]);
-    });
-    return points;
-  }
-
-  /** Two directions that no embedding is perpendicular to by chance. */
-  firstAxes(size) {
-    const axes = [1, 2].map((seed) => Float64Array.from(
-        {length: size}, (_, i) => Math.sin(seed * (i + 1) * 12.9898)));
-    axes.forEach(normalize);
-    return axes;
+    const rows = this.embeddings.map((row) => difference(row, center));
+    this.axes ??= firstAxes(size);
+    for (let step = 0; step < 3; step++) this.iterate(rows);
+    return this.turned(rows);
   }
 
   /** A step of orthogonal iteration with the covariance of the rows. */
   iterate(rows) {
-    const next = this.axes.map((axis) => {
+    const [first, second] = this.axes.map((axis) => {
       const sum = new Float64Array(axis.length);
       for (const row of rows) {
         const along = dot(row, axis);
@@ -90,31 +102,31 @@ class Trajectory {
       }
       return sum;
     });
-    if (!normalize(next[0])) return;  // All frames are at one place.
-    this.axes[0] = next[0];
+    const length = lengthOf(first);
+    if (!length) return;  // All frames are at one place.
+    for (let i = 0; i < first.length; i++) first[i] /= length;
+    this.axes[0] = first;
+    const whole = lengthOf(second);
+    const along = dot(second, first);
+    for (let i = 0; i < first.length; i++) second[i] -= along * first[i];
+    const rest = lengthOf(second);
     // Where the path is straight, nothing is left of the second.
-    const second = next[1];
-    const before = Math.sqrt(dot(second, second));
-    const along = dot(second, next[0]);
-    for (let i = 0; i < second.length; i++) second[i] -= along * next[0][i];
-    if (Math.sqrt(dot(second, second)) > 1e-9 * before) {
-      normalize(second);
-      this.axes[1] = second;
+    if (rest > 1e-9 * whole) {
+      this.axes[1] = second.map((value) => value / rest);
     }
   }
 
-  /** Turns the axes within their plane to the components, larger first. */
-  turn(rows) {
-    let xx = 0;
-    let xy = 0;
-    let yy = 0;
-    for (const row of rows) {
-      const x = dot(row, this.axes[0]);
-      const y = dot(row, this.axes[1]);
+  /** Turns the axes to the components in their plane; what `points` returns. */
+  turned(rows) {
+    const points = new Float32Array(2 * rows.length);
+    let [xx, xy, yy] = [0, 0, 0];
+    rows.forEach((row, t) => {
+      const x = points[2 * t] = dot(row, this.axes[0]);
+      const y = points[2 * t + 1] = dot(row, this.axes[1]);
       xx += x * x;
       xy += x * y;
       yy += y * y;
-    }
+    });
     const angle = 0.5 * Math.atan2(2 * xy, xx - yy);
     const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
     const [first, second] = this.axes;
@@ -122,20 +134,21 @@ class Trajectory {
       first.map((value, i) => cosine * value + sine * second[i]),
       second.map((value, i) => cosine * value - sine * first[i]),
     ];
+    for (let i = 0; i < points.length; i += 2) {
+      const [x, y] = [points[i], points[i + 1]];
+      points[i] = cosine * x + sine * y;
+      points[i + 1] = cosine * y - sine * x;
+    }
+    return points;
   }
+}
 
-  /**
-   * Mean length of accelerations over that of velocities: 0 for frames that go
-   * on in equal steps, the square root of 3 for frames that have nothing to do
-   * with each other.  Not a number for fewer than three frames.
-   */
-  accelerationOverSpeed() {
-    const mean = (lengths) =>
-      lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
-    const steps = (rows) => rows.slice(1).map(
-        (row, t) => row.map((value, i) => value - rows[t][i]));
-    const length = (row) => Math.sqrt(dot(row, row));
-    const velocities = steps(this.embeddings);
-    return mean(steps(velocities).map(length)) / mean(velocities.map(length));
-  }
+/** Two directions that no path is perpendicular to but by chance. */
+function firstAxes(size) {
+  return [1, 2].map((seed) => {
+    const axis = Float64Array.from(
+        {length: size}, (_, i) => Math.sin(seed * (i + 1) * 12.9898));
+    const length = lengthOf(axis);
+    return axis.map((value) => value / length);
+  });
 }
