@@ -149,6 +149,7 @@ EXTRA_OF = {
   'demo': None,
   'export saved_model': 'export',
   'export tflite': 'export',
+  'export web': 'export',
   'import_checkpoint': 'predict',  # Of TFLite files, for what it reports.
   'inspect': None,
   'predict': 'predict',

@@ -131,6 +131,8 @@ def test_the_wheel_holds_the_package_and_every_published_file(wheel):
   names = set(zipfile.ZipFile(wheel).namelist())
   for path in (ROOT / 'official_ext').rglob('*.py'):
     assert str(path.relative_to(ROOT)) in names
+  for path in (ROOT / 'official_ext/grw/serving/web').iterdir():
+    assert str(path.relative_to(ROOT)) in names
   for path in (ROOT / 'configs').rglob('*.yaml'):
     name = path.relative_to(ROOT / 'configs')
     assert f'official_ext/grw/configs/yaml_files/{name}' in names

@@ -36,6 +36,7 @@ TWINS = {
   'demo': 'demo',
   'export_saved_model': 'export saved_model',
   'export_tflite': 'export tflite',
+  'export_web': 'export web',
   'import_checkpoint': 'import',
   'inspect_tfrecords': 'inspect',
   'model_table': 'table',
@@ -206,6 +207,7 @@ def flag_of(command, name):
     ('export saved_model', 'kind', export_format.KINDS),
     ('export saved_model', 'input_type', saved_model.INPUT_TYPES),
     ('export tflite', 'kind', export_format.KINDS),
+    ('export web', 'kind', export_format.KINDS),
     ('import_checkpoint', 'weights', published.WEIGHTS),
   ],
 )

@@ -14,10 +14,12 @@
 
 """Exported models of all kinds give the trained model's answers."""
 
+import csv
 import dataclasses
 import json
 import os
 
+import matplotlib.image
 import numpy as np
 from official.core import exp_factory
 import pytest
@@ -25,7 +27,10 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
+from official_ext.grw.datasets import video_decoding
 from official_ext.grw.inference import exported
+from official_ext.grw.inference import prediction
+from official_ext.grw.inference import prediction_files
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import model_card
@@ -105,8 +110,11 @@ def folders_fixture(model, tmp_path_factory):
     folder = str(root / f'{kind}_{file_format}_{dtype}')
     if file_format == 'tflite':
       os.makedirs(folder)
-      write = tflite.export_stream if kind == 'stream' else tflite.export_clip
-      write(model, folder, data, VIDEO[np.newaxis, :FRAMES])
+      example = VIDEO[np.newaxis, :FRAMES]
+      if kind == 'stream':
+        tflite.export_stream(model, folder, data, example, signals=True)
+      else:
+        tflite.export_clip(model, folder, data, example)
     else:
       export = (
         saved_model.export_stream_model
@@ -124,6 +132,42 @@ def clip_logits(model, start, end):
     tf.constant(VIDEO[np.newaxis, start:end]), experiment().task.validation_data
   )
   return model({'image': clips}, training=False)[0].numpy()
+
+
+def test_predictions_hold_the_signals_of_a_stream(folders, tmp_path):
+  charts = []
+  for kind in ('stream', 'clip'):
+    opened = exported.open_model(folders[kind, 'tflite', 'float32'])
+    folder = tmp_path / kind
+    prediction.predict(
+      opened,
+      (
+        video_decoding.TimedFrame(number / 5, image)
+        for number, image in enumerate(VIDEO)
+      ),
+      5.0,
+      output_dir=str(folder),
+    )
+    charts.append(
+      matplotlib.image.imread(folder / prediction_files.CHART_FILE).shape
+    )
+    with open(folder / prediction_files.TABLE_FILE, encoding='utf-8') as file:
+      rows = list(csv.DictReader(file))
+    if kind == 'clip':
+      assert 'acceleration' not in rows[0]
+      continue
+    opened.reset()
+    assert len(rows) == len(VIDEO)
+    for row, frame in zip(rows, VIDEO):
+      opened.step(frame)
+      np.testing.assert_allclose(
+        [float(row['order_likelihood']), float(row['acceleration'])],
+        opened.signals['smoothness'],
+        rtol=1e-4,
+      )
+    assert float(rows[-1]['acceleration']) > 0
+  # There is a second picture below.
+  assert charts[0][0] > charts[1][0]
 
 
 STREAMS = [

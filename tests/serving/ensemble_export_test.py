@@ -132,6 +132,7 @@ def test_an_ensemble_has_no_checkpoint_of_its_own(params, tmp_path):
   'options, message',
   [
     ({'split_head': True}, 'split_head=True: expected False'),
+    ({'signals': True}, 'signals=True: expected False for an ensemble'),
     ({'classify_every': 3}, 'classify_every=3: .* 1 or an even number'),
   ],
 )

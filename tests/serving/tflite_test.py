@@ -20,9 +20,11 @@ from ai_edge_litert import interpreter as litert
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from official_ext.grw.configs import schema
 from official_ext.grw.inference import tflite_stream
+from official_ext.grw.losses import grw_smoothing
 from official_ext.grw.modeling import streaming
 from official_ext.grw.reports import benchmark
 from official_ext.grw.serving import export_folder
@@ -141,6 +143,45 @@ def test_streams_end_where_the_clip_model_does(head, tmp_path):
     for count in (3, N):
       want = model({'image': frames[np.newaxis, :count]})[0]
       np.testing.assert_allclose(logits[count - 1], want, atol=1e-5)
+
+
+@pytest.mark.parametrize('head', [{}, {'causal': True}])
+@pytest.mark.parametrize('quantization', ['float32', 'dynamic_int8'])
+def test_signals_are_those_of_the_clip_model(head, quantization, tmp_path):
+  """Of any head, and beside logits and states that stay what they are."""
+  model = tiny.classifier(head=head)
+  _, path = export(model, tmp_path, quantization, signals=True)
+  java_client.assert_loses_nothing(path)
+  stream = tflite_stream.TfliteStream(path)
+  frames = video(seed=4)[0] / np.float32(255)
+  embeddings, smoothness = [], []
+  for frame in frames:
+    logits = stream.step(frame)
+    assert set(stream.signals) == {'embedding', 'smoothness'}
+    embeddings.append(stream.signals['embedding'])
+    smoothness.append(stream.signals['smoothness'])
+  exact = quantization == 'float32'
+  want = model({'image': frames[np.newaxis]})[0]
+  np.testing.assert_allclose(logits, want, atol=1e-5 if exact else 0.1)
+  embedder = tf_keras.Model(
+    model.inputs, model.get_layer('grw_smoothing').output
+  )
+  [want] = embedder({'image': frames[np.newaxis]}).numpy()
+  atol = 1e-5 * np.abs(want).max() if exact else 0.1 * np.abs(want).max()
+  np.testing.assert_allclose(embeddings, want, atol=atol)
+  # Against the file's own embeddings.  The product that sums over orderings is
+  # one of those in 8 bits, too.
+  window = 3
+  assert np.all(np.isnan(smoothness[: window - 1]))
+  for end in range(window, N + 1):
+    terms = grw_smoothing.smoothing_terms(
+      tf.stack([embeddings[end - window : end]])
+    )
+    likelihood, acceleration = smoothness[end - 1]
+    np.testing.assert_allclose(
+      -np.log(likelihood), terms.order_loss, rtol=1e-4 if exact else 2e-2
+    )
+    np.testing.assert_allclose(acceleration, terms.mean_acceleration, rtol=1e-4)
 
 
 def test_head_runs_each_kth_frame_inside_the_file(model, exported):

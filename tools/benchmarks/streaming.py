@@ -126,7 +126,6 @@ class Candidate:
     stream = swapped_states.SwappedStates(
       self.path,
       self.signature,
-      'embedding' if self.signature == 'encode' else 'logits',
       num_threads,
     )
 

@@ -39,6 +39,8 @@ class ExportedModel:
     card: the model's description.
     labels: names of the classes.
     assumed: a line that says what of the card is assumed, or ''.
+    signals: what a file that was exported with --signals says of the last frame
+      beside logits, [D] 'embedding' and [2] 'smoothness'; others say nothing.
   """
 
   def __init__(
@@ -158,6 +160,11 @@ class ExportedModel:
         as many classes as the card says.
     """
     return self._checked(self._runner.step(self.prepared(frame)))
+
+  @property
+  def signals(self) -> dict[str, np.ndarray]:
+    """See the class; by name, as `signals.SignallingStream` has them."""
+    return getattr(self._runner, 'signals', {})
 
   def finish(self) -> np.ndarray | None:
     """Ends a video.

@@ -18,7 +18,7 @@ Only what predicting takes is imported here, so that it runs on small machines;
 `prediction_files` draws and writes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import contextlib
 from typing import NamedTuple, Protocol
 
@@ -36,6 +36,10 @@ class Model(Protocol):
 
   card: model_card.ModelCard
   labels: list[str]
+
+  @property
+  def signals(self) -> Mapping[str, np.ndarray]:
+    """What a stream says of the last frame beside logits, by name."""
 
   def reset(self) -> None:
     """Begins another video."""
@@ -173,7 +177,7 @@ def predict(
         return
       probabilities = model.probabilities(logits)
       if files is not None:
-        files.add_answer(end, probabilities)
+        files.add_answer(end, probabilities, model.signals.get('smoothness'))
       if bar is not None:
         best = int(np.argmax(probabilities))
         bar.set_postfix_str(

@@ -123,16 +123,7 @@ class PredictionFiles:
       open(os.path.join(folder, TABLE_FILE), 'w', encoding='utf-8', newline='')
     )
     self._table = csv.writer(file)
-    self._table.writerow(
-      [
-        'seconds',
-        *([] if threshold is None else ['labels']),
-        *itertools.chain.from_iterable(
-          (f'label_{place}', f'probability_{place}')
-          for place in range(1, self._top + 1)
-        ),
-      ]
-    )
+    self._num_answers = 0
     # Which classes the chart shows is known only at the end.
     self._history = closing.enter_context(tempfile.TemporaryFile(dir=folder))
     self._peaks = np.zeros(len(labels), np.float32)
@@ -143,8 +134,35 @@ class PredictionFiles:
     """Writes a frame with the last answer."""
     self._video.add(frame, f'{frame.seconds:.1f} s{self._status}', self._last)
 
-  def add_answer(self, seconds: float, probabilities: np.ndarray):
-    """Writes an answer of the model."""
+  def _write_header(self, has_smoothness: bool):
+    self._table.writerow(
+      [
+        'seconds',
+        *([] if self._threshold is None else ['labels']),
+        *itertools.chain.from_iterable(
+          (f'label_{place}', f'probability_{place}')
+          for place in range(1, self._top + 1)
+        ),
+        *(['order_likelihood', 'acceleration'] if has_smoothness else []),
+      ]
+    )
+
+  def add_answer(
+    self,
+    seconds: float,
+    probabilities: np.ndarray,
+    smoothness: np.ndarray | None = None,
+  ):
+    """Writes an answer of the model.
+
+    Args:
+      seconds: the time of the frame.
+      probabilities: [classes].
+      smoothness: [2], see `signals.SignallingStream`; of all answers or none.
+    """
+    if not self._num_answers:
+      self._write_header(smoothness is not None)
+    self._num_answers += 1
     likeliest = [
       (self._labels[number], float(probabilities[number]))
       for number in prediction.top_classes(probabilities, self._top)
@@ -163,10 +181,15 @@ class PredictionFiles:
         *itertools.chain.from_iterable(
           (label, f'{probability:.6f}') for label, probability in likeliest
         ),
+        *(
+          [] if smoothness is None else [f'{value:.6g}' for value in smoothness]
+        ),
       ]
     )
     self._peaks = np.maximum(self._peaks, probabilities)
     self._history.write(np.float64(seconds).tobytes())
+    acceleration = np.nan if smoothness is None else smoothness[1]
+    self._history.write(np.float32(acceleration).tobytes())
     self._history.write(probabilities.astype(np.float32).tobytes())
 
   def finish(self):
@@ -178,6 +201,7 @@ class PredictionFiles:
       mode='r',
       dtype=[
         ('seconds', np.float64),
+        ('acceleration', np.float32),
         ('probabilities', np.float32, len(self._labels)),
       ],
     )
@@ -188,6 +212,7 @@ class PredictionFiles:
       history['probabilities'][:, classes],
       [self._labels[number] for number in classes],
       self._threshold,
+      history['acceleration'],
     )
 
 
@@ -197,6 +222,7 @@ def draw_chart(
   probabilities: np.ndarray,
   labels: list[str],
   threshold: float | None = None,
+  acceleration: np.ndarray | None = None,
 ):
   """Draws class probabilities over time as a PNG file.
 
@@ -206,12 +232,31 @@ def draw_chart(
     probabilities: [T, K].
     labels: the names of the K classes.
     threshold: the threshold of several labels, drawn as a dashed line.
+    acceleration: [T], how much the embeddings leave their path, drawn below
+      where it is a number anywhere.
   """
+  has_acceleration = acceleration is not None and np.any(
+    np.isfinite(acceleration)
+  )
   figure = matplotlib.figure.Figure(
-    figsize=(10, 4.5), dpi=130, layout='constrained'
+    figsize=(10, 6 if has_acceleration else 4.5),
+    dpi=130,
+    layout='constrained',
   )
   canvas = backend_agg.FigureCanvasAgg(figure)
-  axes = figure.subplots()
+  grid = figure.subplots(
+    2 if has_acceleration else 1,
+    squeeze=False,
+    sharex=True,
+    height_ratios=[3, 1] if has_acceleration else None,
+  )
+  axes, last = grid[0, 0], grid[-1, 0]
+  if has_acceleration:
+    last.plot(seconds, acceleration, color='dimgray', linewidth=1.2)
+    last.set_ylabel('acceleration')
+    last.set_ylim(bottom=0)
+    last.grid(alpha=0.3)
+    last.spines[['top', 'right']].set_visible(False)
   marker = 'o' if len(seconds) < _MARKED_POINTS else None
   # An answer holds until the next.
   lines = [
@@ -220,7 +265,7 @@ def draw_chart(
   ]
   if threshold is not None:
     axes.axhline(threshold, color='black', linestyle='--', linewidth=1)
-  axes.set_xlabel('seconds')
+  last.set_xlabel('seconds')
   axes.set_ylabel('probability')
   axes.set_ylim(0, 1.02)
   axes.margins(x=0.01)

@@ -30,7 +30,6 @@ from official_ext.grw.compat import compiled_models
 def can_swap(
   inputs: Mapping[str, Mapping[str, Any]],
   outputs: Mapping[str, Mapping[str, Any]],
-  result: str = 'logits',
 ) -> bool:
   """Whether each state of a signature can change places with what follows it.
 
@@ -40,22 +39,26 @@ def can_swap(
   Args:
     inputs: details of the inputs by name, as a signature runner of LiteRT's
       Interpreter has them: `image` and the states.
-    outputs: those of the outputs: the result and the states.
-    result: the name of the output that is no state.
+    outputs: those of the outputs: the states, and what is no state.
   """
-  if set(inputs) - {'image'} != set(outputs) - {result}:
+  states = set(inputs) - {'image'}
+  if not states <= set(outputs):
     return False
   details = [*inputs.values(), *outputs.values()]
   return (
     len({detail['index'] for detail in details}) == len(details)
     and all(-1 not in detail['shape_signature'] for detail in details)
     and all(detail['dtype'] in (np.float32, np.int32) for detail in details)
-    and inputs['image']['dtype'] == outputs[result]['dtype'] == np.float32
+    and inputs['image']['dtype'] == np.float32
     and all(
-      np.array_equal(detail['shape'], outputs[name]['shape'])
-      and detail['dtype'] == outputs[name]['dtype']
-      for name, detail in inputs.items()
-      if name != 'image'
+      np.array_equal(inputs[name]['shape'], outputs[name]['shape'])
+      and inputs[name]['dtype'] == outputs[name]['dtype']
+      for name in states
+    )
+    and all(
+      detail['dtype'] == np.float32
+      for name, detail in outputs.items()
+      if name not in states
     )
   )
 
@@ -67,7 +70,6 @@ class SwappedStates:
     self,
     path: str,
     key: str = '',
-    result: str = 'logits',
     num_threads: int = 1,
   ):
     """Opens a file.
@@ -75,7 +77,6 @@ class SwappedStates:
     Args:
       path: the path of a file that LiteRT's Interpreter could open.
       key: the key of the signature; '' for the only one.
-      result: the name of the output that is no state.
       num_threads: the threads to compute with.
 
     Raises:
@@ -84,7 +85,7 @@ class SwappedStates:
     model = compiled_models.open_model(path, num_threads)
     if not key:
       (key,) = model.get_signature_list()
-    self._model, self._key, self._result = model, key, result
+    self._model, self._key = model, key
     inputs = model.get_input_tensor_details(key)
     outputs = model.get_output_tensor_details(key)
     self._read = {
@@ -98,7 +99,11 @@ class SwappedStates:
       for name, detail in inputs.items()
       if name != 'image'
     }
-    self._shape = tuple(outputs[result]['shape'])
+    self._results = {
+      name: tuple(detail['shape'])
+      for name, detail in outputs.items()
+      if name not in self._zeros
+    }
     self.reset()
 
   def reset(self):
@@ -106,11 +111,14 @@ class SwappedStates:
     for name, zeros in self._zeros.items():
       self._read[name].write(zeros)
 
-  def step(self, image: np.ndarray) -> np.ndarray:
-    """The result for the next frame, float32.
+  def step(self, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Takes the next frame.
 
     Args:
       image: an array of the shape of the input, float32.
+
+    Returns:
+      The outputs that are no states, float32, by name.
     """
     self._read['image'].write(image)
     self._model.run_by_name(self._key, self._read, self._written)
@@ -119,7 +127,9 @@ class SwappedStates:
         self._written[name],
         self._read[name],
       )
-    result = self._written[self._result].read(
-      int(np.prod(self._shape)), np.float32
-    )
-    return result.reshape(self._shape)
+    return {
+      name: self._written[name]
+      .read(int(np.prod(shape)), np.float32)
+      .reshape(shape)
+      for name, shape in self._results.items()
+    }

@@ -149,9 +149,8 @@ class _CopiedStates:
       for name, detail in self._inputs.items()
     }
 
-  def step(self, image: np.ndarray) -> np.ndarray:
+  def step(self, image: np.ndarray) -> dict[str, np.ndarray]:
     outputs = self._run(image=_stored(image, self._image), **self._states)
-    logits = _numbers(outputs.pop('logits'), self._outputs['logits'])
     self._states = {
       name: state
       if _scale(detail) == _scale(self._outputs[name])
@@ -159,7 +158,11 @@ class _CopiedStates:
       for name, detail in self._inputs.items()
       for state in (outputs[name],)
     }
-    return logits
+    return {
+      name: _numbers(outputs[name], detail)
+      for name, detail in self._outputs.items()
+      if name not in self._inputs
+    }
 
 
 class TfliteStream:
@@ -175,6 +178,8 @@ class TfliteStream:
     num_classes: the width of the logits.
     inputs: names of the image and the states.
     swaps: whether the buffers of the states change places.
+    signals: outputs of the last frame that are neither logits nor states; see
+      `modeling.signals`.
   """
 
   def __init__(self, path: str, num_threads: int = 1):
@@ -196,6 +201,7 @@ class TfliteStream:
     self.swaps = len(
       interpreter.get_signature_list()
     ) == 1 and swapped_states.can_swap(inputs, outputs)
+    self.signals: dict[str, np.ndarray] = {}
     self._client: swapped_states.SwappedStates | _CopiedStates = (
       swapped_states.SwappedStates(path, num_threads=num_threads)
       if self.swaps
@@ -204,6 +210,7 @@ class TfliteStream:
 
   def reset(self):
     """Begins another video."""
+    self.signals = {}
     self._client.reset()
 
   def step(self, image: np.ndarray) -> np.ndarray:
@@ -223,4 +230,7 @@ class TfliteStream:
         f'A frame has shape {image.shape}, expected {self.image_shape[2:]}.'
       )
     frame = np.asarray(image, np.float32).reshape(self.image_shape)
-    return self._client.step(frame)[0]
+    outputs = {name: of[0] for name, of in self._client.step(frame).items()}
+    logits = outputs.pop('logits')
+    self.signals = outputs
+    return logits

@@ -36,7 +36,7 @@ from official_ext.grw.modeling import grw_model
 States = dict[str, tf.Tensor]
 
 _PREFIX = 'state_grw_'
-_COUNT = 'state_grw_frame_count'
+COUNT = 'state_grw_frame_count'
 _EMBEDDINGS = 'state_grw_embeddings'
 LOGITS = 'state_grw_logits'
 # Inputs that a backbone with one feature vector a frame declares and ignores.
@@ -95,6 +95,7 @@ class StreamingClassifier(tf_keras.Model):
       )
     self.num_frames = num_frames
     self.classify_every = classify_every
+    self.smoothing = config.smoothing
     self._backbone = grw_model.build_backbone(
       tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]), config
     )
@@ -126,7 +127,7 @@ class StreamingClassifier(tf_keras.Model):
     return self._dim
 
   def _head_state_shapes(self, batch: Any) -> dict[str, tuple]:
-    shapes: dict[str, tuple] = {_COUNT: (1,)}
+    shapes: dict[str, tuple] = {COUNT: (1,)}
     if self._in_steps:
       of_head = self._head.state_shapes(batch, self.num_frames, self._dim)
       return {
@@ -150,7 +151,7 @@ class StreamingClassifier(tf_keras.Model):
     specs = self.backbone_state_specs(input_shape)
     for name, shape in self._head_state_shapes(input_shape[0]).items():
       specs[name] = tf_keras.layers.InputSpec(
-        shape=shape, dtype='int32' if name == _COUNT else 'float32'
+        shape=shape, dtype='int32' if name == COUNT else 'float32'
       )
     return specs
 
@@ -175,7 +176,7 @@ class StreamingClassifier(tf_keras.Model):
       if not name.startswith(_UNUSED)
     }
     for name, shape in self._head_state_shapes(input_shape[0]).items():
-      states[name] = tf.zeros(shape, tf.int32 if name == _COUNT else tf.float32)
+      states[name] = tf.zeros(shape, tf.int32 if name == COUNT else tf.float32)
     return states
 
   def encode(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, States]:
@@ -245,11 +246,28 @@ class StreamingClassifier(tf_keras.Model):
         'A streaming model does not train: train the clip model '
         'and stream its weights.'
       )
+    logits, states, _ = self.answer(inputs)
+    return logits, states
+
+  def answer(
+    self, inputs: Mapping[str, tf.Tensor]
+  ) -> tuple[tf.Tensor, States, tf.Tensor]:
+    """What a call returns, and the embeddings of the frames.
+
+    Args:
+      inputs: see `call`.
+
+    Returns:
+      Logits, states and float32 embeddings [batch, k, D].
+
+    Raises:
+      ValueError: as of `call`.
+    """
     check_states(inputs, self.initial_state_specs(inputs['image'].shape))
     embeddings, states = self.encode(inputs)
-    before = inputs[_COUNT][0]
+    before = inputs[COUNT][0]
     after = before + tf.shape(embeddings)[1]
-    states[_COUNT] = tf.reshape(after, [1])
+    states[COUNT] = tf.reshape(after, [1])
     if self._in_steps:
       logits, of_head = self._head.step(
         embeddings,
@@ -261,7 +279,7 @@ class StreamingClassifier(tf_keras.Model):
         before,
       )
       states.update({_PREFIX + name: state for name, state in of_head.items()})
-      return logits, states
+      return logits, states, embeddings
 
     recent = frames.last_frames(
       tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames
@@ -278,14 +296,14 @@ class StreamingClassifier(tf_keras.Model):
       return self.classify(tf.gather(recent, order, axis=1), count)
 
     if self.classify_every == 1:
-      return classify(), states
+      return classify(), states, embeddings
     is_due = tf.logical_or(
       tf.equal(before, 0),
       after // self.classify_every > before // self.classify_every,
     )
     logits = tf.cond(is_due, classify, lambda: inputs[LOGITS][:, 0])
     states[LOGITS] = logits[:, tf.newaxis]
-    return logits, states
+    return logits, states, embeddings
 
 
 def logits_shape(batch: Any, num_classes: int) -> tuple:

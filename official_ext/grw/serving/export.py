@@ -156,12 +156,15 @@ def _require_streaming(params: cfg.ExperimentConfig):
 
 
 def _require_head_options(
-  params: cfg.ExperimentConfig, classify_every: int, split_head: bool
+  params: cfg.ExperimentConfig,
+  classify_every: int,
+  split_head: bool,
+  signals: bool,
 ):
   """Raises ValueError for what heads of a stream cannot do, before it is built.
 
   Args:
-    params, split_head: as for `export_tflite`.
+    params, split_head, signals: as for `export_tflite`.
     classify_every: as there, but for None.
   """
   num_frames = params.task.validation_data.feature_shape[0]
@@ -170,6 +173,11 @@ def _require_head_options(
     raise ValueError(
       'split_head=True: expected False for an ensemble, which has two heads, '
       'and which is one file.'
+    )
+  if signals and len(members) > 1:
+    raise ValueError(
+      'signals=True: expected False for an ensemble, whose two members have '
+      'embeddings of their own that no path leads through.'
     )
   if classify_every == 1:
     return
@@ -271,6 +279,7 @@ def export_tflite(
   split_head: bool = False,
   labels: str | None = None,
   kind: str = 'stream',
+  signals: bool = False,
 ) -> saved_model.Written:
   """Writes TFLite files, their card and their labels.
 
@@ -281,6 +290,7 @@ def export_tflite(
       `tflite.default_classify_every`.
     kind: 'stream' or 'clip', see `tflite.export_stream` and
       `tflite.export_clip`.
+    signals: for a stream, see there.
 
   Returns:
     What it came to: the largest difference to the model among it.
@@ -300,7 +310,7 @@ def export_tflite(
       if classify_every is None
       else classify_every
     )
-    _require_head_options(params, every, split_head)
+    _require_head_options(params, every, split_head, signals)
 
     def write(model, folder):
       return tflite.export_stream(
@@ -311,11 +321,12 @@ def export_tflite(
         quantization,
         every,
         split_head,
+        signals,
       )
   else:
-    if classify_every is not None or split_head:
+    if classify_every is not None or split_head or signals:
       raise ValueError(
-        'classify_every and split_head are of streams: leave '
+        'classify_every, split_head and signals are of streams: leave '
         "them out for kind='clip', which classifies once."
       )
     frames, every = data.feature_shape[0], 1

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from official_ext.grw.serving import export_format
 from official_ext.grw.serving import saved_model_format
 from official_ext.grw.serving import tflite_format
+from official_ext.grw.serving import web_format
 
 _registered: dict[str, export_format.ExportFormat] = {}
 
@@ -40,6 +41,7 @@ def register(kind: export_format.ExportFormat):
 
 register(tflite_format.TfliteFormat())
 register(saved_model_format.SavedModelFormat())
+register(web_format.WebFormat())
 
 
 def registered() -> Sequence[export_format.ExportFormat]:

@@ -36,6 +36,7 @@ from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
+from official_ext.grw.modeling import signals as signals_lib
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import distinct_outputs
 from official_ext.grw.serving import saved_model
@@ -206,6 +207,7 @@ def export_stream(
   quantization: str = 'float32',
   classify_every: int = 1,
   split_head: bool = False,
+  signals: bool = False,
 ) -> saved_model.Written:
   """Writes streaming TFLite files, and checks them against the model.
 
@@ -231,6 +233,9 @@ def export_stream(
     classify_every: see `ensemble.stream_of`.
     split_head: whether to write `SPLIT_FILE`; not of an ensemble, which has two
       heads.
+    signals: whether `tflite_stream.MODEL_FILE` has the outputs and the state of
+      `signals.SignallingStream` too; not of an ensemble, whose members have
+      embeddings of their own.
 
   Returns:
     The largest difference over the frames of the example and both files, and
@@ -258,15 +263,19 @@ def export_stream(
       },
     }
 
-  states = stream.initial_state_specs(shape)
+  signalling = signals_lib.SignallingStream(stream) if signals else None
+  states = (signalling or stream).initial_state_specs(shape)
 
   @tf.function(input_signature=[specs(states)], autograph=False)
   def serve(inputs):
-    logits, states = stream(inputs)
-    return {**states, 'logits': logits}
+    if signalling is None:
+      logits, states = stream(inputs)
+      return {**states, 'logits': logits}
+    logits, states, of_frame = signalling(inputs)
+    return {**states, 'logits': logits, **of_frame}
 
   clips = saved_model.prepared(tf.constant(example), data).numpy()
-  expected = _logits(serve, stream.init_states(shape), clips[0])
+  expected = _logits(serve, (signalling or stream).init_states(shape), clips[0])
   _require_clip_model(model, clips[0], expected, classify_every)
   written = _write(
     {'serving_default': serve},
@@ -391,8 +400,8 @@ def _logits(serve, states, frames: np.ndarray) -> np.ndarray:
   logits = []
   for frame in frames:
     outputs = serve({'image': frame[np.newaxis, np.newaxis], **states})
-    logits.append(outputs.pop('logits')[0].numpy())
-    states = outputs
+    logits.append(outputs['logits'][0].numpy())
+    states = {name: outputs[name] for name in states}
   return np.stack(logits)
 
 

@@ -25,6 +25,26 @@ if TYPE_CHECKING:
   from official_ext.grw.serving import model_card
 
 
+def define_stream_flags():
+  """Defines the flags, absl's, of all that streams from a TFLite file."""
+  from absl import flags  # pylint: disable=g-import-not-at-top
+
+  flags.DEFINE_string(
+    'quantization',
+    'float32',
+    'float32; float16, half the size; dense_int8, dense layers in 8 bits, a '
+    'third of the size; or dynamic_int8, convolutions too, a quarter.',
+  )
+  flags.DEFINE_integer(
+    'classify_every',
+    None,
+    'Run the head at each k-th frame and repeat its logits between; by '
+    'default the divisor of N next to the window of the loss, or 1 for a '
+    'head that costs little.',
+    lower_bound=1,
+  )
+
+
 class TfliteFormat(export_format.ExportFormat):
   """Files for LiteRT, on phones and small computers."""
 
@@ -51,24 +71,17 @@ along rendered videos.
   def define_flags(self):
     from absl import flags  # pylint: disable=g-import-not-at-top
 
-    flags.DEFINE_string(
-      'quantization',
-      'float32',
-      'float32; float16, half the size; dense_int8, dense layers in 8 bits, '
-      'a third of the size; or dynamic_int8, convolutions too, a quarter.',
-    )
-    flags.DEFINE_integer(
-      'classify_every',
-      None,
-      'Run the head at each k-th frame and repeat its logits between; by '
-      'default the divisor of N next to the window of the loss, or 1 for a '
-      'head that costs little.',
-      lower_bound=1,
-    )
+    define_stream_flags()
     flags.DEFINE_bool(
       'split_head',
       False,
       'Also write model_split.tflite, with signatures encode and classify.',
+    )
+    flags.DEFINE_bool(
+      'signals',
+      False,
+      'Also give, at each frame, the outputs embedding and smoothness: how '
+      'likely the order of the last frames is, and the last acceleration.',
     )
 
   def write(self, params, checkpoint, output_dir, *, kind, labels, **options):
