@@ -82,10 +82,16 @@ def validate_subclips(task: schema.GrwTask):
     'subclips that cut no window of task.model.smoothing.window='
     f'{smoothing.window} frames; of {frames} frames they have {length}',
   )
-  fields.require(
-    smoothing.placement == 'none' or smoothing.phase == 'fixed',
-    'task.model.smoothing.phase',
-    smoothing.phase,
-    f"'fixed', because task.num_subclips={count} and other windows span two "
-    'subclips, each of which batch norm normalizes by its own statistics',
-  )
+  for name, value in (
+    ('phase', 'fixed'),
+    ('cuts', None),
+    ('window_range', None),
+  ):
+    fields.require(
+      smoothing.placement == 'none' or getattr(smoothing, name) == value,
+      f'task.model.smoothing.{name}',
+      getattr(smoothing, name),
+      f'{"null" if value is None else repr(value)}, because '
+      f'task.num_subclips={count} and other windows span two subclips, each of '
+      'which batch norm normalizes by its own statistics',
+    )

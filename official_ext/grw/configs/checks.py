@@ -100,6 +100,20 @@ def validate_task(task: schema.GrwTask):
     smoothing.num_orderings,
     'at least 2',
   )
+  fields.require(
+    smoothing.cuts is None or smoothing.cuts > 0,
+    'task.model.smoothing.cuts',
+    smoothing.cuts,
+    'a content score above 0, of 255 at most, or null to look for no cuts',
+  )
+  if smoothing.window_range is not None:
+    window_sizes.check_range(
+      smoothing.window_range,
+      smoothing.window,
+      smoothing.sampled,
+      smoothing.phase,
+      'task.model.smoothing.',
+    )
   for name in ('num_layers', 'num_heads', 'mlp_ratio'):
     value = getattr(head, name)
     fields.require(value >= 1, f'task.model.head.{name}', value, 'at least 1')
@@ -207,7 +221,10 @@ def metric_names(task: schema.GrwTask) -> list[str]:
       'speed_loss',
       'order_accuracy',
       'acceleration_over_speed',
+      'clips_without_window',
     ]
+    if smoothing.cuts is not None:
+      names.append('cuts')
   if data.on_bad_record == 'skip':
     names.append('bad_records')
   if data.short_clips == 'drop':

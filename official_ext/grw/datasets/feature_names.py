@@ -17,6 +17,9 @@
 # Beside 'image' in the features of a batch: how many frames of a clip, from its
 # first, come before the first repetition.
 NUM_FRAMES = 'num_frames'
+# With task.model.smoothing.cuts, likewise: whether a frame begins another shot
+# than the one before it.
+CUTS = 'cuts'
 # With on_bad_record 'skip', a feature beside 'image': per clip, how many
 # records were dropped around it.  Its sum over all clips is the number dropped.
 BAD_RECORDS = 'bad_records'

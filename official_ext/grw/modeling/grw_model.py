@@ -94,6 +94,27 @@ def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
   return tf.reduce_mean(features, axis=[2, 3])
 
 
+def _cuts_of_vectors(cuts: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+  """Where feature vectors begin a shot: [batch, N] to [batch, M] bool.
+
+  Vector k is of frames kF … kF + F − 1, F = N / M.  It begins a shot where one
+  of the frames from kF − F + 1 to kF + F − 1 does: one that mixes two shots is
+  parted from both.
+
+  Args:
+    cuts: [batch, N] bool, of frames.
+    vectors: [batch, M, C].
+  """
+  number = vectors.shape[1] or tf.shape(vectors)[1]
+  frames = (cuts.shape[1] or tf.shape(cuts)[1]) // number
+  within = tf.reshape(
+    cuts[:, : number * frames], [tf.shape(cuts)[0], number, frames]
+  )
+  inside = tf.reduce_any(within[:, :, 1:], axis=2)
+  before = tf.pad(inside[:, :-1], [[0, 0], [1, 0]])
+  return within[:, :, 0] | inside | before
+
+
 def last_endpoint(endpoints: Mapping[Any, Any]) -> Any:
   """The name of the features that a classifier reads, as in stock."""
   return 'head' if 'head' in endpoints else max(endpoints)
@@ -136,6 +157,7 @@ class _SmoothingAndHead:
       num_orderings=config.num_orderings,
       seed=config.seed,
       phase=config.phase,
+      window_range=config.window_range,
       name='grw_smoothing',
     )
     if config.placement == 'intermediate':
@@ -182,6 +204,7 @@ class _SmoothingAndHead:
     endpoints: Mapping[Any, tf.Tensor],
     num_frames: tf.Tensor | None = None,
     clip_frames: tf.Tensor | None = None,
+    cuts: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Returns logits, [batch, classes].
 
@@ -189,6 +212,7 @@ class _SmoothingAndHead:
       endpoints: the endpoints of the backbone.
       num_frames: [batch] int, frames that are not repetitions, or None.
       clip_frames: N, a scalar; not None unless num_frames is.
+      cuts: [batch, N] bool, frames that begin a shot, or None.
     """
 
     def masked(vectors):
@@ -199,18 +223,20 @@ class _SmoothingAndHead:
       count = num_frames * tf.shape(vectors)[1] // clip_frames
       return {'num_frames': tf.maximum(count, 1)}
 
+    def smoothed(vectors):
+      shots = {} if cuts is None else {'cuts': _cuts_of_vectors(cuts, vectors)}
+      return self.smooth(vectors, **masked(vectors), **shots)
+
     features = _frame_vectors(endpoints[self._last], self._last)
     config = self._config
     if config.placement == 'intermediate':
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
       normalized = self._norm(vectors) * vectors.shape[-1] ** -0.5
-      features = self._keeps_side_branch(
-        [features, self.smooth(normalized, **masked(vectors))]
-      )
+      features = self._keeps_side_branch([features, smoothed(normalized)])
     if self._embed is not None:
       features = self._embed(features)
     if config.placement == 'final':
-      features = self.smooth(features, **masked(features))
+      features = smoothed(features)
     return self._head_type.classify(self._head, features, **masked(features))
 
 
@@ -232,6 +258,9 @@ class GrwClassifier(tf_keras.Model):
   does not look ahead, the logits are those of the clip cut short.  Other
   backbones see repeated frames through convolutions and pooling over time, and
   batch statistics see them in any case, as in stock.
+
+  And it may give 'cuts', [batch, N] bool: the frames that begin a shot.  No
+  window of the loss spans two shots; the logits are the same.
   """
 
   def __init__(
@@ -296,7 +325,8 @@ class GrwClassifier(tf_keras.Model):
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
     in_subclips = self._subclips if training else None
-    if feature_names.NUM_FRAMES not in inputs and in_subclips is None:
+    given = {feature_names.NUM_FRAMES, feature_names.CUTS} & set(inputs)
+    if not given and in_subclips is None:
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
     # Layers know from the context of this call whether they train.
@@ -306,7 +336,10 @@ class GrwClassifier(tf_keras.Model):
       else in_subclips(image)
     )
     return self._smoothing_and_head(
-      endpoints, inputs.get(feature_names.NUM_FRAMES), tf.shape(image)[1]
+      endpoints,
+      inputs.get(feature_names.NUM_FRAMES),
+      tf.shape(image)[1],
+      inputs.get(feature_names.CUTS),
     )
 
   def train_in_subclips(self, num_subclips: int):

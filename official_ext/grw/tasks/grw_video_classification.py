@@ -40,6 +40,8 @@ _METRIC_CLASSES = {
   'speed_loss': loss_term.LossTerm,
   'order_accuracy': tf_keras.metrics.Mean,
   'acceleration_over_speed': tf_keras.metrics.Mean,
+  'clips_without_window': tf_keras.metrics.Sum,
+  feature_names.CUTS: tf_keras.metrics.Mean,
   feature_names.BAD_RECORDS: tf_keras.metrics.Sum,
   feature_names.SHORT_CLIPS: tf_keras.metrics.Sum,
 }
@@ -54,7 +56,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   Frames repeated to fill a clip take part in neither loss nor head.
   *   Views of a video are averaged as probabilities or as logits.
   *   Logs: the classification loss, both smoothing terms, the share of windows
-      whose true order is the likeliest, mean acceleration over mean speed.
+      whose true order is the likeliest, mean acceleration over mean speed, how
+      many clips no window fits into, and how many cuts a clip has.
   *   `init_checkpoint`: whatever layout the weights were published in.
   *   `class_weights`: the loss of classes with few clips can weigh more.
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
@@ -86,6 +89,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Whether a step measures the smoothing terms."""
     return self.task_config.model.smoothing.placement != 'none'
 
+  @property
+  def _cut_threshold(self) -> float | None:
+    """The content score of a cut; None where nobody asks for cuts."""
+    if not self.measures_smoothing:
+      return None
+    return self.task_config.model.smoothing.cuts
+
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
     if self.task_config.init_checkpoint:
@@ -107,7 +117,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
     """Batches of (features, labels); see `video_input.build_video_dataset`."""
-    return video_input.build_video_dataset(params, input_context)
+    return video_input.build_video_dataset(
+      params, input_context, self._cut_threshold
+    )
 
   def build_losses(
     self, labels: Any, model_outputs: Any, aux_losses: Any = None
@@ -180,7 +192,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     metrics = super().build_metrics(training)
     names = ['cross_entropy']
     if self.measures_smoothing:
-      names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
+      names += [
+        *_SMOOTHING_MEANS,
+        'acceleration_over_speed',
+        'clips_without_window',
+      ]
+    if self._cut_threshold is not None:
+      names.append(feature_names.CUTS)
     data = (
       self.task_config.train_data
       if training
@@ -255,7 +273,7 @@ def _split_features(inputs):
   features, labels = inputs
   return {
     name: features[name]
-    for name in ('image', feature_names.NUM_FRAMES)
+    for name in ('image', feature_names.NUM_FRAMES, feature_names.CUTS)
     if name in features
   }, labels
 
@@ -283,3 +301,9 @@ def _measure(metrics, model, inputs, logs):
       tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
       sample_weight=windows * terms.mean_speed,
     )
+    metrics['clips_without_window'].update_state(
+      model.smoothing.clips_without_window
+    )
+  if feature_names.CUTS in metrics and feature_names.CUTS in inputs[0]:
+    cuts = tf.cast(inputs[0][feature_names.CUTS], tf.float32)
+    metrics[feature_names.CUTS].update_state(tf.reduce_sum(cuts, axis=-1))
