@@ -19,6 +19,7 @@ final frame embeddings, or of an intermediate endpoint.
 """
 
 from collections.abc import Mapping
+import threading
 from typing import Any
 
 from absl import logging
@@ -191,6 +192,8 @@ class _SmoothingAndHead:
     self._head = self._head_type.build(
       model_config, num_classes, backbone, regularizer
     )
+    # Of a thread: MirroredStrategy traces each replica in one of its own.
+    self._last_call = threading.local()
 
   @property
   def endpoints(self) -> list[Any]:
@@ -237,7 +240,17 @@ class _SmoothingAndHead:
       features = self._embed(features)
     if config.placement == 'final':
       features = smoothed(features)
+    self._last_call.vectors = features
+    self._last_call.masks = masked(features)
     return self._head_type.classify(self._head, features, **masked(features))
+
+  def after(self, count: int) -> tf.Tensor:
+    """Logits [batch, classes] of the first vectors of the last call alone."""
+    vectors, masks = self._last_call.vectors, self._last_call.masks
+    counts = masks.get('num_frames', tf.fill([tf.shape(vectors)[0]], count))
+    return self._head_type.classify(
+      self._head, vectors, num_frames=tf.minimum(counts, count)
+    )
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -341,6 +354,20 @@ class GrwClassifier(tf_keras.Model):
       tf.shape(image)[1],
       inputs.get(feature_names.CUTS),
     )
+
+  def logits_after(self, count: int) -> tf.Tensor:
+    """What a stream says after some frames of the clips of the last call.
+
+    Read it in the same step.
+
+    Args:
+      count: the frames, at least 1.  The backbone looks at no frame to come and
+        has a vector for each.
+
+    Returns:
+      Logits [batch, classes].
+    """
+    return self._smoothing_and_head.after(count)
 
   def train_in_subclips(self, num_subclips: int):
     """Lets training calls run the backbone with the stream buffer.

@@ -14,14 +14,17 @@
 
 """Video classification with GRW-smoothing: what differs from the stock task."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from official.core import task_factory
 from official.modeling import tf_utils
 from official.vision.tasks import video_classification
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
@@ -31,6 +34,9 @@ from official_ext.grw.losses import loss_term
 
 # Of a validation step, beside the loss.
 PROBABILITIES = 'probabilities'
+EARLY_CLASSES = 'early_classes'
+# After how many numbers of frames, at most, a stream's answers are looked at.
+_EARLY_PLACES = 16
 # Measured in every step beside the accuracies, under the names of
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
@@ -66,6 +72,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def __init__(self, params: schema.GrwTask, **kwargs):
     params.validate()
     super().__init__(params, **kwargs)
+    self._early_counts: Sequence[int] = ()
 
   def build_model(self) -> tf_keras.Model:
     """The stock builder; weights are drawn from `seed`, if one is given."""
@@ -95,6 +102,33 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     if not self.measures_smoothing:
       return None
     return self.task_config.model.smoothing.cuts
+
+  @property
+  def early_counts(self) -> Sequence[int]:
+    """After how many frames validation steps also say what a stream says."""
+    return self._early_counts
+
+  def look_at_early_answers(self):
+    """Lets validation steps say what a stream says before the clip has ended.
+
+    Of models that stream, for one label and one view a clip; else nothing.
+    """
+    data = self.task_config.validation_data
+    views = data.num_test_clips * data.num_test_crops
+    if not self.streams or data.is_multilabel or views > 1:
+      return
+    frames = data.feature_shape[0]
+    places = np.linspace(1, frames, min(frames, _EARLY_PLACES))
+    self._early_counts = np.unique(np.round(places).astype(int)).tolist()
+
+  @property
+  def streams(self) -> bool:
+    """Whether the backbone can take its video frame by frame."""
+    try:
+      families.with_states(self.task_config.model.backbone)
+    except ValueError:
+      return False
+    return True
 
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
@@ -238,8 +272,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     measures nothing.
 
     Returns:
-      The loss alone, 0 where there were no clips, and `PROBABILITIES` [batch,
-      classes], means over the views of a clip.
+      The loss alone, 0 where there were no clips; `PROBABILITIES` [batch,
+      classes], means over the views of a clip; and with `early_counts`
+      `EARLY_CLASSES` [batch, counts] int32, the likeliest class after so many
+      frames.
     """
     features, labels = _split_features(inputs)
     strategy = tf.distribute.get_strategy()
@@ -256,16 +292,22 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       losses = self.build_losses(labels, outputs, model.losses)
       self.process_metrics(metrics or [], labels, outputs)
       _measure(metrics, model, inputs, losses)
-      return {self.loss: losses[self.loss], PROBABILITIES: outputs}
+      logs = {self.loss: losses[self.loss], PROBABILITIES: outputs}
+      if self.early_counts:
+        answers = [
+          tf.argmax(model.logits_after(count), -1, output_type=tf.int32)
+          for count in self.early_counts
+        ]
+        logs[EARLY_CLASSES] = tf.stack(answers, axis=1)
+      return logs
 
     if strategy.num_replicas_in_sync == 1 or partition:
       return evaluate()
-    nothing = tf.zeros([0, self.task_config.validation_data.num_classes])
-    return tf.cond(
-      tf.shape(labels)[0] > 0,
-      evaluate,
-      lambda: {self.loss: 0.0, PROBABILITIES: nothing},
-    )
+    classes = self.task_config.validation_data.num_classes
+    nothing = {self.loss: 0.0, PROBABILITIES: tf.zeros([0, classes])}
+    if self.early_counts:
+      nothing[EARLY_CLASSES] = tf.zeros([0, len(self.early_counts)], tf.int32)
+    return tf.cond(tf.shape(labels)[0] > 0, evaluate, lambda: nothing)
 
 
 def _split_features(inputs):

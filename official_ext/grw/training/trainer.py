@@ -162,11 +162,13 @@ class Trainer(base_trainer.Trainer):
       )
       if self.config.task.validation_data.one_hot:
         labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+      early = grw_video_classification.EARLY_CLASSES
       return {
         'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
         'classes': top.indices,
         'probabilities': top.values,
         'sources': sources,
+        **({early: logs[early]} if early in logs else {}),
       }
 
     outputs = self.strategy.run(step, args=(next(iterator),))
@@ -194,7 +196,9 @@ class Trainer(base_trainer.Trainer):
     """What the last evaluation kept, with `keeps_predictions`."""
     if self.config.task.validation_data.is_multilabel:
       return multi_label.Predictions.from_batches(self._batches)
-    return evaluation.Predictions.from_batches(self._batches)
+    return evaluation.Predictions.from_batches(
+      self._batches, self.task.early_counts
+    )
 
   def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
     """Returns the logs of an evaluation.
