@@ -51,6 +51,20 @@ def validate_task(task: schema.GrwTask):
       tuple(data.feature_shape),
       f'clips of at least one GRW window: {frames} frames or more',
     )
+  if task.model.head.per_frame:
+    try:
+      families.with_states(backbone)
+    except ValueError as error:
+      raise ValueError(
+        'task.model.head.per_frame=True: expected False, as a frame is '
+        f'answered when it is seen. {error}'
+      ) from error
+    fields.require(
+      family.frames_per_vector(config) == 1,
+      'task.model.head.per_frame',
+      True,
+      f'False, because {backbone.type} has a feature vector for several frames',
+    )
   validate_subclips(task)
 
 

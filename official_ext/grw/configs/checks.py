@@ -137,8 +137,16 @@ def validate_task(task: schema.GrwTask):
     fields.require(
       0 <= rate < 1, f'task.model.{field}', rate, 'a rate in [0, 1)'
     )
+  fields.require(
+    not head.per_frame or (head.type == 'temporal' and head.causal),
+    'task.model.head.per_frame',
+    head.per_frame,
+    "False, unless task.model.head.type is 'temporal' and "
+    'task.model.head.causal is True',
+  )
   data_checks.validate_frames(task)
   data_checks.validate_labels(task)
+  data_checks.validate_frame_labels(task)
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
     field = f'task.{split}'
@@ -211,7 +219,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
     if task.metrics.use_per_class_recall:
       names += [f'recall-{label}' for label in range(data.num_classes)]
-  if task.train_data.is_multilabel:
+  head = getattr(task.model, 'head', None)
+  if task.train_data.is_multilabel or (head is not None and head.per_frame):
     names += ['mean_average_precision', 'overall_average_precision']
   names.append('cross_entropy')
   smoothing = getattr(task.model, 'smoothing', None)  # Ensembles have none.

@@ -169,6 +169,9 @@ class DataConfig(video_classification.DataConfig):
       the records if `task.dataset_info` is read; null does not say.
     on_bad_record: 'error' stops with the file and the record; 'skip' drops
       and counts.
+    frame_label_field_key: what records call the list of the classes of their
+      frames; '' reads none.  With `task.model.head.per_frame` it is
+      'clip/label/frames' unless set.
   """
 
   feature_shape: Annotated[
@@ -185,6 +188,7 @@ class DataConfig(video_classification.DataConfig):
   view_average: str = 'probabilities'
   frames_per_second: float | None = None
   on_bad_record: Literal['error', 'skip'] = 'error'
+  frame_label_field_key: str = ''
 
 
 @dataclasses.dataclass

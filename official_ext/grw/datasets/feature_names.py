@@ -34,5 +34,10 @@ SOURCE_ID_BYTES = 256
 
 SOURCE_ID_KEY = 'clip/media_id'
 
+# In records: the class of each frame, where frames have one.
+FRAME_LABELS_KEY = 'clip/label/frames'
+# In labels of frames: none, as the frame is repeated.
+NO_LABEL = -1
+
 # Where a decoded record comes from, for messages.
 LOCATION = 'location'

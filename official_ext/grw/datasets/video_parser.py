@@ -84,6 +84,9 @@ class VideoParser(video_input.Parser):
       Stock begins anywhere in it, and so repeats sooner.
   *   The magnitudes of RandAugment have the standard deviation of the config,
       which stock leaves out.
+  *   With `frame_label_field_key`, labels are those of the frames of a clip,
+      [N], or [N, classes] if `one_hot`.  Repeated frames have
+      `feature_names.NO_LABEL`, or zeros.
   *   In evaluation features have `feature_names.SOURCE_ID`.
   *   With a threshold, features have `feature_names.CUTS`, [N] bool.  Whole
       frames of the clip are compared, as the record has them: before they are
@@ -175,6 +178,7 @@ class VideoParser(video_input.Parser):
       ]
 
     checks = [
+      *self._frame_label_checks(decoded),
       record_check.require(
         tf.shape(frames)[0] > 0, decoded[feature_names.LOCATION], no_frames
       ),
@@ -184,6 +188,8 @@ class VideoParser(video_input.Parser):
     ]
     with tf.control_dependencies(checks):
       frames, label = tf.identity(frames), tf.identity(label)
+      if key := params.frame_label_field_key:
+        decoded = {**decoded, key: tf.identity(decoded[key])}
     if not params.is_multilabel and label.shape.rank == 1:
       label = tf.ensure_shape(label, [1])
     return {
@@ -191,6 +197,61 @@ class VideoParser(video_input.Parser):
       params.image_field_key: frames,
       params.label_field_key: label,
     }
+
+  def _frame_label_checks(
+    self, decoded: dict[str, tf.Tensor]
+  ) -> list[tf.Tensor]:
+    """Fails unless each frame has a label among the classes, if it is read."""
+    params, key = self._params, self._params.frame_label_field_key
+    if not key:
+      return []
+    labels = decoded[key]
+    count, wanted = (
+      tf.size(labels),
+      tf.shape(decoded[params.image_field_key])[0],
+    )
+    limit = record_check.num_labels(params.num_classes)
+
+    def bad_count():
+      return [
+        'has ',
+        tf.strings.as_string(count),
+        f' labels of frames in {key!r}, expected ',
+        tf.strings.as_string(wanted),
+        f', one for each frame; {record_check.ADVICE}.',
+      ]
+
+    def bad_label():
+      found = tf.boolean_mask(labels, (labels < 0) | (labels >= limit))
+      return [
+        'has a frame of label ',
+        tf.strings.as_string(found[0]),
+        f' in {key!r}, expected labels in [0, {limit}) '
+        f'(num_classes={params.num_classes}); {record_check.LABEL_ADVICE}.',
+      ]
+
+    where = decoded[feature_names.LOCATION]
+    in_range = tf.reduce_all((labels >= 0) & (labels < limit))
+    return [
+      record_check.require(tf.equal(count, wanted), where, bad_count),
+      record_check.require(in_range, where, bad_label),
+    ]
+
+  def _labels_of_frames(
+    self, decoded: dict[str, tf.Tensor], num_frames: tf.Tensor
+  ) -> tf.Tensor:
+    """[N], or [N, classes] if `one_hot`; see the class."""
+    params = self._params
+    frames = params.feature_shape[0]
+    labels = tf.where(
+      tf.range(frames) < num_frames,
+      tf.cast(decoded[params.frame_label_field_key], tf.int32),
+      feature_names.NO_LABEL,
+    )
+    labels = tf.ensure_shape(labels, [frames])
+    if params.one_hot:
+      return tf.one_hot(labels, params.num_classes)
+    return tf.cast(labels, params.label_dtype)
 
   def _random_seed(self, use: int) -> int | None:
     # The same seed would give the same numbers to each use, and so tie the flip
@@ -288,6 +349,8 @@ class VideoParser(video_input.Parser):
     indices, unique = sample(total, is_training)
     # Past its last frame, a video begins again.
     frames = tf.gather(frames, indices % total)
+    if key := params.frame_label_field_key:
+      decoded = {**decoded, key: tf.gather(decoded[key], indices % total)}
     features = {feature_names.NUM_FRAMES: unique}
     augments = is_training and params.augment
     threshold = self._cut_threshold
@@ -336,10 +399,14 @@ class VideoParser(video_input.Parser):
       self._checked(decoded_tensors), is_training=True
     )
     of_clip = {name: value[0] for name, value in of_clips.items()}
+    params = self._params
     if self._is_stock:
       features, label = super()._parse_train_data(decoded)
+      if params.frame_label_field_key:
+        label = self._labels_of_frames(
+          decoded, of_clip[feature_names.NUM_FRAMES]
+        )
       return {**features, **of_clip}, label
-    params = self._params
     num_frames, *_, channels = params.feature_shape
     clip = decoded[params.image_field_key]
     if params.augment:
@@ -360,11 +427,15 @@ class VideoParser(video_input.Parser):
         input_image_format=params.input_image_format,
       )
     clip = tf.ensure_shape(clip, params.feature_shape)
-    label = video_input.process_label(
-      decoded[params.label_field_key],
-      params.one_hot,
-      params.num_classes,
-      tf.dtypes.as_dtype(params.label_dtype),
+    label = (
+      self._labels_of_frames(decoded, of_clip[feature_names.NUM_FRAMES])
+      if params.frame_label_field_key
+      else video_input.process_label(
+        decoded[params.label_field_key],
+        params.one_hot,
+        params.num_classes,
+        tf.dtypes.as_dtype(params.label_dtype),
+      )
     )
     return {'image': tf.cast(clip, params.dtype), **of_clip}, label
 
@@ -375,6 +446,10 @@ class VideoParser(video_input.Parser):
       self._checked(decoded_tensors), is_training=False
     )
     features, label = super()._parse_eval_data(decoded)
+    if params.frame_label_field_key:
+      label = self._labels_of_frames(
+        decoded, of_clips[feature_names.NUM_FRAMES][0]
+      )
     several = params.num_test_clips * params.num_test_crops > 1
     of_views = {
       # Stock puts the crops one after the other, each with all clips.

@@ -65,6 +65,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       whose true order is the likeliest, mean acceleration over mean speed, how
       many clips no window fits into, and how many cuts a clip has.
   *   `init_checkpoint`: whatever layout the weights were published in.
+  *   `model.head.per_frame`: a label and an answer for each frame.
   *   `class_weights`: the loss of classes with few clips can weigh more.
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
@@ -111,11 +112,12 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def look_at_early_answers(self):
     """Lets validation steps say what a stream says before the clip has ended.
 
-    Of models that stream, for one label and one view a clip; else nothing.
+    Of models that stream and answer for clips, for one label and one view a
+    clip; else nothing.
     """
     data = self.task_config.validation_data
     views = data.num_test_clips * data.num_test_crops
-    if not self.streams or data.is_multilabel or views > 1:
+    if not self.streams or self.per_frame or data.is_multilabel or views > 1:
       return
     frames = data.feature_shape[0]
     places = np.linspace(1, frames, min(frames, _EARLY_PLACES))
@@ -165,7 +167,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     entry a clip, whose gradient is their sum; here it is their mean, as of one
     label.
     """
+    if self.per_frame:
+      labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
     losses = super().build_losses(labels, model_outputs, aux_losses)
+    if self.per_frame:
+      entropy = self._frame_entropy(labels, model_outputs, labeled)
+      losses[self.loss] += entropy - losses['class_loss']
+      losses['class_loss'] = entropy
     if self.task_config.class_weights is not None:
       weighted = self._weighted_entropy(labels, model_outputs)
       losses[self.loss] += weighted - losses['class_loss']
@@ -176,6 +184,51 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         finite, tf_utils.safe_mean(losses[name]), float('nan')
       )
     return losses
+
+  @property
+  def per_frame(self) -> bool:
+    """Whether each frame has an answer and a label."""
+    head = getattr(self.task_config.model, 'head', None)
+    return head is not None and head.per_frame
+
+  def _by_frame(
+    self, labels: tf.Tensor, outputs: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Frames in place of clips, as the stock losses and metrics take them.
+
+    Args:
+      labels: [batch, N], or [batch, N, classes] if vectors.
+      outputs: [batch, N, classes].
+
+    Returns:
+      Labels [batch · N] or [batch · N, classes], of frames without one of any
+      class; outputs [batch · N, classes]; and float32 [batch · N], 1 for frames
+      with a label and 0 for others.
+    """
+    outputs = tf.reshape(outputs, [-1, outputs.shape[-1]])
+    if self.task_config.losses.one_hot:
+      labels = tf.reshape(labels, tf.shape(outputs))
+      return labels, outputs, tf.reduce_sum(tf.cast(labels, tf.float32), -1)
+    labels = tf.reshape(labels, [-1])
+    labeled = tf.cast(labels >= 0, tf.float32)
+    return tf.maximum(labels, 0), outputs, labeled
+
+  def _frame_entropy(
+    self, labels: tf.Tensor, probabilities: tf.Tensor, labeled: tf.Tensor
+  ) -> tf.Tensor:
+    """Mean over frames with a label of their cross entropy; see `_by_frame`."""
+    losses = self.task_config.losses
+    if losses.one_hot:
+      entropy = tf_keras.losses.categorical_crossentropy(
+        labels, probabilities, label_smoothing=losses.label_smoothing
+      )
+    else:
+      entropy = tf_keras.losses.sparse_categorical_crossentropy(
+        labels, probabilities
+      )
+    return tf.math.divide_no_nan(
+      tf.reduce_sum(labeled * entropy), tf.reduce_sum(labeled)
+    )
 
   def _weighted_entropy(
     self, labels: tf.Tensor, probabilities: tf.Tensor
@@ -203,6 +256,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def inference_step(self, features, model):
     """Probabilities [batch, classes] of videos, from all of their views.
 
+    Of a head with `per_frame`, [batch, N, classes] of frames.
+
     Args:
       features: the features of a batch.  Views of a video follow one another.
       model: gives logits [batch · views, classes].
@@ -210,6 +265,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     data = self.task_config.validation_data
     logits = tf.cast(model(features, training=False), tf.float32)
     activation = tf.sigmoid if data.is_multilabel else tf.nn.softmax
+
+    if self.per_frame:
+      return tf.nn.softmax(logits)
 
     def mean_over_views(values):
       views = data.num_test_clips * data.num_test_crops
@@ -248,11 +306,15 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     self, metrics: list[Any], labels: Any, model_outputs: Any
   ):
     """Updates the accuracies; the measures have no label and no prediction."""
-    super().process_metrics(
-      [metric for metric in metrics if metric.name not in _METRIC_CLASSES],
-      labels,
-      model_outputs,
-    )
+    accuracies = [
+      metric for metric in metrics if metric.name not in _METRIC_CLASSES
+    ]
+    if not self.per_frame:
+      super().process_metrics(accuracies, labels, model_outputs)
+      return
+    labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
+    for metric in accuracies:
+      metric.update_state(labels, model_outputs, sample_weight=labeled)
 
   def reduce_aggregated_logs(self, aggregated_logs, global_step=None):
     """What the trainer measured of all predictions at once is logged."""
@@ -303,8 +365,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
     if strategy.num_replicas_in_sync == 1 or partition:
       return evaluate()
-    classes = self.task_config.validation_data.num_classes
-    nothing = {self.loss: 0.0, PROBABILITIES: tf.zeros([0, classes])}
+    data = self.task_config.validation_data
+    frames = data.feature_shape[:1] if self.per_frame else []
+    shape = [0, *frames, data.num_classes]
+    nothing = {self.loss: 0.0, PROBABILITIES: tf.zeros(shape)}
     if self.early_counts:
       nothing[EARLY_CLASSES] = tf.zeros([0, len(self.early_counts)], tf.int32)
     return tf.cond(tf.shape(labels)[0] > 0, evaluate, lambda: nothing)
