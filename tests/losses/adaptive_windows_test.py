@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Windows whose lengths are chosen by the surprise of their order."""
+"""Windows whose lengths are chosen by how their frames move."""
 
 import itertools
 import math
@@ -43,8 +43,11 @@ def order_loss(window):
   return energies[0] - least + np.log(np.sum(np.exp(least - energies)))
 
 
-def surprise(window):
-  return order_loss(window) / math.log(math.factorial(len(window) - 1))
+def cost(window, alpha=0.5):
+  """What a frame of the window costs."""
+  surprise = order_loss(window) / math.log(math.factorial(len(window) - 1))
+  steps = np.diff(window, axis=0)
+  return surprise + alpha * 0.5 * np.mean(np.sum(steps**2, axis=-1))
 
 
 def partitions(length, shortest, longest):
@@ -62,16 +65,16 @@ def partitions(length, shortest, longest):
 
 
 def best_cost(shot, shortest, longest):
-  """The least Σ T · surprise of all partitions of [L, D], by trying each."""
+  """The least Σ T · cost of all partitions of [L, D], by trying each."""
 
-  def cost(windows):
+  def total(windows):
     starts = np.cumsum([0, *windows])
     return sum(
-      length * surprise(shot[start : start + length])
+      length * cost(shot[start : start + length])
       for start, length in zip(starts, windows)
     )
 
-  return min(cost(p) for p in partitions(len(shot), shortest, longest))
+  return min(total(p) for p in partitions(len(shot), shortest, longest))
 
 
 def chosen(embeddings, shortest, longest, num_frames=None, cuts=None):
@@ -80,7 +83,7 @@ def chosen(embeddings, shortest, longest, num_frames=None, cuts=None):
   padded = tf.pad(embeddings, [[0, 0], [0, longest - shortest], [0, 0]])
   grams = grw_smoothing.overlapping_grams(padded, longest)
   return adaptive_windows.segmentation(
-    adaptive_windows.order_surprise(grams, longest),
+    adaptive_windows.costs(grams, longest, 0.5),
     window_places.shots(embeddings, num_frames, cuts),
     shortest,
     longest,
@@ -105,10 +108,14 @@ def test_one_pass_knows_the_windows_of_all_lengths(seed, scale):
   grams = grw_smoothing.velocity_gram(
     grw_smoothing.velocities(tf.constant(windows, tf.float32))
   )
-  expected = [[surprise(w[:length]) for length in range(3, 8)] for w in windows]
-  np.testing.assert_allclose(
-    adaptive_windows.order_surprise(grams, 7), expected, rtol=1e-3, atol=1e-4
-  )
+  for alpha in (0.0, 0.7):
+    expected = [
+      [cost(window[:length], alpha) for length in range(3, 8)]
+      for window in windows
+    ]
+    np.testing.assert_allclose(
+      adaptive_windows.costs(grams, 7, alpha), expected, rtol=1e-3, atol=1e-4
+    )
 
 
 @st.composite
@@ -136,15 +143,15 @@ def test_the_partition_is_the_best_of_all(problem):
   bounds = [0, *(n for n in range(1, count) if cuts[n]), count]
   covered = 0
   for begin, end in itertools.pairwise(bounds):
-    place, cost = begin, 0.0
+    place, total = begin, 0.0
     while place < end and found[place]:
       window = int(found[place])
       assert shortest <= window <= longest and place + window <= end
-      cost += window * surprise(clip[place : place + window])
+      total += window * cost(clip[place : place + window])
       place += window
       covered += 1
     np.testing.assert_allclose(
-      cost, best_cost(clip[begin:end], shortest, longest), rtol=1e-4, atol=1e-4
+      total, best_cost(clip[begin:end], shortest, longest), rtol=1e-4, atol=1e-4
     )
     # Side by side from the first frame of the shot on.
     assert place - begin == sum(partitions(end - begin, shortest, longest)[0])

@@ -20,32 +20,34 @@ long one that spans it; where it goes on, a long one tells more.  Goldman et al.
 (NeurIPS 2025, arXiv 2511.20928, Section 5) name content of abrupt transitions
 as a limit of a fixed window; this is one way to lift it.
 
-What is compared.  A window w of T frames from frame s on has the order loss
-
-    order(w) = −log p(true order),  p among all (T−1)! orderings
-
-which cannot be compared between lengths as it is: embeddings that tell nothing
-of the order (all the same) cost log (T−1)!, more for longer windows.  So each
-window is measured by chance:
+What is compared.  A window w of T frames has the loss order(w) + α · speed(w),
+of which neither term can be compared between lengths as it is.  Embeddings that
+tell nothing of the order (all the same) have an order loss of log (T−1)!, more
+where there are more orderings; and an even motion has a speed loss for each of
+T−1 steps.  So each is measured by what it grows with:
 
     surprise(w) = order(w) / log (T−1)!
+    cost(w) = surprise(w) + α · speed(w) / (T−1)
 
-is 0 where the order is certain, 1 where all orderings are alike, and above 1
-where others are likelier, whatever T is.  A clip, or each shot of it, is parted
-into windows side by side from its first frame on, of T_min to T_max frames, so
-that
+The surprise is 0 where the order is certain, 1 where all orderings are alike,
+and above 1 where others are likelier, whatever T is; it is less for long
+windows of a steady motion and more where a motion turns.  The other term is the
+mean over steps, which one jump raises: that alone shows where a path jumps and
+goes on, since the order of such frames is clear.  A clip, or each shot of it,
+is parted into windows side by side from its first frame on, of T_min to T_max
+frames, so that
 
-    Σ_w T_w · surprise(w)
+    Σ_w T_w · cost(w)
 
-is smallest: the mean over frames of the surprise of the window that each is in.
+is smallest: the mean over frames of the cost of the window that each is in.
 Of the partitions only those are compared that leave the fewest frames at the
 end out of all windows.  They cover the same frames, so that the sum and the
 mean are smallest together.
 
-*   `order_surprise`: the window of the greatest length contains those of all
-    lengths from the same frame on.  The dynamic program over its orderings
-    passes through sets of the first frames only, whose sums are theirs, so one
-    pass has them all (`orderings.beginning_order_losses`).
+*   `costs`: the window of the greatest length contains those of all lengths
+    from the same frame on.  The dynamic program over its orderings passes
+    through sets of the first frames only, whose sums are theirs, so one pass
+    has them all (`orderings.beginning_order_losses`).
 *   `segmentation`: the best partition by dynamic programming over where windows
     end (Viterbi).
 
@@ -57,6 +59,7 @@ without a choice.
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from official_ext.grw.losses import orderings
@@ -64,26 +67,30 @@ from official_ext.grw.losses import window_places
 from official_ext.grw.losses import window_sizes
 
 
-def order_surprise(grams: tf.Tensor, longest: int) -> tf.Tensor:
-  """Order losses by chance, of windows of all lengths from the same frame on.
+def costs(grams: tf.Tensor, longest: int, alpha: float) -> tf.Tensor:
+  """Costs of windows of all lengths from the same frame on.
 
   Args:
     grams: [windows, (T_max−1)²] Gram matrices of velocities.
     longest: T_max, up to 12.
+    alpha: α, the weight of the speed term.
 
   Returns:
     [windows, T_max−2] float32, of the windows of the first 3, 4, … T_max
     frames.
   """
-  lengths = range(window_sizes.MIN_WINDOW, longest + 1)
+  lengths = np.arange(window_sizes.MIN_WINDOW, longest + 1)
   by_chance = [math.log(math.factorial(length - 1)) for length in lengths]
-  return orderings.beginning_order_losses(grams, longest) / tf.constant(
+  surprise = orderings.beginning_order_losses(grams, longest) / tf.constant(
     by_chance, tf.float32
   )
+  squared_speed = grams[:, ::longest]  # The diagonal of the Gram matrix.
+  speed = 0.5 * tf.cumsum(squared_speed, axis=1)[:, 1:]
+  return surprise + alpha * speed / tf.constant(lengths - 1, tf.float32)
 
 
 def segmentation(
-  surprise: tf.Tensor,
+  window_costs: tf.Tensor,
   shots: window_places.Shots,
   shortest: int,
   longest: int,
@@ -91,7 +98,7 @@ def segmentation(
   """The lengths of the windows that part clips best.
 
   Args:
-    surprise: [batch · windows, T_max−2] from `order_surprise`, clip by clip, of
+    window_costs: [batch · windows, T_max−2] from `costs`, clip by clip, of
       windows from frame 0, 1, … N−T_min on.
     shots: of N frames each.
     shortest: T_min.
@@ -104,8 +111,8 @@ def segmentation(
   first, end = shots
   batch, length = tf.shape(first)[0], tf.shape(first)[1]
   lengths = tf.range(shortest, longest + 1)
-  costs = tf.reshape(
-    surprise[:, shortest - window_sizes.MIN_WINDOW :],
+  totals = tf.reshape(
+    window_costs[:, shortest - window_sizes.MIN_WINDOW :],
     [batch, length - shortest + 1, longest - shortest + 1],
   ) * tf.cast(lengths, tf.float32)
   # Where windows end, 0 … N: [N+1, batch, lengths].
@@ -115,10 +122,10 @@ def segmentation(
   indices = tf.stack(
     [places, tf.broadcast_to(lengths - shortest, tf.shape(places))], axis=-1
   )
-  costs = tf.gather_nd(tf.transpose(costs, [1, 2, 0]), indices)
+  totals = tf.gather_nd(tf.transpose(totals, [1, 2, 0]), indices)
   whole = tf.gather(tf.transpose(end), places) >= ends[..., tf.newaxis]
   whole &= (starts >= 0)[..., tf.newaxis]
-  costs = tf.transpose(tf.where(whole, costs, math.inf), [0, 2, 1])
+  totals = tf.transpose(tf.where(whole, totals, math.inf), [0, 2, 1])
   # True for the first frame of each shot, and the frame after the clip.
   begins = tf.transpose(tf.equal(first, tf.range(length)))
   begins = tf.concat([begins, tf.ones([1, batch], tf.bool)], axis=0)
@@ -131,12 +138,12 @@ def segmentation(
     where one ends.
     """
     least, last, _, _ = state
-    place, costs_here, new_shot = element
-    totals = least[:, shortest - 1 :] + costs_here
-    total = tf.reduce_min(totals, axis=1)
+    place, of_windows, new_shot = element
+    sums = least[:, shortest - 1 :] + of_windows
+    total = tf.reduce_min(sums, axis=1)
     reached = tf.math.is_finite(total)
     chosen = tf.where(
-      reached, shortest + tf.argmin(totals, axis=1, output_type=tf.int32), 0
+      reached, shortest + tf.argmin(sums, axis=1, output_type=tf.int32), 0
     )
     last = tf.where(reached, place, last)
     total = tf.where(new_shot, 0.0, total)
@@ -150,7 +157,7 @@ def segmentation(
   places = tf.range(1, length + 1)
   _, _, chosen, last = tf.scan(
     forward,
-    (places, costs[1:], begins[1:]),
+    (places, totals[1:], begins[1:]),
     (start, nothing, nothing, nothing),
   )
 

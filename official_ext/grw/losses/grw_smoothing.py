@@ -574,10 +574,10 @@ class SmoothingLayer(_Layer):
     padded = tf.pad(
       tf.stop_gradient(inputs), [[0, 0], [0, longest - shortest], [0, 0]]
     )
-    surprise = adaptive_windows.order_surprise(
-      overlapping_grams(padded, longest), longest
+    costs = adaptive_windows.costs(
+      overlapping_grams(padded, longest), longest, self.alpha
     )
-    chosen = adaptive_windows.segmentation(surprise, shots, shortest, longest)
+    chosen = adaptive_windows.segmentation(costs, shots, shortest, longest)
     terms_by_length = {}
     windows = tf.zeros([tf.shape(inputs)[0]])
     for length in range(shortest, longest + 1):
