@@ -201,14 +201,14 @@ def test_windows_meet_where_a_motion_jumps_and_last_while_it_goes_on():
   jump = straight + [0, 9] * (time > 4)[:, np.newaxis]
   [found] = chosen(jump[np.newaxis], 3, 8)
   assert found[0] == 5 and found[5]
-  [found] = chosen(0.2 * straight[np.newaxis], 3, 12)
-  assert found[0] == 12
+  [found] = chosen(0.2 * straight[np.newaxis, :8], 3, 8)
+  assert found[0] == 8
 
 
 @pytest.mark.parametrize('scale', [0.0, 1e-6, 1e4])
 def test_degenerate_embeddings_have_finite_losses_and_gradients(scale):
   embeddings = clips(2, 12, scale=scale)
-  _, loss, gradient = trained(embeddings, window=5, window_range=[3, 12])
+  _, loss, gradient = trained(embeddings, window=5, window_range=[3, 8])
   assert np.isfinite(loss) and np.isfinite(gradient).all()
   if not scale:
     # Whatever the partition, frames that tell nothing cost log (T−1)! a window.
