@@ -190,6 +190,24 @@ def test_random_windows_of_a_shot_average_to_all_of_them(lengths, window):
     np.testing.assert_allclose(shares, expected)
 
 
+@hypothesis.given(st.data(), st.integers(1, 3), st.integers(3, 5))
+@hypothesis.settings(max_examples=20, deadline=None)
+def test_a_vector_of_frames_of_two_shots_is_parted_from_both(
+  data, frames, vectors
+):
+  cuts = data.draw(
+    st.lists(
+      st.booleans(), min_size=frames * vectors, max_size=frames * vectors
+    )
+  )
+  found = window_places.cuts_of_vectors(tf.constant([cuts]), vectors).numpy()[0]
+  shot = np.cumsum([False, *cuts[1:]])
+  shots = shot.reshape(vectors, frames)
+  for vector in range(1, vectors):
+    alike = len(set(shots[vector - 1]) | set(shots[vector])) == 1
+    assert found[vector] == (not alike)
+
+
 @pytest.mark.parametrize('phase', ['fixed', 'random', 'overlapping'])
 def test_compiles_with_xla_and_takes_any_length(phase):
   embeddings, cuts = clips(2, 10), marks([[7, 3], [4, 6]])

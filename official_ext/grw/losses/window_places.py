@@ -120,3 +120,23 @@ def take(
     tf.reshape(windows, [-1, window, embeddings.shape[-1]]),
     tf.cast(tf.reshape(is_window, [-1]), tf.float32),
   )
+
+
+def cuts_of_vectors(cuts: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+  """Where feature vectors begin a shot: [batch, N] to [batch, M] bool.
+
+  Vector k is of frames kF … kF + F − 1, F = ⌊N / M⌋.  It begins a shot where
+  one of the frames from kF − F + 1 to kF + F − 1 does, 0 excepted: one that
+  mixes two shots is parted from both.
+
+  Args:
+    cuts: [batch, N] bool, of frames.
+    count: M, vectors of a clip.
+  """
+  frames = (cuts.shape[1] or tf.shape(cuts)[1]) // count
+  by_vector = tf.reshape(
+    cuts[:, : count * frames], [tf.shape(cuts)[0], count, frames]
+  )
+  mixes = tf.reduce_any(by_vector[:, :, 1:], axis=2)
+  mixed_before = tf.pad(mixes[:, :-1], [[0, 0], [1, 0]])
+  return by_vector[:, :, 0] | mixes | mixed_before

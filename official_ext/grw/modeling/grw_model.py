@@ -36,6 +36,7 @@ from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
 from official_ext.grw.losses import grw_smoothing
+from official_ext.grw.losses import window_places
 from official_ext.grw.modeling import subclips
 
 
@@ -93,27 +94,6 @@ def _frame_vectors(features: tf.Tensor, name: str) -> tf.Tensor:
       '[batch, frames, height, width, channels].'
     )
   return tf.reduce_mean(features, axis=[2, 3])
-
-
-def _cuts_of_vectors(cuts: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-  """Where feature vectors begin a shot: [batch, N] to [batch, M] bool.
-
-  Vector k is of frames kF … kF + F − 1, F = N / M.  It begins a shot where one
-  of the frames from kF − F + 1 to kF + F − 1 does: one that mixes two shots is
-  parted from both.
-
-  Args:
-    cuts: [batch, N] bool, of frames.
-    vectors: [batch, M, C].
-  """
-  number = vectors.shape[1] or tf.shape(vectors)[1]
-  frames = (cuts.shape[1] or tf.shape(cuts)[1]) // number
-  within = tf.reshape(
-    cuts[:, : number * frames], [tf.shape(cuts)[0], number, frames]
-  )
-  inside = tf.reduce_any(within[:, :, 1:], axis=2)
-  before = tf.pad(inside[:, :-1], [[0, 0], [1, 0]])
-  return within[:, :, 0] | inside | before
 
 
 def last_endpoint(endpoints: Mapping[Any, Any]) -> Any:
@@ -227,8 +207,11 @@ class _SmoothingAndHead:
       return {'num_frames': tf.maximum(count, 1)}
 
     def smoothed(vectors):
-      shots = {} if cuts is None else {'cuts': _cuts_of_vectors(cuts, vectors)}
-      return self.smooth(vectors, **masked(vectors), **shots)
+      if cuts is None:
+        return self.smooth(vectors, **masked(vectors))
+      count = vectors.shape[1] or tf.shape(vectors)[1]
+      of_vectors = window_places.cuts_of_vectors(cuts, count)
+      return self.smooth(vectors, **masked(vectors), cuts=of_vectors)
 
     features = _frame_vectors(endpoints[self._last], self._last)
     config = self._config
