@@ -34,7 +34,9 @@ from official_ext.grw.datasets import video_input
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
 from official_ext.grw.heads import temporal
+from official_ext.grw.inference import exported
 from official_ext.grw.modeling import streaming
+from official_ext.grw.serving import export
 from official_ext.grw.tasks import grw_video_classification
 from official_ext.grw.training import launch
 from official_ext.grw.training import runner
@@ -202,10 +204,16 @@ def test_a_stream_answers_each_frame_as_the_clip_model_does():
   assert isinstance(mean, tf_keras.layers.Layer) and not mean.per_frame
 
 
-def test_eval_measures_average_precision_over_frames(params, folder, capsys):
-  model_dir = str(folder / 'model')
-  launch.build_runner(params, 'train', model_dir).run()
-  _, logs = launch.build_runner(params, 'eval', model_dir).run()
+@pytest.fixture(name='trained', scope='module')
+def trained_fixture(folder, params):
+  launch.build_runner(params, 'train', str(folder / 'model')).run()
+  return str(folder / 'model')
+
+
+def test_eval_measures_average_precision_over_frames(
+  params, trained, folder, capsys
+):
+  _, logs = launch.build_runner(params, 'eval', trained).run()
   printed = capsys.readouterr().out
   assert 'mean average precision ' in printed and 'of 32 frames' in printed
   report = folder / 'model' / runner.REPORT_FOLDER
@@ -229,6 +237,19 @@ def test_eval_measures_average_precision_over_frames(params, folder, capsys):
     for row in rows
   ]
   assert float(logs['top_1_accuracy']) == pytest.approx(np.mean(right))
+
+
+def test_the_stream_is_exported_and_a_clip_model_refused(
+  params, trained, tmp_path
+):
+  path = tmp_path / 'exported'
+  written = export.export_saved_model(params, trained, str(path), kind='stream')
+  assert written.difference < 1e-4
+  model = exported.open_model(str(path))
+  assert np.shape(model.step(tiny.clip(1, 7)[0])) == (3,)
+  for write in (export.export_saved_model, export.export_tflite):
+    with pytest.raises(ValueError, match="kind='clip': expected 'stream'"):
+      write(params, trained, str(tmp_path / 'clip'), kind='clip')
 
 
 @pytest.mark.parametrize(
