@@ -157,8 +157,8 @@ def test_each_view_has_its_own(path):
 
 
 def test_the_threshold_is_on_the_scale_of_255(path):
-  # A step from 205 to 90 of 255 in value alone scores a third of it.
-  for threshold, found in ((37.0, True), (40.0, False)):
+  # A step from 210 to 90 of 255 in value alone scores a third of it, 40.
+  for threshold, found in ((38.0, True), (42.0, False)):
     features, _ = batch(path, threshold)
     assert features[feature_names.CUTS][0, 5] == found
 
