@@ -117,7 +117,7 @@ def splice(
   """Goes on with another clip of the class, somewhere within each.
 
   Args:
-    clips: of a split.
+    clips: the clips of a split.
     rng: draws the partners and the places.
 
   Yields:

@@ -41,7 +41,7 @@ class Head(hyperparams.Config):
     mlp_ratio: width of a block's MLP as a multiple of D.
     causal: a frame attends only to those before it, and the class is read
       from the mean of the frames so far.
-    per_frame: of a causal 'temporal' head: each frame has logits of its own,
+    per_frame: whether each frame has logits of its own (causal 'temporal' head),
       read from its own token, and is trained on its own label, which records
       have in `frame_label_field_key` of the data.
     stochastic_depth_drop_rate: chance to skip a residual branch of a clip.

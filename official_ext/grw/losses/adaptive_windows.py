@@ -100,7 +100,7 @@ def segmentation(
   Args:
     window_costs: [batch · windows, T_max−2] from `costs`, clip by clip, of
       windows from frame 0, 1, … N−T_min on.
-    shots: of N frames each.
+    shots: the shots of N frames each.
     shortest: T_min.
     longest: T_max.
 
