@@ -332,7 +332,7 @@ class TemporalHead(tf_keras.layers.Layer):
         x, states[keys], states[values], mask
       )
     if self.per_frame:
-      return self.classifier(self.norm_out(x[:, -1])), after
+      return self.classifier(self.norm_out(x[:, -1:])[:, 0]), after
     tokens = tf.concat([states['tokens'], self.norm_out(x)], axis=1)
     after['tokens'] = tokens[:, -past:]
     # Tokens of frames that have not been are zero.
