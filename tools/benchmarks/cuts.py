@@ -45,7 +45,7 @@ from official_ext.grw.datasets import video_records
 from official_ext.grw.files import whole_file
 from official_ext.grw.reports import benchmark
 
-THRESHOLDS = (10, 15, 20, 27, 35)
+THRESHOLDS = (10, 12, 15, 20, 27, 35)
 # On either side of a splice, so that no shot is too short for a window.
 LEAST_FRAMES = 3
 # Of airplanes: pixels, frames a second, clips of each split.

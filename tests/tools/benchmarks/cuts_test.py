@@ -87,5 +87,6 @@ def test_the_sweep_of_windows_can_be_run():
     run.row: run.config['task']['model']['smoothing'] for run in runs
   }
   assert smoothing['grw']['cuts'] is smoothing['grw']['window_range'] is None
-  assert smoothing['adaptive_cuts']['window_range'] == [3, 8]
+  assert smoothing['adaptive']['window_range'] == [3, 8]
+  assert smoothing['cuts=12']['cuts'] == 12.0
   assert len({str(fields) for fields in smoothing.values()}) == len(runs) == 7
