@@ -66,6 +66,8 @@ def test_the_same_again_has_changed_nothing(trained):
     ('task.model.backbone.movinet.stochastic_depth_drop_rate', 0.3),
     ('task.model.smoothing.weight', 0.2),
     ('task.model.smoothing.phase', 'random'),
+    ('task.model.smoothing.cuts', 20.0),
+    ('task.model.smoothing.window_range', [3, 8]),
     ('task.model.norm_activation.norm_momentum', 0.9),
     ('task.model.video_operations', 'frames'),
     ('trainer.optimizer_config.learning_rate.cosine.alpha', 0.5),

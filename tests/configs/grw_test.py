@@ -212,6 +212,14 @@ def test_evaluation_may_see_clips_shorter_than_a_window():
       {'task.model.smoothing.phase': 'random'},
       "phase='random': expected 'fixed'.*num_subclips=5.*span two subclips",
     ),
+    (
+      {'task.model.smoothing.cuts': 20.0},
+      'cuts=20.0: expected null.*num_subclips=5.*span two subclips',
+    ),
+    (
+      {'task.model.smoothing.window_range': [3, 8]},
+      r'window_range=\[3, 8\]: expected null.*num_subclips=5',
+    ),
   ],
 )
 def test_subclips_need_states_in_float32_and_fixed_windows(changes, message):

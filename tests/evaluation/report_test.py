@@ -248,10 +248,15 @@ def test_eval_prints_and_writes_what_it_found(folder, params, trained, capsys):
   assert sorted(path.name for path in report.iterdir()) == [
     'confusion_matrix.png',
     'confusions.png',
+    'early_decisions.csv',
+    'early_decisions.png',
     'measures.json',
     'per_class.csv',
     'predictions.csv',
   ]
+  _, *early = rows((report / 'early_decisions.csv').read_bytes())
+  assert [row[0] for row in early] == ['1', '2', '3', '4', '5', '6']
+  assert 100 * float(early[-1][1]) == pytest.approx(top_1, abs=0.01)
   assert json.loads((report / 'measures.json').read_text()) == {
     'step': params.trainer.train_steps,
     **{name: pytest.approx(float(value)) for name, value in logs.items()},

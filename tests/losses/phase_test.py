@@ -14,6 +14,8 @@
 
 """Where windows begin: at fixed frames, at a random offset, or everywhere."""
 
+import math
+
 import hypothesis
 from hypothesis import strategies as st
 import keras
@@ -122,18 +124,18 @@ def test_no_whole_window_costs_nothing_and_has_no_gradient(phase):
 
 
 def losses_by_offset(embeddings, window, num_frames):
-  """What a step costs by offset, from windows that are cut there."""
-  frames = embeddings.shape[1]
+  """What a step costs by the offset of each clip, from windows cut there."""
+  rooms = [max(count - window + 1, 1) for count in num_frames]
+  draws = (np.arange(math.lcm(*rooms)) + 0.5) / math.lcm(*rooms)
   losses = {}
-  for offset in range(min(window, frames - window + 1)):
-    starts = range(offset, frames - window + 1, window)
+  for draw in draws:
+    offsets = tuple(int(draw * room) % window for room in rooms)
     cut = [
       embeddings[clip, start : start + window]
       for clip, count in enumerate(num_frames)
-      for start in starts
-      if start + window <= count
+      for start in range(offsets[clip], count - window + 1, window)
     ]
-    losses[offset] = float(
+    losses[offsets] = float(
       grw_smoothing.smoothing_terms(tf.stack(cut)).smoothing_loss
     )
   return losses
@@ -153,17 +155,19 @@ def test_random_windows_are_cut_at_every_offset_and_no_other(frames, counts):
     return layer.terms.smoothing_loss, layer.terms.num_windows
 
   expected = losses_by_offset(embeddings, 4, counts or [frames] * 2)
-  drawn = [loss() for _ in range(60)]
+  drawn = [loss() for _ in range(60 if counts is None else 250)]
   seen = set()
   for value, num_windows in drawn:
-    [offset] = [
-      offset
-      for offset, cost in expected.items()
+    [offsets] = [
+      offsets
+      for offsets, cost in expected.items()
       if abs(cost - float(value)) < 1e-5
     ]
-    seen.add(offset)
-    if counts is None:
-      assert num_windows == 2 * ((frames - offset) // 4)
+    seen.add(offsets)
+    assert num_windows == sum(
+      (count - offset) // 4
+      for count, offset in zip(counts or [frames] * 2, offsets)
+    )
   assert seen == set(expected)
 
 

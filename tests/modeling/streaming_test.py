@@ -166,6 +166,27 @@ def test_any_split_gives_the_logits_of_the_whole(name, data):
 
 
 @pytest.mark.parametrize('name', HEADS)
+def test_a_clip_model_knows_what_the_stream_says_on_the_way(name):
+  model, step = stream(name)
+  clips = videos(2, N, 5)
+  counts = tf.constant([N, 3])  # The second clip repeats frames from there.
+
+  @tf.function
+  def answers():
+    classifier(name)({'image': clips, 'num_frames': counts}, training=False)
+    return [classifier(name).logits_after(count) for count in range(1, N + 1)]
+
+  states = model.init_states(clips.shape)
+  for frame, early in enumerate(answers()):
+    logits, states = step({**states, 'image': clips[:, frame : frame + 1]})
+    if frame < 3:
+      third = logits
+    np.testing.assert_allclose(
+      early, [logits[0], third[1]], rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('name', HEADS)
 def test_every_state_starts_at_zero_and_is_used(name):
   model, step = stream(name)
   clips = videos(1, 4, 0)

@@ -295,9 +295,9 @@ def test_tables_have_means_and_deviations_over_folds(runs, folder):
   assert [(run['row'], run['fold'], run['seed']) for run in each] == [
     (row, fold, '0') for row in ('grw', 'stock') for fold in '01'
   ]
-  for row in ('grw', 'stock'):
-    assert values(row, 'top_1_accuracy') == pytest.approx(
-      [float(run['top_1_accuracy']) for run in each if run['row'] == row]
+  for name in ('grw', 'stock'):
+    assert values(name, 'top_1_accuracy') == pytest.approx(
+      [float(run['top_1_accuracy']) for run in each if run['row'] == name]
     )
   assert each[-1]['order_loss'] == ''
 

@@ -162,6 +162,64 @@ def test_windows_that_straddle_a_jump_are_not_measured(trained, tmp_path):
   )
 
 
+def test_windows_stop_at_cuts_in_training_and_evaluation(tmp_path):
+  task = make_task(smoothing={'cuts': 20.0, 'window': 4})
+  model = task.build_model()
+  with tf.io.TFRecordWriter(str(tmp_path / 'cut')) as writer:
+    for first in (0, 3, 5, 10):  # Frames before the cut.
+      frames = np.concatenate(
+        [
+          tiny.clip(1, 0, frames=first, size=SIZE).reshape(-1, SIZE, SIZE, 3)
+          // 8,
+          tiny.clip(1, 0, frames=10 - first, size=SIZE).reshape(
+            -1, SIZE, SIZE, 3
+          ),
+        ]
+      )
+      if first == 5:  # Every frame is a shot: no window fits.
+        frames[::2] = 255 - frames[::2]
+      writer.write(tiny.record(frames.astype(np.uint8), 1))
+  embeddings = tf_keras.Model(
+    model.inputs, model.get_layer('grw_smoothing').output
+  )
+  shots = [[10], [3, 7], [1] * 10, [10]]
+  for training in (True, False):
+    params = (
+      task.task_config.train_data
+      if training
+      else task.task_config.validation_data
+    ).replace(
+      tfds_name='',
+      input_path=str(tmp_path / 'cut'),
+      min_image_size=SIZE,
+      augment=False,
+      global_batch_size=4,
+      shuffle_buffer_size=1,
+    )
+    [(features, labels)] = task.build_inputs(params).take(1)
+    metrics = task.build_metrics(training=training)
+    whole = embeddings({'image': features['image']}, training=training)
+    if training:
+      optimizer = tf_keras.optimizers.SGD(0.0)
+      task.train_step((features, labels), model, optimizer, metrics)
+    else:
+      task.validation_step((features, labels), model, metrics)
+    measured = {m.name: float(m.result()) for m in metrics}
+    windows = [
+      clip[start : start + 4]
+      for clip, lengths in zip(whole, shots)
+      for end, length in zip(np.cumsum(lengths), lengths)
+      for start in range(end - length, end - 3, 4)
+    ]
+    expected = grw_smoothing.smoothing_terms(tf.stack(windows))
+    assert expected.num_windows == 5
+    assert measured['speed_loss'] == pytest.approx(
+      float(expected.speed_loss), rel=1e-3
+    )
+    assert measured['cuts'] == (0 + 1 + 9 + 0) / 4
+    assert measured['clips_without_window'] == 1
+
+
 def test_a_frozen_backbone_leaves_the_rest_to_train():
   task = make_task()
   task.task_config.freeze_backbone = True
@@ -199,6 +257,10 @@ def test_seed_decides_the_initial_weights(trained):
 def test_refuses_a_wrong_config_before_building_anything():
   with pytest.raises(ValueError, match='at least 3 frames'):
     make_task(smoothing={'window': 1})
+  with pytest.raises(ValueError, match=r'smoothing\.cuts=-1\.0: expected'):
+    make_task(smoothing={'cuts': -1.0})
+  with pytest.raises(ValueError, match=r'smoothing\.window_range=\[6, 8\]'):
+    make_task(smoothing={'window_range': [6, 8]})
 
 
 def test_ucf101_comes_from_tfds_as_it_is():

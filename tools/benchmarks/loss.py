@@ -19,13 +19,16 @@
 Prints, for each size, median milliseconds forward and backward of both forms
 and their ratio; the same of overlapping windows against fixed ones; then the
 peak memory of both forms at T = 7, each in a process of its own.  Needs about
-20 GB of memory for the other form; `--phases` leaves it out.
+20 GB of memory for the other form; `--phases` leaves it out.  `--adaptive`
+times windows that adapt and windows that stop at cuts instead.
 """
 
+from collections.abc import Callable, Sequence
 import itertools
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 from absl import app
 from absl import flags
@@ -52,6 +55,11 @@ PHASE_SIZES = (
   (7, 32, 70, 480, 2),
   (10, 16, 100, 480, None),
 )
+# T, clips, N, D, ranges of windows that adapt.
+ADAPTIVE_SIZES = (
+  (5, 32, 10, 480, ([3, 6], [3, 8], [3, 10])),
+  (5, 32, 50, 480, ([3, 6], [3, 8])),
+)
 MEMORY_SIZE = SIZES[2]
 MEMORY_RATIO = 50
 
@@ -60,6 +68,12 @@ _REPEATS = flags.DEFINE_integer(
 )
 _PHASES = flags.DEFINE_bool(
   'phases', False, 'Only time overlapping windows against fixed ones.'
+)
+_ADAPTIVE = flags.DEFINE_bool(
+  'adaptive',
+  False,
+  'Only time windows that adapt, and windows that stop at cuts, against fixed '
+  'ones.',
 )
 _PEAK = flags.DEFINE_enum(
   'peak',
@@ -168,6 +182,52 @@ def compare_phases() -> bool:
   return failed
 
 
+def adaptive(
+  window: int, count: int, frames: int, dim: int, ranges: Sequence[list[int]]
+) -> list[tuple[str, Callable[[], Any]]]:
+  """Names, and losses of the layer on the same random walks of embeddings."""
+  rng = np.random.default_rng(0)
+  steps = rng.standard_normal([count, frames, dim])
+  clips = tf.constant(0.05 * np.cumsum(steps, axis=1), tf.float32)
+  # A cut in the middle of each clip.
+  cuts = tf.repeat(tf.range(frames)[tf.newaxis] == frames // 2, count, axis=0)
+
+  def loss_of(cuts=None, **settings):
+    layer = grw_smoothing.GrwSmoothing(window=window, weight=1.0, **settings)
+
+    def loss(clips):
+      layer(clips, training=True, cuts=cuts)
+      return layer.terms.smoothing_loss
+
+    return forward_and_backward(loss, clips)
+
+  return [
+    ('fixed', loss_of()),
+    ('fixed, one cut', loss_of(cuts=cuts)),
+    *(
+      (f'{span[0]} to {span[1]}', loss_of(window_range=span)) for span in ranges
+    ),
+  ]
+
+
+def compare_adaptive():
+  """Prints a table of `ADAPTIVE_SIZES`."""
+  rows = []
+  for window, count, frames, dim, ranges in ADAPTIVE_SIZES:
+    losses = adaptive(window, count, frames, dim, ranges)
+    times = benchmark.medians([loss for _, loss in losses], _REPEATS.value)
+    for (name, _), time in zip(losses, times):
+      rows.append(
+        (
+          f'T = {window}, {count} clips, N = {frames}, D = {dim}',
+          name,
+          f'{1e3 * time:.2f}',
+          f'{time / times[0]:.2f}×',
+        )
+      )
+  print(benchmark.markdown_table(('', 'windows', 'ms', 'ratio'), rows))
+
+
 def peak_memory(form: str) -> float:
   """Peak MiB of a process that runs one form once."""
   output = subprocess.run(
@@ -193,6 +253,9 @@ def main(_):
   if _PHASES.value:
     if compare_phases():
       sys.exit('A ratio is above what is expected.')
+    return
+  if _ADAPTIVE.value:
+    compare_adaptive()
     return
   # First, while this process holds nothing.
   baseline = peak_memory('neither')

@@ -51,6 +51,20 @@ def validate_task(task: schema.GrwTask):
       tuple(data.feature_shape),
       f'clips of at least one GRW window: {frames} frames or more',
     )
+  if task.model.head.per_frame:
+    try:
+      families.with_states(backbone)
+    except ValueError as error:
+      raise ValueError(
+        'task.model.head.per_frame=True: expected False, as a frame is '
+        f'answered when it is seen. {error}'
+      ) from error
+    fields.require(
+      family.frames_per_vector(config) == 1,
+      'task.model.head.per_frame',
+      True,
+      f'False, because {backbone.type} has a feature vector for several frames',
+    )
   validate_subclips(task)
 
 
@@ -82,10 +96,16 @@ def validate_subclips(task: schema.GrwTask):
     'subclips that cut no window of task.model.smoothing.window='
     f'{smoothing.window} frames; of {frames} frames they have {length}',
   )
-  fields.require(
-    smoothing.placement == 'none' or smoothing.phase == 'fixed',
-    'task.model.smoothing.phase',
-    smoothing.phase,
-    f"'fixed', because task.num_subclips={count} and other windows span two "
-    'subclips, each of which batch norm normalizes by its own statistics',
-  )
+  for name, value in (
+    ('phase', 'fixed'),
+    ('cuts', None),
+    ('window_range', None),
+  ):
+    fields.require(
+      smoothing.placement == 'none' or getattr(smoothing, name) == value,
+      f'task.model.smoothing.{name}',
+      getattr(smoothing, name),
+      f'{"null" if value is None else repr(value)}, because '
+      f'task.num_subclips={count} and other windows span two subclips, each of '
+      'which batch norm normalizes by its own statistics',
+    )

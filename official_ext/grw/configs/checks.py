@@ -100,6 +100,20 @@ def validate_task(task: schema.GrwTask):
     smoothing.num_orderings,
     'at least 2',
   )
+  fields.require(
+    smoothing.cuts is None or smoothing.cuts > 0,
+    'task.model.smoothing.cuts',
+    smoothing.cuts,
+    'a content score above 0, of 255 at most, or null to look for no cuts',
+  )
+  if smoothing.window_range is not None:
+    window_sizes.check_range(
+      smoothing.window_range,
+      smoothing.window,
+      smoothing.sampled,
+      smoothing.phase,
+      'task.model.smoothing.',
+    )
   for name in ('num_layers', 'num_heads', 'mlp_ratio'):
     value = getattr(head, name)
     fields.require(value >= 1, f'task.model.head.{name}', value, 'at least 1')
@@ -123,8 +137,16 @@ def validate_task(task: schema.GrwTask):
     fields.require(
       0 <= rate < 1, f'task.model.{field}', rate, 'a rate in [0, 1)'
     )
+  fields.require(
+    not head.per_frame or (head.type == 'temporal' and head.causal),
+    'task.model.head.per_frame',
+    head.per_frame,
+    "False, unless task.model.head.type is 'temporal' and "
+    'task.model.head.causal is True',
+  )
   data_checks.validate_frames(task)
   data_checks.validate_labels(task)
+  data_checks.validate_frame_labels(task)
   for split in ('train_data', 'validation_data'):
     data = getattr(task, split)
     field = f'task.{split}'
@@ -197,7 +219,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
     if task.metrics.use_per_class_recall:
       names += [f'recall-{label}' for label in range(data.num_classes)]
-  if task.train_data.is_multilabel:
+  head = getattr(task.model, 'head', None)
+  if task.train_data.is_multilabel or (head is not None and head.per_frame):
     names += ['mean_average_precision', 'overall_average_precision']
   names.append('cross_entropy')
   smoothing = getattr(task.model, 'smoothing', None)  # Ensembles have none.
@@ -207,7 +230,10 @@ def metric_names(task: schema.GrwTask) -> list[str]:
       'speed_loss',
       'order_accuracy',
       'acceleration_over_speed',
+      'clips_without_window',
     ]
+    if smoothing.cuts is not None:
+      names.append('cuts')
   if data.on_bad_record == 'skip':
     names.append('bad_records')
   if data.short_clips == 'drop':

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.configs import fields
 from official_ext.grw.configs import own_data
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.files import paths
 
 if TYPE_CHECKING:
@@ -40,9 +41,22 @@ def complete(config: schema.GrwExperimentConfig):
   """
   own_data.choose_clips(config.task)
   set_from_dataset(config.task)
+  set_frame_labels(config.task)
   set_best_metric(config)
   own_data.choose_training(config)
   set_steps(config)
+
+
+def set_frame_labels(task: schema.GrwTask):
+  """Names what records call the labels of frames, if the head has them."""
+  # Ensembles have no head of their own.
+  head = getattr(task.model, 'head', None)
+  if head is None or not head.per_frame:
+    return
+  for data in (task.train_data, task.validation_data):
+    data.frame_label_field_key = (
+      data.frame_label_field_key or feature_names.FRAME_LABELS_KEY
+    )
 
 
 def set_from_dataset(task: schema.GrwTask):

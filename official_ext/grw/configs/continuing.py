@@ -34,7 +34,8 @@ from official_ext.grw.files import paths
 _FREE = re.compile(
   r'task\.model\.(.*\.)?('
   r'dropout_rate|stochastic_depth_drop_rate|video_operations'
-  r'|smoothing\.(window|alpha|weight|sampled|num_orderings|seed|phase)'
+  r'|smoothing\.(window|alpha|weight|sampled|num_orderings|seed|phase|cuts'
+  r'|window_range)'
   r'|norm_activation\.(norm_momentum|use_sync_bn))$'
 )
 _FIXED = re.compile(

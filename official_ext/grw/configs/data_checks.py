@@ -165,6 +165,43 @@ def validate_labels(task: schema.GrwTask):
   )
 
 
+def validate_frame_labels(task: schema.GrwTask):
+  """Raises ValueError for data whose frames have labels that nobody can use."""
+  per_frame = task.model.head.per_frame
+  fields.require(
+    not per_frame or task.class_weights is None,
+    'task.class_weights',
+    task.class_weights,
+    'null, because they weigh clips, and task.model.head.per_frame=True',
+  )
+  for split in ('train_data', 'validation_data'):
+    data, field = getattr(task, split), f'task.{split}'
+    key = data.frame_label_field_key
+    fields.require(
+      bool(key) == per_frame,
+      f'{field}.frame_label_field_key',
+      key,
+      'the key of the labels of frames, because task.model.head.per_frame=True'
+      if per_frame
+      else "'', because task.model.head.per_frame=False",
+    )
+    for name, value in (
+      ('tfds_name', ''),
+      ('is_multilabel', False),
+      ('mixup_and_cutmix', None),
+      ('num_test_clips', 1),
+      ('num_test_crops', 1),
+    ):
+      fields.require(
+        not per_frame or getattr(data, name) == value,
+        f'{field}.{name}',
+        getattr(data, name),
+        f'{"null" if value is None else repr(value)}, because '
+        'task.model.head.per_frame=True: records have a label for each frame '
+        'of one clip',
+      )
+
+
 def validate_frames(task: schema.GrwTask):
   """Raises ValueError for frames that later steps would read otherwise."""
   for split in ('train_data', 'validation_data'):

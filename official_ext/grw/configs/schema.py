@@ -66,6 +66,14 @@ class Smoothing(hyperparams.Config):
       that there are no seams between windows.  The expected loss of 'random'
       is the loss of 'overlapping' (`losses.grw_smoothing`).  Evaluation
       measures fixed windows.
+    cuts: the content score from which a frame begins another shot than the one
+      before it, on a scale of 255 (`datasets.shot_boundaries`), 27 for example;
+      null looks for none.  Windows begin anew at a cut, and none spans one, in
+      training and evaluation.
+    window_range: [shortest, longest], the frames of a window in training, of
+      which each clip gets the windows that suit its motion
+      (`losses.adaptive_windows`); `window` is among them, sets the scale of the
+      loss, and is what evaluation measures.  null: all have `window` frames.
   """
 
   placement: Literal['final', 'intermediate', 'none'] = 'final'
@@ -77,6 +85,8 @@ class Smoothing(hyperparams.Config):
   num_orderings: int = 1000
   seed: int = 0
   phase: Literal['fixed', 'random', 'overlapping'] = 'fixed'
+  cuts: float | None = None
+  window_range: list[int] | None = None
 
 
 @dataclasses.dataclass
@@ -159,6 +169,9 @@ class DataConfig(video_classification.DataConfig):
       the records if `task.dataset_info` is read; null does not say.
     on_bad_record: 'error' stops with the file and the record; 'skip' drops
       and counts.
+    frame_label_field_key: what records call the list of the classes of their
+      frames; '' reads none.  With `task.model.head.per_frame` it is
+      'clip/label/frames' unless set.
   """
 
   feature_shape: Annotated[
@@ -175,6 +188,7 @@ class DataConfig(video_classification.DataConfig):
   view_average: str = 'probabilities'
   frames_per_second: float | None = None
   on_bad_record: Literal['error', 'skip'] = 'error'
+  frame_label_field_key: str = ''
 
 
 @dataclasses.dataclass
@@ -206,7 +220,8 @@ class GrwTask(video_classification.VideoClassificationTask):
     num_subclips: n parts of equal length in which a training clip goes through
       the backbone, with stream states but no gradient from one to the next, so
       that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds
-      whole windows of the smoothing, whose phase is 'fixed'.
+      whole windows of the smoothing, whose phase is 'fixed' and which neither
+      `cuts` nor `window_range` move.
   """
 
   dataset_info: str = ''

@@ -48,7 +48,8 @@ def describe(task: schema.GrwTask) -> tuple[str, list[str]]:
   backbone = task.model.backbone
   frames = families.of(backbone).frames_per_vector(backbone.get())
   vectors = data.feature_shape[0] // frames
-  left_out = vectors % window if smoothing.phase == 'fixed' else 0
+  moves = smoothing.phase != 'fixed' or smoothing.window_range is not None
+  left_out = 0 if moves else vectors % window
   seconds = (
     window * frames / data.frames_per_second if data.frames_per_second else None
   )

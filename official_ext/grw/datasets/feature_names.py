@@ -17,6 +17,9 @@
 # Beside 'image' in the features of a batch: how many frames of a clip, from its
 # first, come before the first repetition.
 NUM_FRAMES = 'num_frames'
+# With task.model.smoothing.cuts, likewise: whether a frame begins another shot
+# than the one before it.
+CUTS = 'cuts'
 # With on_bad_record 'skip', a feature beside 'image': per clip, how many
 # records were dropped around it.  Its sum over all clips is the number dropped.
 BAD_RECORDS = 'bad_records'
@@ -30,6 +33,11 @@ SOURCE_ID = 'source_id'
 SOURCE_ID_BYTES = 256
 
 SOURCE_ID_KEY = 'clip/media_id'
+
+# In records: the class of each frame, where frames have one.
+FRAME_LABELS_KEY = 'clip/label/frames'
+# In labels of frames: none, as the frame is repeated.
+NO_LABEL = -1
 
 # Where a decoded record comes from, for messages.
 LOCATION = 'location'

@@ -22,7 +22,7 @@ out of training by looking at the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 import math
 import os
@@ -320,6 +320,29 @@ def _frames_fault(frames: Sequence[Any], channels: int) -> str | None:
   return None
 
 
+def _frame_labels_fault(
+  context: Mapping[str, Any], num_frames: int, params: Expected
+) -> str | None:
+  """Says what is wrong with the labels of frames, if they are to be there."""
+  key = getattr(params, 'frame_label_field_key', '')
+  if not key:
+    return None
+  labels = list(context[key].int64_list.value) if key in context else []
+  if len(labels) != num_frames:
+    return (
+      f'has {len(labels)} labels of frames in {key!r}, expected {num_frames}, '
+      f'one for each frame; {ADVICE}.'
+    )
+  limit = num_labels(params.num_classes)
+  wrong = [label for label in labels if not 0 <= label < limit]
+  if wrong:
+    return (
+      f'has a frame of label {wrong[0]} in {key!r}, expected labels in '
+      f'[0, {limit}) (num_classes={params.num_classes}); {LABEL_ADVICE}.'
+    )
+  return None
+
+
 def num_labels(num_classes: int) -> int:
   """Returns how many label values there are: one class means labels 0 and 1."""
   return max(num_classes, 2)
@@ -368,6 +391,8 @@ def describe_record(serialized: bytes, params: Expected) -> str | None:
       f'has label {", ".join(map(str, labels))} outside [0, {limit}) '
       f'(num_classes={params.num_classes}); {LABEL_ADVICE}.'
     )
+  if fault := _frame_labels_fault(context, len(frames), params):
+    return fault
   return _frames_fault(frames, params.feature_shape[3])
 
 

@@ -32,6 +32,10 @@ class RecordDecoder:
         (), tf.string, default_value=''
       ),
     }
+    if params.frame_label_field_key:
+      self._context[params.frame_label_field_key] = tf.io.VarLenFeature(
+        tf.int64
+      )
     self._sequence = {
       # Missing frames are reported, with the record, when they are counted.
       params.image_field_key: tf.io.FixedLenSequenceFeature(

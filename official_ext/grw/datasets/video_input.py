@@ -129,17 +129,20 @@ def explained_errors(*configs: schema.DataConfig) -> Iterator[None]:
 def build_video_dataset(
   params: schema.DataConfig,
   input_context: tf.distribute.InputContext | None = None,
+  cut_threshold: float | None = None,
 ) -> tf.data.Dataset:
   """Builds the batches of a split.
 
   Args:
     params: what to read, from TFRecords or TFDS, and how.
     input_context: this pipeline among several, or None.
+    cut_threshold: see `video_parser.VideoParser`.
 
   Returns:
     A dataset of (features, labels).  Features are 'image' [views, frames,
-    height, width, channels] and `NUM_FRAMES` [views], int32, views being the
-    batch, in evaluation times `num_test_clips` and `num_test_crops`.  Not for
+    height, width, channels], `NUM_FRAMES` [views], int32, and with
+    `cut_threshold` `CUTS` [views, frames], bool, views being the batch, in
+    evaluation times `num_test_clips` and `num_test_crops`.  Not for
     the model are `SOURCE_ID` [batch, bytes], uint8, in evaluation, and with
     `on_bad_record` 'skip' `BAD_RECORDS` and with `short_clips` 'drop'
     `SHORT_CLIPS` [batch], int64.  Labels are [batch, classes] if `one_hot`.
@@ -151,14 +154,20 @@ def build_video_dataset(
   """
   record_check.check_policy(params.on_bad_record)
   decode_fn = video_decoders.decoder(params).decode
-  parse_fn = video_parser.VideoParser(params).parse_fn(params.is_training)
+  parser = video_parser.VideoParser(params, cut_threshold)
+  parse_fn = parser.parse_fn(params.is_training)
   compression = record_check.compression_type(params)
   merge_views = video_input.PostBatchProcessor(params)
 
   def postprocess_fn(features, labels):
     features, labels = merge_views(features, labels)
     num_frames = tf.reshape(features[feature_names.NUM_FRAMES], [-1])
-    return {**features, feature_names.NUM_FRAMES: num_frames}, labels
+    features = {**features, feature_names.NUM_FRAMES: num_frames}
+    if cut_threshold is not None:
+      features[feature_names.CUTS] = tf.reshape(
+        features[feature_names.CUTS], [-1, params.feature_shape[0]]
+      )
+    return features, labels
 
   if params.mixup_and_cutmix is not None:
     mix = augment.MixupAndCutmix(
@@ -167,7 +176,12 @@ def build_video_dataset(
 
     def postprocess_fn(features, labels):
       image, labels = mix(features['image'], labels)
-      return {**features, 'image': image}, labels
+      features = {**features, 'image': image}
+      if cut_threshold is not None:
+        # Each clip may have got some of its partner, and so of its cuts.
+        cuts = features[feature_names.CUTS]
+        features[feature_names.CUTS] = cuts | tf.reverse(cuts, [0])
+      return features, labels
 
   drops_bad = params.on_bad_record == 'skip'
   min_frames = params.feature_shape[0] if params.short_clips == 'drop' else None

@@ -23,6 +23,7 @@ from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import frame_resizing
 from official_ext.grw.datasets import record_check
+from official_ext.grw.datasets import shot_boundaries
 
 Features = dict[str, tf.Tensor]
 
@@ -83,14 +84,25 @@ class VideoParser(video_input.Parser):
       Stock begins anywhere in it, and so repeats sooner.
   *   The magnitudes of RandAugment have the standard deviation of the config,
       which stock leaves out.
+  *   With `frame_label_field_key`, labels are those of the frames of a clip,
+      [N], or [N, classes] if `one_hot`.  Repeated frames have
+      `feature_names.NO_LABEL`, or zeros.
   *   In evaluation features have `feature_names.SOURCE_ID`.
+  *   With a threshold, features have `feature_names.CUTS`, [N] bool.  Whole
+      frames of the clip are compared, as the record has them: before they are
+      resized, cropped and distorted, so that training and evaluation find the
+      same cuts.
   """
 
-  def __init__(self, params: schema.DataConfig):
+  def __init__(
+    self, params: schema.DataConfig, cut_threshold: float | None = None
+  ):
     """Checks the config.
 
     Args:
       params: the data to parse.
+      cut_threshold: the content score from which two frames of a clip are of
+        two shots (`shot_boundaries`); None looks for no cuts.
 
     Raises:
       ValueError: the values cannot be used together.
@@ -101,6 +113,7 @@ class VideoParser(video_input.Parser):
         'of classes in the data.'
       )
     self._params = params
+    self._cut_threshold = cut_threshold
     self._size = (params.feature_shape[1], params.feature_shape[2])
     # Workers of a tf.data service must not all draw the same numbers.
     self._seed = None if params.enable_tf_data_service else params.seed
@@ -165,6 +178,7 @@ class VideoParser(video_input.Parser):
       ]
 
     checks = [
+      *self._frame_label_checks(decoded),
       record_check.require(
         tf.shape(frames)[0] > 0, decoded[feature_names.LOCATION], no_frames
       ),
@@ -174,6 +188,8 @@ class VideoParser(video_input.Parser):
     ]
     with tf.control_dependencies(checks):
       frames, label = tf.identity(frames), tf.identity(label)
+      if key := params.frame_label_field_key:
+        decoded = {**decoded, key: tf.identity(decoded[key])}
     if not params.is_multilabel and label.shape.rank == 1:
       label = tf.ensure_shape(label, [1])
     return {
@@ -181,6 +197,61 @@ class VideoParser(video_input.Parser):
       params.image_field_key: frames,
       params.label_field_key: label,
     }
+
+  def _frame_label_checks(
+    self, decoded: dict[str, tf.Tensor]
+  ) -> list[tf.Tensor]:
+    """Fails unless each frame has a label among the classes, if it is read."""
+    params, key = self._params, self._params.frame_label_field_key
+    if not key:
+      return []
+    labels = decoded[key]
+    count, wanted = (
+      tf.size(labels),
+      tf.shape(decoded[params.image_field_key])[0],
+    )
+    limit = record_check.num_labels(params.num_classes)
+
+    def bad_count():
+      return [
+        'has ',
+        tf.strings.as_string(count),
+        f' labels of frames in {key!r}, expected ',
+        tf.strings.as_string(wanted),
+        f', one for each frame; {record_check.ADVICE}.',
+      ]
+
+    def bad_label():
+      found = tf.boolean_mask(labels, (labels < 0) | (labels >= limit))
+      return [
+        'has a frame of label ',
+        tf.strings.as_string(found[0]),
+        f' in {key!r}, expected labels in [0, {limit}) '
+        f'(num_classes={params.num_classes}); {record_check.LABEL_ADVICE}.',
+      ]
+
+    where = decoded[feature_names.LOCATION]
+    in_range = tf.reduce_all((labels >= 0) & (labels < limit))
+    return [
+      record_check.require(tf.equal(count, wanted), where, bad_count),
+      record_check.require(in_range, where, bad_label),
+    ]
+
+  def _labels_of_frames(
+    self, decoded: dict[str, tf.Tensor], num_frames: tf.Tensor
+  ) -> tf.Tensor:
+    """[N], or [N, classes] if `one_hot`; see the class."""
+    params = self._params
+    frames = params.feature_shape[0]
+    labels = tf.where(
+      tf.range(frames) < num_frames,
+      tf.cast(decoded[params.frame_label_field_key], tf.int32),
+      feature_names.NO_LABEL,
+    )
+    labels = tf.ensure_shape(labels, [frames])
+    if params.one_hot:
+      return tf.one_hot(labels, params.num_classes)
+    return tf.cast(labels, params.label_dtype)
 
   def _random_seed(self, use: int) -> int | None:
     # The same seed would give the same numbers to each use, and so tie the flip
@@ -254,7 +325,7 @@ class VideoParser(video_input.Parser):
 
   def _sample(
     self, decoded: dict[str, tf.Tensor], is_training: bool
-  ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+  ) -> tuple[Features, Features]:
     """Takes clips out of a video.
 
     Args:
@@ -263,8 +334,9 @@ class VideoParser(video_input.Parser):
 
     Returns:
       The record with the frames of the clips alone, [clips · N, ...], resized
-      unless they are to be augmented, and [clips] int32: how many frames of
-      each come before the first repetition.
+      unless they are to be augmented; and of each clip, with `NUM_FRAMES`
+      [clips] int32, how many come before the first repetition, and with `CUTS`
+      [clips, N] bool, if they are looked for.
     """
     params = self._params
     frames = decoded[params.image_field_key]
@@ -277,11 +349,22 @@ class VideoParser(video_input.Parser):
     indices, unique = sample(total, is_training)
     # Past its last frame, a video begins again.
     frames = tf.gather(frames, indices % total)
-    if not (is_training and params.augment):
-      if frames.dtype == tf.string:
-        frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])
+    if key := params.frame_label_field_key:
+      decoded = {**decoded, key: tf.gather(decoded[key], indices % total)}
+    features = {feature_names.NUM_FRAMES: unique}
+    augments = is_training and params.augment
+    threshold = self._cut_threshold
+    if frames.dtype == tf.string and not (augments and threshold is None):
+      frames = preprocess_ops_3d.decode_image(frames, params.feature_shape[3])
+    if threshold is not None:
+      shape = [-1, params.feature_shape[0]]
+      features[feature_names.CUTS] = shot_boundaries.find(
+        tf.reshape(frames, tf.concat([shape, tf.shape(frames)[1:]], axis=0)),
+        threshold,
+      )
+    if not augments:
       frames = frame_resizing.resize(frames, params)
-    return {**decoded, params.image_field_key: frames}, unique
+    return {**decoded, params.image_field_key: frames}, features
 
   def _augment(self, clip: tf.Tensor) -> tf.Tensor:
     """Crops, mirrors and distorts [frames, height, width, channels]."""
@@ -312,14 +395,18 @@ class VideoParser(video_input.Parser):
 
   def _parse_train_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
     """Parses data for training; see `video_input.Parser`."""
-    decoded, unique = self._sample(
+    decoded, of_clips = self._sample(
       self._checked(decoded_tensors), is_training=True
     )
-    repeats = {feature_names.NUM_FRAMES: unique[0]}
+    of_clip = {name: value[0] for name, value in of_clips.items()}
+    params = self._params
     if self._is_stock:
       features, label = super()._parse_train_data(decoded)
-      return {**features, **repeats}, label
-    params = self._params
+      if params.frame_label_field_key:
+        label = self._labels_of_frames(
+          decoded, of_clip[feature_names.NUM_FRAMES]
+        )
+      return {**features, **of_clip}, label
     num_frames, *_, channels = params.feature_shape
     clip = decoded[params.image_field_key]
     if params.augment:
@@ -340,30 +427,40 @@ class VideoParser(video_input.Parser):
         input_image_format=params.input_image_format,
       )
     clip = tf.ensure_shape(clip, params.feature_shape)
-    label = video_input.process_label(
-      decoded[params.label_field_key],
-      params.one_hot,
-      params.num_classes,
-      tf.dtypes.as_dtype(params.label_dtype),
+    label = (
+      self._labels_of_frames(decoded, of_clip[feature_names.NUM_FRAMES])
+      if params.frame_label_field_key
+      else video_input.process_label(
+        decoded[params.label_field_key],
+        params.one_hot,
+        params.num_classes,
+        tf.dtypes.as_dtype(params.label_dtype),
+      )
     )
-    return {'image': tf.cast(clip, params.dtype), **repeats}, label
+    return {'image': tf.cast(clip, params.dtype), **of_clip}, label
 
   def _parse_eval_data(self, decoded_tensors: dict[str, tf.Tensor]) -> Example:
     """Parses data for evaluation; see `video_input.Parser`."""
     params = self._params
-    decoded, unique = self._sample(
+    decoded, of_clips = self._sample(
       self._checked(decoded_tensors), is_training=False
     )
     features, label = super()._parse_eval_data(decoded)
-    # Stock puts the crops one after the other, each with all clips.
-    unique = (
-      tf.tile(unique, [params.num_test_crops])
-      if params.num_test_clips * params.num_test_crops > 1
-      else unique[0]
-    )
+    if params.frame_label_field_key:
+      label = self._labels_of_frames(
+        decoded, of_clips[feature_names.NUM_FRAMES][0]
+      )
+    several = params.num_test_clips * params.num_test_crops > 1
+    of_views = {
+      # Stock puts the crops one after the other, each with all clips.
+      name: tf.concat([value] * params.num_test_crops, axis=0)
+      if several
+      else value[0]
+      for name, value in of_clips.items()
+    }
     return {
       **features,
-      feature_names.NUM_FRAMES: unique,
+      **of_views,
       feature_names.SOURCE_ID: tf.io.decode_raw(
         decoded[feature_names.SOURCE_ID_KEY],
         tf.uint8,

@@ -19,7 +19,7 @@ and 'clip/label/index'.  TensorFlow is not imported: it would cost each worker
 some seconds and 400 MB for a few bytes of framing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import hashlib
 import json
@@ -31,6 +31,7 @@ import cv2
 import google_crc32c
 import numpy as np
 
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import frame_folders
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_sources
@@ -205,6 +206,7 @@ def encode_clip(
   clip: video_sources.Clip,
   label_indices: int | list[int],
   settings: EncodingSettings,
+  frame_label: Callable[[float], int] | None = None,
 ) -> tuple[int, bytes]:
   """Makes the record of a video.
 
@@ -212,19 +214,23 @@ def encode_clip(
     clip: the video.
     label_indices: the index of its class, or a list of them.
     settings: how the frames are sampled and encoded.
+    frame_label: the index of the class of the frame at some seconds; None if
+      frames have no labels.
 
   Returns:
     The number of frames, and a serialized SequenceExample: 'image/encoded'
     (JPEG) and 'image/timestamp' (microseconds since the first frame) for each
     frame; once 'image/format',
     'image/height', 'image/width', 'image/frame_rate', 'clip/label/index',
-    'clip/label/text' and 'clip/media_id'.
+    'clip/label/text' and 'clip/media_id'; and with `frame_label`
+    `feature_names.FRAME_LABELS_KEY`, an index a frame.
 
   Raises:
     video_decoding.VideoError: the video is bad.
   """
   images: list[bytes] = []
   timestamps = []
+  frame_labels: list[int] = []
   shown: np.ndarray | None = None
   num_bytes = 0
   for seconds, image in _frames(clip, settings):
@@ -239,6 +245,8 @@ def encode_clip(
       )
     images.append(jpeg)
     timestamps.append(round(seconds * 1e6))
+    if frame_label is not None:
+      frame_labels.append(frame_label(seconds))
   assert shown is not None
   context = {
     'clip/label/index': label_indices,
@@ -249,9 +257,28 @@ def encode_clip(
     'image/height': shown.shape[0],
     'image/width': shown.shape[1],
   }
+  if frame_label is not None:
+    context[feature_names.FRAME_LABELS_KEY] = frame_labels
   return len(images), sequence_example(
     context, {'image/encoded': images, 'image/timestamp': timestamps}
   )
+
+
+def _label_of_frame(
+  clip: video_sources.Clip, index: Mapping[str, int]
+) -> Callable[[float], int] | None:
+  """The class at some seconds of a clip; None if its frames have no labels."""
+  segments = clip.segments
+  if segments is None:
+    return None
+
+  def label(seconds: float) -> int:
+    for segment in segments:
+      if segment.start <= seconds < segment.end:
+        return index[segment.label]
+    return index[clip.label]
+
+  return label
 
 
 def report_path(output_dir: str, shard_name: str) -> str:
@@ -323,7 +350,10 @@ def write_shard(
       found = [index[name] for name in names]
       try:
         count, record = encode_clip(
-          clip, found[0] if separator is None else found, settings
+          clip,
+          found[0] if separator is None else found,
+          settings,
+          _label_of_frame(clip, index),
         )
       except video_decoding.VideoError as error:
         failures.append([clip.label, clip.source_id, error.reason])

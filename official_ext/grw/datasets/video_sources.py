@@ -40,6 +40,8 @@ SPLITS = {
 CSV_COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end', 'split')
 # Of a CSV that names files.
 FILE_COLUMNS = ('label', 'video', 'split')
+# Of either, if it is there: what is seen when, as '0-1.5=walk; 1.5-4=run'.
+SEGMENTS_COLUMN = 'segments'
 _TRAIN = 'train'
 _SHOWN = 3
 # The published downloads pad times with zeros.
@@ -60,6 +62,20 @@ class SourceError(ValueError):
   """Videos that cannot become a dataset; the message says why."""
 
 
+class Segment(NamedTuple):
+  """What is seen for some time of a clip.
+
+  Attributes:
+    start: seconds from the first frame on.
+    end: the first seconds after it.
+    label: name of a class.
+  """
+
+  start: float
+  end: float
+  label: str
+
+
 class Clip(NamedTuple):
   """A video of a dataset.
 
@@ -73,6 +89,8 @@ class Clip(NamedTuple):
     is_folder: whether it is a folder of pictures.
     where: file and line of the CSV that names it; '' if none does.
     recording: what clips are cut from, as a CSV tells: the YouTube id; or ''.
+    segments: what a CSV tells of its frames; those of no segment have the label
+      of the clip.  None: nothing is told, and frames have no labels.
   """
 
   split: str
@@ -83,6 +101,7 @@ class Clip(NamedTuple):
   is_folder: bool = False
   where: str = ''
   recording: str = ''
+  segments: tuple[Segment, ...] | None = None
 
   @property
   def named(self) -> str:
@@ -115,7 +134,14 @@ class Sources(NamedTuple):
     digest = hashlib.sha256()
     rows: list[tuple] = [(label,) for label in self.labels]
     rows += sorted(
-      (clip.split, clip.label, clip.source_id, clip.num_bytes)
+      (
+        clip.split,
+        clip.label,
+        clip.source_id,
+        clip.num_bytes,
+        # So that sets without them keep their hash.
+        *([] if clip.segments is None else [clip.segments]),
+      )
       for clip in self.clips
     )
     rows += sorted(self.absent)
@@ -364,6 +390,7 @@ class _Row(NamedTuple):
     source_id: names the clip.
     names: files that may hold it, the likeliest first.
     recording: see `Clip`.
+    segments: see `Clip`.
   """
 
   where: str
@@ -372,6 +399,7 @@ class _Row(NamedTuple):
   source_id: str
   names: tuple[str, ...]
   recording: str = ''
+  segments: tuple[Segment, ...] | None = None
 
 
 def _kinetics_row(cells: dict[str, str], where: str, split: str) -> _Row:
@@ -410,6 +438,42 @@ def _file_row(cells: dict[str, str], where: str, split: str) -> _Row:
   return _Row(where, split, cells['label'], video, (video,))
 
 
+def read_segments(text: str, where: str) -> tuple[Segment, ...]:
+  """Reads what is seen when.
+
+  Args:
+    text: such as '0-1.5=walk; 1.5-4=run', seconds and names of classes; '' is
+      no segment.
+    where: what the message calls the place of the text.
+
+  Returns:
+    The segments in the order of time.
+
+  Raises:
+    SourceError: it reads otherwise, a segment ends before it starts, or two
+      overlap.
+  """
+  found = []
+  for part in filter(None, (part.strip() for part in text.split(';'))):
+    seconds = r'(\d+(?:\.\d*)?)'
+    match = re.fullmatch(rf'{seconds}\s*-\s*{seconds}\s*=\s*(.+)', part)
+    if match is None or float(match[1]) >= float(match[2]):
+      raise SourceError(
+        f'{where}: segment {part!r}, expected <start>-<end>=<label> in seconds '
+        "with start < end, several as '0-1.5=walk; 1.5-4=run'."
+      )
+    found.append(Segment(float(match[1]), float(match[2]), match[3]))
+  found.sort()
+  for before, after in zip(found, found[1:]):
+    if after.start < before.end:
+      raise SourceError(
+        f'{where}: segments {before.label!r} to {before.end:g} s and '
+        f'{after.label!r} from {after.start:g} s overlap; a frame has one '
+        'label.'
+      )
+  return tuple(found)
+
+
 def _rows(path: str, several: bool) -> Iterator[_Row]:
   """The rows of a CSV.
 
@@ -442,7 +506,17 @@ def _rows(path: str, several: bool) -> Iterator[_Row]:
             f'{", ".join(SPLITS)}.'
           )
         make = _file_row if names_files else _kinetics_row
-        yield make(cells, where, split)
+        made = make(cells, where, split)
+        if SEGMENTS_COLUMN not in found:
+          yield made
+          continue
+        if several:
+          raise SourceError(
+            f'{path}: a column {SEGMENTS_COLUMN}, expected none with '
+            '--label_separator, as a frame has one label.'
+          )
+        text = row[SEGMENTS_COLUMN] or ''
+        yield made._replace(segments=read_segments(text, where))
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'cannot read {path}: {error}.') from error
 
@@ -484,7 +558,7 @@ def csv_sources(
 
   Args:
     csv_paths: the paths of files with the columns `CSV_COLUMNS`, as Kinetics
-      has them, or `FILE_COLUMNS`.
+      has them, or `FILE_COLUMNS`, and if frames have labels `SEGMENTS_COLUMN`.
     input_dir: holds '<youtube_id>_<time_start>_<time_end>.mp4', the times in
       seconds, with or without zeros before them, in itself or in any folder, or
       a folder of that name with pictures; or the files and folders of pictures
@@ -518,6 +592,7 @@ def csv_sources(
       seen[row.source_id] = row
       labels_of_split.setdefault(row.split, set()).update(
         split_labels(row.label, separator)
+        + [segment.label for segment in row.segments or ()]
       )
       path = next((files[name] for name in row.names if name in files), None)
       if path is None:
@@ -536,6 +611,7 @@ def csv_sources(
           is_folder,
           row.where,
           row.recording,
+          row.segments,
         )
       )
   where = ', '.join(csv_paths)

@@ -12,7 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What an evaluation of several labels a clip leaves to read."""
+"""What an evaluation of several labels a clip leaves to read.
+
+And of one label a frame, of which each class is measured by itself too.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
@@ -38,11 +41,13 @@ class Predictions:
     labels: [n, classes] bool, the true ones.
     probabilities: [n, classes] float, of each by itself.
     sources: [n], what each clip's record calls its video; '' if nothing.
+    unit: what is classified, in words: clips, or frames.
   """
 
   labels: np.ndarray
   probabilities: np.ndarray
   sources: Sequence[str]
+  unit: str = 'clips'
 
   @classmethod
   def from_batches(
@@ -59,6 +64,34 @@ class Predictions:
       labels=joined['labels'] > 0,
       probabilities=joined['probabilities'],
       sources=report.texts_of(joined['sources']),
+    )
+
+  @classmethod
+  def of_frames(
+    cls, batches: Iterable[Mapping[str, np.ndarray]]
+  ) -> 'Predictions':
+    """Joins batches of clips whose frames are classified.
+
+    Args:
+      batches: arrays 'labels' [batch, N] int, negative for frames without one,
+        'probabilities' [batch, N, classes], and 'sources' as above.
+
+    Returns:
+      The frames with a label; their sources are those of the clips and the
+      number of the frame in the clip.
+    """
+    joined = report.joined(batches)
+    labels, probabilities = joined['labels'], joined['probabilities']
+    videos = report.texts_of(joined['sources'])
+    clips, frames = np.nonzero(labels >= 0)
+    return cls(
+      labels=np.eye(probabilities.shape[-1], dtype=bool)[labels[clips, frames]],
+      probabilities=probabilities[clips, frames],
+      sources=[
+        f'{videos[clip] or clip}, frame {frame}'
+        for clip, frame in zip(clips.tolist(), frames.tolist())
+      ],
+      unit='frames',
     )
 
   @property
@@ -92,7 +125,7 @@ class Predictions:
 
 def summary(predictions: Predictions) -> str:
   """One line: mean average precision, over classes and over all pairs."""
-  clips = f'{len(predictions.labels):,} clips'
+  clips = f'{len(predictions.labels):,} {predictions.unit}'
   measures = predictions.measures()
   if not measures:
     return f'no average precision: none of {clips} has a label'
@@ -108,9 +141,13 @@ def summary(predictions: Predictions) -> str:
 
 def classes(predictions: Predictions, texts: Sequence[str]) -> list[str]:
   """Lines: average precision of the classes that occur, the worst first."""
+  unit = predictions.unit
   return report.worst_first(
     [
-      (value, f'  {value:6.1%} average precision of {text}, {clips:,} clips')
+      (
+        value,
+        f'  {value:6.1%} average precision of {text}, {clips:,} {unit}',
+      )
       for value, clips, text in zip(
         predictions.average_precisions.tolist(),
         predictions.labels.sum(axis=0).tolist(),
@@ -145,7 +182,8 @@ def per_class_csv(predictions: Predictions, texts: Sequence[str]) -> bytes:
       ]
     )
   return report.csv_content(
-    ['label', 'clips', 'average_precision', 'precision', 'recall'], rows
+    ['label', predictions.unit, 'average_precision', 'precision', 'recall'],
+    rows,
   )
 
 
@@ -182,7 +220,9 @@ def average_precision_png(
     range(len(order)), values[order], color='tab:red', alpha=0.75
   )
   clips = predictions.labels.sum(axis=0)
-  axes.bar_label(bars, [f' of {clips[label]} clips' for label in order])
+  axes.bar_label(
+    bars, [f' of {clips[label]} {predictions.unit}' for label in order]
+  )
   axes.set_yticks(
     range(len(order)),
     # Label texts are no mathematics: a pair of dollar signs would make them.

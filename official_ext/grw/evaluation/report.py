@@ -70,25 +70,35 @@ class Predictions:
     classes: [n, k] int, the likeliest first.
     probabilities: [n, k] float, of these.
     sources: [n], what each clip's record calls its video; '' if nothing.
+    early_classes: [n, counts] int, the likeliest of a stream after so many
+      frames; None if nobody looked.
+    early_counts: the numbers of frames.
   """
 
   labels: np.ndarray
   classes: np.ndarray
   probabilities: np.ndarray
   sources: Sequence[str]
+  early_classes: np.ndarray | None = None
+  early_counts: Sequence[int] = ()
 
   @classmethod
   def from_batches(
-    cls, batches: Iterable[Mapping[str, np.ndarray]]
+    cls,
+    batches: Iterable[Mapping[str, np.ndarray]],
+    early_counts: Sequence[int] = (),
   ) -> 'Predictions':
     """Joins batches.
 
     Args:
       batches: arrays 'labels', 'classes' and 'probabilities' as above, and
-        'sources', [batch, bytes] int, zero-padded UTF-8.
+        'sources', [batch, bytes] int, zero-padded UTF-8; 'early_classes' if
+        there are counts.
+      early_counts: as above.
     """
     arrays = joined(batches)
-    return cls(sources=texts_of(arrays.pop('sources')), **arrays)
+    sources = texts_of(arrays.pop('sources'))
+    return cls(sources=sources, early_counts=early_counts, **arrays)
 
   def measures(self) -> dict[str, float]:
     """What `write_measures` gets beside the logs: nothing."""

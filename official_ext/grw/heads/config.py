@@ -41,6 +41,9 @@ class Head(hyperparams.Config):
     mlp_ratio: width of a block's MLP as a multiple of D.
     causal: a frame attends only to those before it, and the class is read
       from the mean of the frames so far.
+    per_frame: whether each frame has logits of its own, read from its own
+      token, and is trained on its own label, which records have in
+      `frame_label_field_key` of the data.  The head is 'temporal' and causal.
     stochastic_depth_drop_rate: chance to skip a residual branch of a clip.
     movinet_activation: activation inside the 'movinet' head.
   """
@@ -51,6 +54,7 @@ class Head(hyperparams.Config):
   num_heads: int = 8
   mlp_ratio: int = 4
   causal: bool = False
+  per_frame: bool = False
   stochastic_depth_drop_rate: float = 0.0
   movinet_activation: str = 'swish'
 

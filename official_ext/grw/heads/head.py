@@ -118,7 +118,7 @@ class HeadType:
     vectors: tf.Tensor,
     num_frames: tf.Tensor | None = None,
   ) -> tf.Tensor:
-    """Logits [batch, classes].
+    """Logits [batch, classes], or of a head that has `per_frame` of each frame.
 
     Args:
       layer: made by `build`.

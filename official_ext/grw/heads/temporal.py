@@ -158,7 +158,9 @@ class TemporalHead(tf_keras.layers.Layer):
   """Frame embeddings [batch, N, D] to float32 logits [batch, classes].
 
   With `causal`, a frame's token depends on no later frame, so a stream goes on
-  from the keys, values and tokens of the frames before (`step`).
+  from the keys, values and tokens of the frames before (`step`).  With
+  `per_frame` too, logits are [batch, N, classes], each read from the token of
+  its frame in place of a mean over tokens.
   """
 
   def __init__(
@@ -171,6 +173,7 @@ class TemporalHead(tf_keras.layers.Layer):
     dropout_rate: float = 0.0,
     stochastic_depth_drop_rate: float = 0.0,
     kernel_regularizer: Any = None,
+    per_frame: bool = False,
     **kwargs,
   ):
     """Initializes the head.
@@ -184,9 +187,19 @@ class TemporalHead(tf_keras.layers.Layer):
       dropout_rate: before the last dense layer, in [0, 1).
       stochastic_depth_drop_rate: see `TransformerBlock`.
       kernel_regularizer: the regularizer of the last dense layer.
+      per_frame: see the class.
       **kwargs: the arguments of the Keras layer.
+
+    Raises:
+      ValueError: `per_frame` without `causal`.
     """
     super().__init__(**kwargs)
+    if per_frame and not causal:
+      raise ValueError(
+        'per_frame=True: expected causal=True as well, as a frame is answered '
+        'before those to come are known.'
+      )
+    self.per_frame = per_frame
     self.num_classes = num_classes
     self.num_layers = num_layers
     self.num_heads = num_heads
@@ -228,6 +241,8 @@ class TemporalHead(tf_keras.layers.Layer):
   ):
     """[batch, N, D] embeddings → [batch, classes] float32 logits.
 
+    With `per_frame`, [batch, N, classes].
+
     Args:
       inputs: [batch, N, D].
       training: whether dropout and stochastic depth are at work.
@@ -244,7 +259,9 @@ class TemporalHead(tf_keras.layers.Layer):
     x += tf.cast(positions, x.dtype)
     for block in self.blocks:
       x = block(x, training=training, attention_mask=attention_mask)
-    x = frames.mean_of_frames(self.norm_out(x), num_frames)
+    x = self.norm_out(x)
+    if not self.per_frame:
+      x = frames.mean_of_frames(x, num_frames)
     return self.classifier(self.dropout(x, training=training))
 
   def state_shapes(
@@ -259,7 +276,10 @@ class TemporalHead(tf_keras.layers.Layer):
     """
     past = num_frames - 1
     cache = (batch, self.num_heads, past, dim // self.num_heads)
-    shapes: dict[str, tuple] = {'tokens': (batch, past, dim)}
+    # Each frame is answered by its own token alone.
+    shapes: dict[str, tuple] = (
+      {} if self.per_frame else {'tokens': (batch, past, dim)}
+    )
     for block in self.blocks:
       shapes[f'{block.name}_keys'] = cache
       shapes[f'{block.name}_values'] = cache
@@ -284,7 +304,8 @@ class TemporalHead(tf_keras.layers.Layer):
       frame_count: a scalar, the frames before these.
 
     Returns:
-      float32 logits [batch, classes] after the last frame, and the states.
+      float32 logits [batch, classes] after the last frame, with `per_frame`
+      of it, and the states.
 
     Raises:
       ValueError: the head is not causal.
@@ -294,7 +315,7 @@ class TemporalHead(tf_keras.layers.Layer):
         'A bidirectional head has no step: call it on the '
         'embeddings of the last frames.'
       )
-    past = states['tokens'].shape[1]
+    past = states[f'{self.blocks[0].name}_keys'].shape[2]
     new = tf.shape(inputs)[1]
     positions = tf.gather(
       frame_positions(past + 1, inputs.shape[-1]),
@@ -310,6 +331,8 @@ class TemporalHead(tf_keras.layers.Layer):
       x, after[keys], after[values] = block.step(
         x, states[keys], states[values], mask
       )
+    if self.per_frame:
+      return self.classifier(self.norm_out(x[:, -1:])[:, 0]), after
     tokens = tf.concat([states['tokens'], self.norm_out(x)], axis=1)
     after['tokens'] = tokens[:, -past:]
     # Tokens of frames that have not been are zero.
@@ -331,6 +354,7 @@ class TemporalHead(tf_keras.layers.Layer):
       'kernel_regularizer': tf_keras.regularizers.serialize(
         self.kernel_regularizer
       ),
+      'per_frame': self.per_frame,
     }
 
 
@@ -353,6 +377,7 @@ class TemporalHeadType(head_lib.HeadType):
       dropout_rate=model.dropout_rate,
       stochastic_depth_drop_rate=head.stochastic_depth_drop_rate,
       kernel_regularizer=regularizer,
+      per_frame=head.per_frame,
       name=self.layer_name,
     )
 

@@ -37,21 +37,32 @@ s on.  In training, the phase says which of them the mean is over:
 With the fixed phase nothing smooths the steps and bends between two windows.
 The others have no such seams.  The offset o comes up in proportion to how many
 windows it has, so each window of a clip is as likely to take part as any other
-and the mean over draws of the random loss is the overlapping loss.  Where
-windows are left out because of repeated frames that is so up to how the number
-of windows varies with o.
+and the mean over draws of the random loss is the overlapping loss.  Where clips
+of a batch are of unlike lengths, because of repeated frames or of cuts, that is
+so up to how the number of windows varies with o.
+
+Cuts part a clip into shots, whose frames are no random walk together.  Windows
+begin anew with each shot, as if it were a clip of its own, and none spans two:
+L_smooth is the mean over the windows of all shots (`window_places`).
+
+Windows may also be of several lengths, chosen by how the embeddings move
+(`adaptive_windows`).
 """
 
+from collections.abc import Mapping, Sequence
 import functools
 import threading
 from typing import Any, NamedTuple
 
 from absl import logging
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.compat import keras3
+from official_ext.grw.losses import adaptive_windows
 from official_ext.grw.losses import orderings
+from official_ext.grw.losses import window_places
 from official_ext.grw.losses import window_sizes
 
 
@@ -112,11 +123,7 @@ def _clip_length(embeddings: tf.Tensor, window: int) -> int | tf.Tensor:
 
 
 def window_weights(
-  num_frames: tf.Tensor,
-  num_embeddings: int | tf.Tensor,
-  window: int,
-  offset: int | tf.Tensor = 0,
-  stride: int | None = None,
+  num_frames: tf.Tensor, num_embeddings: int | tf.Tensor, window: int
 ) -> tf.Tensor:
   """1 for windows within the first frames of their clips, 0 for others.
 
@@ -124,18 +131,11 @@ def window_weights(
     num_frames: [batch] int, how many embeddings of each clip take part.
     num_embeddings: N, a scalar.
     window: T, frames in a window.
-    offset: the frame at which the first window begins.
-    stride: frames from the beginning of a window to that of the next; None is
-      T.  There are as many windows as fit into N frames from frame 0 on: with
-      an offset the last may end beyond the clip, and has no weight.
 
   Returns:
-    [batch · windows] float32, clip by clip, as `cut_windows` and
-    `overlapping_grams` have them.
+    [batch · ⌊N/T⌋] float32, clip by clip, as `cut_windows` has them.
   """
-  stride = stride or window
-  count = tf.maximum((num_embeddings - window) // stride + 1, 0)
-  ends = offset + window + stride * tf.range(count)
+  ends = window * tf.range(1, num_embeddings // window + 1)
   inside = ends <= tf.cast(num_frames, ends.dtype)[:, tf.newaxis]
   return tf.cast(tf.reshape(inside, [-1]), tf.float32)
 
@@ -305,6 +305,55 @@ def gram_terms(
   )
 
 
+def mixed_terms(
+  terms_by_length: Mapping[int, SmoothingTerms], window: int, alpha: float
+) -> SmoothingTerms:
+  """The terms of windows of several lengths together.
+
+  Every frame in a window counts the same: with the windows w, of T_w frames
+  each, both parts of the loss are
+
+      T · Σ_w part(w) / Σ_w T_w
+
+  a mean over frames, times T, so that it is what it was where all windows have
+  T frames.  Speeds and accelerations are means over all that there are, the
+  order accuracy is a mean over windows.
+
+  Args:
+    terms_by_length: the terms of the windows of each length.
+    window: T.
+    alpha: α, the weight of the speed term.
+  """
+  lengths = np.array(list(terms_by_length), np.float32)
+  counts = tf.stack([terms.num_windows for terms in terms_by_length.values()])
+
+  def mean(name, weights, divisors):  # Over windows; weights by their length.
+    values = [getattr(terms, name) for terms in terms_by_length.values()]
+    return tf.math.divide_no_nan(
+      tf.reduce_sum(counts * weights * tf.stack(values)),
+      tf.reduce_sum(counts * divisors),
+    )
+
+  order_loss = mean('order_loss', window, lengths)
+  speed_loss = mean('speed_loss', window, lengths)
+  return SmoothingTerms(
+    smoothing_loss=order_loss + alpha * speed_loss,
+    order_loss=order_loss,
+    speed_loss=speed_loss,
+    order_accuracy=mean('order_accuracy', 1, 1),
+    mean_acceleration=mean('mean_acceleration', lengths - 2, lengths - 2),
+    mean_speed=mean('mean_speed', lengths - 1, lengths - 1),
+    num_windows=tf.reduce_sum(counts),
+  )
+
+
+def _windows_by_clip(weights: tf.Tensor, clips: tf.Tensor) -> tf.Tensor:
+  """[batch] float32: how many windows of each clip take part."""
+  batch = tf.shape(clips)[0]
+  each = tf.size(weights) // tf.maximum(batch, 1)
+  return tf.reduce_sum(tf.reshape(weights, [batch, each]), axis=1)
+
+
 # A `Layer` of either Keras, to type checkers.
 _Layer: Any = object
 
@@ -324,6 +373,7 @@ class SmoothingLayer(_Layer):
     num_orderings: int = 1000,
     seed: int = 0,
     phase: str = 'fixed',
+    window_range: Sequence[int] | None = None,
     **kwargs,
   ):
     """Initializes the layer.
@@ -339,6 +389,10 @@ class SmoothingLayer(_Layer):
         from the first on; 'random', the same from an offset on that is drawn
         for each step; 'overlapping', at every frame.  In inference they are
         fixed, so that measures can be compared.
+      window_range: the least and the greatest number of frames of a window in
+        training, of which each clip gets the windows that suit its motion
+        (`adaptive_windows`); T is among them, sets the scale of the loss, and
+        is what inference measures.  None: all windows have T frames.
       **kwargs: the arguments of the Keras layer.  The layer computes in float32
         whatever the global precision policy.
 
@@ -363,6 +417,9 @@ class SmoothingLayer(_Layer):
       raise ValueError(
         f'phase must be one of {window_sizes.PHASES}; got {phase!r}.'
       )
+    if window_range is not None:
+      window_sizes.check_range(window_range, window, sampled, phase)
+      window_range = tuple(window_range)
     # Keras casts inputs before `call`: float32 must be the layer's own type,
     # or a bfloat16 policy would round the embeddings first.
     kwargs.setdefault('dtype', 'float32')
@@ -374,6 +431,7 @@ class SmoothingLayer(_Layer):
     self.num_orderings = num_orderings
     self.seed = seed
     self.phase = phase
+    self.window_range = window_range
     # MirroredStrategy traces each replica in a thread of its own and switches
     # between them inside the model; a plain attribute would mix them up.
     self._last_call = threading.local()
@@ -390,11 +448,17 @@ class SmoothingLayer(_Layer):
     """What the last call of this thread computed; read it in the same step."""
     return self._last_call.terms
 
+  @property
+  def clips_without_window(self) -> tf.Tensor:
+    """Clips of the last call that no window fitted into, a float32 scalar."""
+    return self._last_call.clips_without_window
+
   def call(
     self,
     inputs: tf.Tensor,
     num_frames: tf.Tensor | None = None,
     training: bool | None = None,
+    cuts: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """[batch, N, D] embeddings in, the same embeddings out.
 
@@ -402,9 +466,12 @@ class SmoothingLayer(_Layer):
       inputs: [batch, N, D].
       num_frames: [batch] int, how many embeddings of each clip, from the first,
         take part: a window that holds others costs nothing.  None takes all.
-      training: whether windows begin where `phase` says, and clips must be as
-        long as one.  In inference shorter ones have no windows, and cost
-        nothing.
+      training: whether windows are as `phase` and `window_range` say, and clips
+        must be as long as one.  In inference shorter ones have no windows, and
+        cost nothing.
+      cuts: [batch, N] bool, true for the first embedding of a shot.  Windows
+        begin anew there, and none spans two shots; a clip that has no shot as
+        long as a window costs nothing.  None: a clip is one shot.
 
     Raises:
       ValueError: training with clips that are known to be shorter.
@@ -421,48 +488,103 @@ class SmoothingLayer(_Layer):
       with tf.control_dependencies([fits]):
         inputs = tf.identity(inputs)
     if not training and count is not None and count < self.window:
-      grams, weights = tf.zeros([0, (self.window - 1) ** 2]), None
+      terms = self._terms(tf.zeros([0, (self.window - 1) ** 2]), self.window)
+      windows = tf.zeros([tf.shape(inputs)[0]])
+    elif training and self.window_range is not None:
+      terms, windows = self._adapted(
+        inputs, num_frames, cuts, *self.window_range
+      )
     else:
       phase = self.phase if training else 'fixed'
-      grams, weights = self._windows(inputs, num_frames, phase)
-    terms = gram_terms(
+      grams, weights = self._windows(inputs, num_frames, cuts, phase)
+      terms = self._terms(grams, self.window, weights)
+      windows = (
+        tf.ones([tf.shape(inputs)[0]])
+        if weights is None
+        else _windows_by_clip(weights, inputs)
+      )
+    self._last_call.terms = terms
+    self._last_call.clips_without_window = tf.reduce_sum(
+      tf.cast(windows == 0.0, tf.float32)
+    )
+    if self.weight:
+      self.add_loss(self.weight * terms.smoothing_loss)
+    return tf.identity(inputs)
+
+  def _terms(
+    self, grams: tf.Tensor, window: int, weights: tf.Tensor | None = None
+  ) -> SmoothingTerms:
+    return gram_terms(
       grams,
-      self.window,
+      window,
       self.alpha,
       self.sampled,
       self.num_orderings,
       self.seed,
       weights,
     )
-    self._last_call.terms = terms
-    if self.weight:
-      self.add_loss(self.weight * terms.smoothing_loss)
-    return tf.identity(inputs)
 
   def _windows(
-    self, inputs: tf.Tensor, num_frames: tf.Tensor | None, phase: str
+    self,
+    inputs: tf.Tensor,
+    num_frames: tf.Tensor | None,
+    cuts: tf.Tensor | None,
+    phase: str,
   ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Gram matrices and weights of the windows of a phase."""
-    window, offset, stride = self.window, 0, self.window
+    """Gram matrices and weights of the windows of a phase, clip by clip."""
+    window = self.window
     length = _clip_length(inputs, window)
     if phase == 'overlapping':
-      stride = 1
       grams = overlapping_grams(inputs, window)
-    else:
-      if phase == 'random':
-        start = tf.random.uniform(
-          [], maxval=length - window + 1, dtype=tf.int32, seed=self.seed
-        )
-        offset = start % window
-        # XLA wants the same number of windows whatever the offset: those over
-        # the end of the clip, which go on at its beginning, have no weight.
-        inputs = tf.roll(inputs, -offset, axis=1)
-        if num_frames is None:
-          num_frames = tf.fill([tf.shape(inputs)[0]], length)
+      if num_frames is None and cuts is None:
+        return grams, None
+    elif phase == 'fixed' and cuts is None:
       grams = velocity_gram(velocities(cut_windows(inputs, window)))
-    if num_frames is None:
-      return grams, None
-    return grams, window_weights(num_frames, length, window, offset, stride)
+      if num_frames is None:
+        return grams, None
+      return grams, window_weights(num_frames, length, window)
+    shots = window_places.shots(inputs, num_frames, cuts)
+    if phase == 'overlapping':
+      fits = window_places.everywhere(shots, window)[:, : length - window + 1]
+      return grams, tf.cast(tf.reshape(fits, [-1]), tf.float32)
+    draw = tf.random.uniform([], seed=self.seed) if phase == 'random' else None
+    return self._grams_at(
+      inputs, window_places.side_by_side(shots, window, draw), window
+    )
+
+  def _grams_at(
+    self, inputs: tf.Tensor, starts: tf.Tensor, window: int
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    windows, weights = window_places.take(inputs, starts, window)
+    return velocity_gram(velocities(windows)), weights
+
+  def _adapted(
+    self,
+    inputs: tf.Tensor,
+    num_frames: tf.Tensor | None,
+    cuts: tf.Tensor | None,
+    shortest: int,
+    longest: int,
+  ) -> tuple[SmoothingTerms, tf.Tensor]:
+    """Terms of the windows that suit each clip, and how many it has."""
+    _clip_length(inputs, self.window)
+    longest = min(longest, inputs.shape[1] or longest)
+    shots = window_places.shots(inputs, num_frames, cuts)
+    # The choice is no part of the gradient.
+    padded = tf.pad(
+      tf.stop_gradient(inputs), [[0, 0], [0, longest - shortest], [0, 0]]
+    )
+    costs = adaptive_windows.costs(
+      overlapping_grams(padded, longest), longest, self.alpha
+    )
+    chosen = adaptive_windows.segmentation(costs, shots, shortest, longest)
+    terms_by_length = {}
+    windows = tf.zeros([tf.shape(inputs)[0]])
+    for length in range(shortest, longest + 1):
+      grams, weights = self._grams_at(inputs, chosen == length, length)
+      terms_by_length[length] = self._terms(grams, length, weights)
+      windows += _windows_by_clip(weights, inputs)
+    return mixed_terms(terms_by_length, self.window, self.alpha), windows
 
   def get_config(self) -> dict[str, Any]:
     return {
@@ -474,6 +596,7 @@ class SmoothingLayer(_Layer):
       'num_orderings': self.num_orderings,
       'seed': self.seed,
       'phase': self.phase,
+      'window_range': self.window_range,
     }
 
 

@@ -144,6 +144,7 @@ class _Layer(NamedTuple):
   predecessors: np.ndarray  # [states, predecessors]
   triples: np.ndarray  # [states, predecessors]
   true_state: int  # The state that the true order passes through.
+  true_column: int  # Which of its predecessors the true order comes from.
 
 
 @functools.cache
@@ -165,6 +166,7 @@ def _program(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
     ((j,), 0, j): index for index, j in enumerate(frames)
   }
   layers = []
+  true_state = 0
   for used in range(2, window):
     grown: dict[_State, int] = {}
     predecessors, indices = [], []
@@ -175,12 +177,14 @@ def _program(window: int) -> tuple[np.ndarray, tuple[_Layer, ...]]:
         grown[subset, j, k] = len(grown)
         predecessors.append([states[before, i, j] for i in firsts])
         indices.append([triple(i, j, k) for i in firsts])
-    true_subset = tuple(range(1, used + 1))
+    before_true = true_state
+    true_state = grown[tuple(range(1, used + 1)), used - 1, used]
     layers.append(
       _Layer(
         np.array(predecessors, np.int32),
         np.array(indices, np.int32),
-        grown[true_subset, used - 1, used],
+        true_state,
+        predecessors[true_state].index(before_true),
       )
     )
     states = grown
@@ -225,9 +229,7 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
       tf.gather(sums, layer.predecessors) - costs_in, axis=1
     )
 
-    column = int(
-      np.flatnonzero(layer.predecessors[layer.true_state] == true_state)[0]
-    )
+    column = layer.true_column
     step_costs = tf.stop_gradient(costs_in)
     into_true = tf.gather(best, layer.predecessors[layer.true_state])
     into_true = tf.concat(
@@ -247,3 +249,34 @@ def exact_energies(gram: tf.Tensor, window: int) -> OrderEnergies:
     free=-tf.reduce_logsumexp(sums, axis=0),
     best_wrong=tf.stop_gradient(tf.reduce_min(others, axis=0)),
   )
+
+
+def beginning_order_losses(gram: tf.Tensor, window: int) -> tf.Tensor:
+  """−log p(true order) of all windows that begin a window, in one pass.
+
+  The dynamic program of `exact_energies` adds up the orderings of each set of
+  frames that may come first.  Those of frames 1 … t−1 are the orderings of the
+  window of the first t frames.
+
+  Args:
+    gram: [windows, (T−1)²] float32, the flattened Gram matrix of velocities.
+    window: T.
+
+  Returns:
+    [windows, T−2] float32, in nats, of the first 3, 4, … T frames.
+  """
+  coefficients, layers = _program(window)
+  costs = tf.matmul(tf.constant(coefficients), gram, transpose_b=True)
+  sums = tf.zeros([window - 1, tf.shape(gram)[0]], gram.dtype)
+  true = sums[0]
+  losses = []
+  for used, layer in enumerate(layers, start=2):
+    sums = tf.reduce_logsumexp(
+      tf.gather(sums, layer.predecessors) - tf.gather(costs, layer.triples),
+      axis=1,
+    )
+    true += tf.gather(costs, layer.triples[layer.true_state, layer.true_column])
+    # The first subset is that of frames 1 … `used`, which any two may end.
+    of_first = sums[: used * (used - 1)]
+    losses.append(true + tf.reduce_logsumexp(of_first, axis=0))
+  return tf.stack(losses, axis=1)

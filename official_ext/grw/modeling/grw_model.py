@@ -19,6 +19,7 @@ final frame embeddings, or of an intermediate endpoint.
 """
 
 from collections.abc import Mapping
+import threading
 from typing import Any
 
 from absl import logging
@@ -36,6 +37,7 @@ from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
 from official_ext.grw.losses import grw_smoothing
+from official_ext.grw.losses import window_places
 from official_ext.grw.modeling import subclips
 
 
@@ -137,6 +139,7 @@ class _SmoothingAndHead:
       num_orderings=config.num_orderings,
       seed=config.seed,
       phase=config.phase,
+      window_range=config.window_range,
       name='grw_smoothing',
     )
     if config.placement == 'intermediate':
@@ -170,6 +173,8 @@ class _SmoothingAndHead:
     self._head = self._head_type.build(
       model_config, num_classes, backbone, regularizer
     )
+    # Of a thread: MirroredStrategy traces each replica in one of its own.
+    self._last_call = threading.local()
 
   @property
   def endpoints(self) -> list[Any]:
@@ -183,6 +188,7 @@ class _SmoothingAndHead:
     endpoints: Mapping[Any, tf.Tensor],
     num_frames: tf.Tensor | None = None,
     clip_frames: tf.Tensor | None = None,
+    cuts: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Returns logits, [batch, classes].
 
@@ -190,6 +196,7 @@ class _SmoothingAndHead:
       endpoints: the endpoints of the backbone.
       num_frames: [batch] int, frames that are not repetitions, or None.
       clip_frames: N, a scalar; not None unless num_frames is.
+      cuts: [batch, N] bool, frames that begin a shot, or None.
     """
 
     def masked(vectors):
@@ -200,19 +207,34 @@ class _SmoothingAndHead:
       count = num_frames * tf.shape(vectors)[1] // clip_frames
       return {'num_frames': tf.maximum(count, 1)}
 
+    def smoothed(vectors):
+      if cuts is None:
+        return self.smooth(vectors, **masked(vectors))
+      count = vectors.shape[1] or tf.shape(vectors)[1]
+      of_vectors = window_places.cuts_of_vectors(cuts, count)
+      return self.smooth(vectors, **masked(vectors), cuts=of_vectors)
+
     features = _frame_vectors(endpoints[self._last], self._last)
     config = self._config
     if config.placement == 'intermediate':
       vectors = _frame_vectors(endpoints[config.endpoint], config.endpoint)
       normalized = self._norm(vectors) * vectors.shape[-1] ** -0.5
-      features = self._keeps_side_branch(
-        [features, self.smooth(normalized, **masked(vectors))]
-      )
+      features = self._keeps_side_branch([features, smoothed(normalized)])
     if self._embed is not None:
       features = self._embed(features)
     if config.placement == 'final':
-      features = self.smooth(features, **masked(features))
+      features = smoothed(features)
+    self._last_call.vectors = features
+    self._last_call.masks = masked(features)
     return self._head_type.classify(self._head, features, **masked(features))
+
+  def after(self, count: int) -> tf.Tensor:
+    """Logits [batch, classes] of the first vectors of the last call alone."""
+    vectors, masks = self._last_call.vectors, self._last_call.masks
+    counts = masks.get('num_frames', tf.fill([tf.shape(vectors)[0]], count))
+    return self._head_type.classify(
+      self._head, vectors, num_frames=tf.minimum(counts, count)
+    )
 
 
 @tf_keras.utils.register_keras_serializable(package='grw')
@@ -233,6 +255,9 @@ class GrwClassifier(tf_keras.Model):
   does not look ahead, the logits are those of the clip cut short.  Other
   backbones see repeated frames through convolutions and pooling over time, and
   batch statistics see them in any case, as in stock.
+
+  And it may give 'cuts', [batch, N] bool: the frames that begin a shot.  No
+  window of the loss spans two shots; the logits are the same.
   """
 
   def __init__(
@@ -298,7 +323,8 @@ class GrwClassifier(tf_keras.Model):
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
     in_subclips = self._subclips if training else None
-    if feature_names.NUM_FRAMES not in inputs and in_subclips is None:
+    given = {feature_names.NUM_FRAMES, feature_names.CUTS} & set(inputs)
+    if not given and in_subclips is None:
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
     # Layers know from the context of this call whether they train.
@@ -308,8 +334,25 @@ class GrwClassifier(tf_keras.Model):
       else in_subclips(image)
     )
     return self._smoothing_and_head(
-      endpoints, inputs.get(feature_names.NUM_FRAMES), tf.shape(image)[1]
+      endpoints,
+      inputs.get(feature_names.NUM_FRAMES),
+      tf.shape(image)[1],
+      inputs.get(feature_names.CUTS),
     )
+
+  def logits_after(self, count: int) -> tf.Tensor:
+    """What a stream says after some frames of the clips of the last call.
+
+    Read it in the same step.
+
+    Args:
+      count: the frames, at least 1.  The backbone looks at no frame to come and
+        has a vector for each.
+
+    Returns:
+      Logits [batch, classes].
+    """
+    return self._smoothing_and_head.after(count)
 
   def train_in_subclips(self, num_subclips: int):
     """Lets training calls run the backbone with the stream buffer.

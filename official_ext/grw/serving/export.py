@@ -179,6 +179,11 @@ def _require_head_options(
       'signals=True: expected False for an ensemble, whose two members have '
       'embeddings of their own that no path leads through.'
     )
+  if split_head and any(member.head.per_frame for member in members):
+    raise ValueError(
+      'split_head=True: expected False, as task.model.head.per_frame=True and '
+      'the head goes on from the frames before.'
+    )
   if classify_every == 1:
     return
   if any(
@@ -195,6 +200,18 @@ def _require_head_options(
       + (
         ', and of an ensemble 1 or an even number.' if len(members) > 1 else '.'
       )
+    )
+
+
+def _require_clips(params: cfg.ExperimentConfig):
+  """Raises ValueError if a model has no answer for a clip."""
+  if any(
+    member.head.per_frame
+    for member in ensemble_cfg.classifiers(params.task.model)
+  ):
+    raise ValueError(
+      "kind='clip': expected 'stream', because task.model.head.per_frame=True: "
+      'each frame has an answer, and the clip none.'
     )
 
 
@@ -248,6 +265,8 @@ def export_saved_model(
   _require_one_of('input_type', input_type, saved_model.INPUT_TYPES)
   if kind == 'stream':
     _require_streaming(params)
+  else:
+    _require_clips(params)
   write = (
     saved_model.export_stream_model
     if kind == 'stream'
@@ -329,6 +348,7 @@ def export_tflite(
         'classify_every, split_head and signals are of streams: leave '
         "them out for kind='clip', which classifies once."
       )
+    _require_clips(params)
     frames, every = data.feature_shape[0], 1
 
     def write(model, folder):

@@ -156,6 +156,11 @@ def prepared(image: tf.Tensor, data: schema.DataConfig) -> tf.Tensor:
   return tf.reshape(frames, tf.concat([shape[:2], tf.shape(frames)[1:]], 0))
 
 
+def last_answer(logits: tf.Tensor) -> tf.Tensor:
+  """Logits [batch, classes] of clips, or of their last frames if each has."""
+  return logits[:, -1] if logits.shape.rank == 3 else logits
+
+
 def export_clip_model(
   model: Model,
   folder: str,
@@ -321,7 +326,7 @@ def export_stream_model(
     states = loaded['call'](image=given[:, number : number + 1], **states)
     logits = states.pop('logits')
   difference = relative_difference(
-    logits, model({'image': clips}, training=False)
+    logits, last_answer(model({'image': clips}, training=False))
   )
   require_agreement(difference, MAX_DIFFERENCE)
   return Written(difference, state_specs)

@@ -422,7 +422,9 @@ def _require_clip_model(
     training=False,
   )
   saved_model.require_agreement(
-    saved_model.relative_difference(logits[last - 1], expected[0]),
+    saved_model.relative_difference(
+      logits[last - 1], saved_model.last_answer(expected)[0]
+    ),
     saved_model.MAX_DIFFERENCE,
   )
 

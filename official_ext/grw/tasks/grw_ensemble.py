@@ -33,6 +33,11 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
     return all(member.checkpoint for member in self.task_config.model.members)
 
   @property
+  def streams(self) -> bool:
+    """False: the members see different frames."""
+    return False
+
+  @property
   def measures_smoothing(self) -> bool:
     """False: each member has a smoothing loss of its own."""
     return False

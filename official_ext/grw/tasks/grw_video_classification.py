@@ -14,14 +14,17 @@
 
 """Video classification with GRW-smoothing: what differs from the stock task."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from official.core import task_factory
 from official.modeling import tf_utils
 from official.vision.tasks import video_classification
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
@@ -31,6 +34,9 @@ from official_ext.grw.losses import loss_term
 
 # Of a validation step, beside the loss.
 PROBABILITIES = 'probabilities'
+EARLY_CLASSES = 'early_classes'
+# After how many numbers of frames, at most, a stream's answers are looked at.
+_EARLY_PLACES = 16
 # Measured in every step beside the accuracies, under the names of
 # losses.SmoothingTerms.
 _SMOOTHING_MEANS = ('order_loss', 'speed_loss', 'order_accuracy')
@@ -40,6 +46,8 @@ _METRIC_CLASSES = {
   'speed_loss': loss_term.LossTerm,
   'order_accuracy': tf_keras.metrics.Mean,
   'acceleration_over_speed': tf_keras.metrics.Mean,
+  'clips_without_window': tf_keras.metrics.Sum,
+  feature_names.CUTS: tf_keras.metrics.Mean,
   feature_names.BAD_RECORDS: tf_keras.metrics.Sum,
   feature_names.SHORT_CLIPS: tf_keras.metrics.Sum,
 }
@@ -54,8 +62,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   Frames repeated to fill a clip take part in neither loss nor head.
   *   Views of a video are averaged as probabilities or as logits.
   *   Logs: the classification loss, both smoothing terms, the share of windows
-      whose true order is the likeliest, mean acceleration over mean speed.
+      whose true order is the likeliest, mean acceleration over mean speed, how
+      many clips no window fits into, and how many cuts a clip has.
   *   `init_checkpoint`: whatever layout the weights were published in.
+  *   `model.head.per_frame`: a label and an answer for each frame.
   *   `class_weights`: the loss of classes with few clips can weigh more.
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
@@ -63,6 +73,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def __init__(self, params: schema.GrwTask, **kwargs):
     params.validate()
     super().__init__(params, **kwargs)
+    self._early_counts: Sequence[int] = ()
 
   def build_model(self) -> tf_keras.Model:
     """The stock builder; weights are drawn from `seed`, if one is given."""
@@ -86,6 +97,41 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     """Whether a step measures the smoothing terms."""
     return self.task_config.model.smoothing.placement != 'none'
 
+  @property
+  def _cut_threshold(self) -> float | None:
+    """The content score of a cut; None where nobody asks for cuts."""
+    if not self.measures_smoothing:
+      return None
+    return self.task_config.model.smoothing.cuts
+
+  @property
+  def early_counts(self) -> Sequence[int]:
+    """After how many frames validation steps also say what a stream says."""
+    return self._early_counts
+
+  def look_at_early_answers(self):
+    """Lets validation steps say what a stream says before the clip has ended.
+
+    Of models that stream and answer for clips, for one label and one view a
+    clip; else nothing.
+    """
+    data = self.task_config.validation_data
+    views = data.num_test_clips * data.num_test_crops
+    if not self.streams or self.per_frame or data.is_multilabel or views > 1:
+      return
+    frames = data.feature_shape[0]
+    places = np.linspace(1, frames, min(frames, _EARLY_PLACES))
+    self._early_counts = np.unique(np.round(places).astype(int)).tolist()
+
+  @property
+  def streams(self) -> bool:
+    """Whether the backbone can take its video frame by frame."""
+    try:
+      families.with_states(self.task_config.model.backbone)
+    except ValueError:
+      return False
+    return True
+
   def initialize(self, model: tf_keras.Model):
     """Loads `init_checkpoint`, if one is given, and says what it was."""
     if self.task_config.init_checkpoint:
@@ -107,7 +153,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     input_context: tf.distribute.InputContext | None = None,
   ) -> tf.data.Dataset:
     """Batches of (features, labels); see `video_input.build_video_dataset`."""
-    return video_input.build_video_dataset(params, input_context)
+    return video_input.build_video_dataset(
+      params, input_context, self._cut_threshold
+    )
 
   def build_losses(
     self, labels: Any, model_outputs: Any, aux_losses: Any = None
@@ -119,7 +167,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     entry a clip, whose gradient is their sum; here it is their mean, as of one
     label.
     """
+    if self.per_frame:
+      labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
     losses = super().build_losses(labels, model_outputs, aux_losses)
+    if self.per_frame:
+      entropy = self._frame_entropy(labels, model_outputs, labeled)
+      losses[self.loss] += entropy - losses['class_loss']
+      losses['class_loss'] = entropy
     if self.task_config.class_weights is not None:
       weighted = self._weighted_entropy(labels, model_outputs)
       losses[self.loss] += weighted - losses['class_loss']
@@ -130,6 +184,51 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         finite, tf_utils.safe_mean(losses[name]), float('nan')
       )
     return losses
+
+  @property
+  def per_frame(self) -> bool:
+    """Whether each frame has an answer and a label."""
+    head = getattr(self.task_config.model, 'head', None)
+    return head is not None and head.per_frame
+
+  def _by_frame(
+    self, labels: tf.Tensor, outputs: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Frames in place of clips, as the stock losses and metrics take them.
+
+    Args:
+      labels: [batch, N], or [batch, N, classes] if vectors.
+      outputs: [batch, N, classes].
+
+    Returns:
+      Labels [batch · N] or [batch · N, classes], of frames without one of any
+      class; outputs [batch · N, classes]; and float32 [batch · N], 1 for frames
+      with a label and 0 for others.
+    """
+    outputs = tf.reshape(outputs, [-1, outputs.shape[-1]])
+    if self.task_config.losses.one_hot:
+      labels = tf.reshape(labels, tf.shape(outputs))
+      return labels, outputs, tf.reduce_sum(tf.cast(labels, tf.float32), -1)
+    labels = tf.reshape(labels, [-1])
+    labeled = tf.cast(labels >= 0, tf.float32)
+    return tf.maximum(labels, 0), outputs, labeled
+
+  def _frame_entropy(
+    self, labels: tf.Tensor, probabilities: tf.Tensor, labeled: tf.Tensor
+  ) -> tf.Tensor:
+    """Mean over frames with a label of their cross entropy; see `_by_frame`."""
+    losses = self.task_config.losses
+    if losses.one_hot:
+      entropy = tf_keras.losses.categorical_crossentropy(
+        labels, probabilities, label_smoothing=losses.label_smoothing
+      )
+    else:
+      entropy = tf_keras.losses.sparse_categorical_crossentropy(
+        labels, probabilities
+      )
+    return tf.math.divide_no_nan(
+      tf.reduce_sum(labeled * entropy), tf.reduce_sum(labeled)
+    )
 
   def _weighted_entropy(
     self, labels: tf.Tensor, probabilities: tf.Tensor
@@ -157,6 +256,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def inference_step(self, features, model):
     """Probabilities [batch, classes] of videos, from all of their views.
 
+    Of a head with `per_frame`, [batch, N, classes] of frames.
+
     Args:
       features: the features of a batch.  Views of a video follow one another.
       model: gives logits [batch · views, classes].
@@ -164,6 +265,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     data = self.task_config.validation_data
     logits = tf.cast(model(features, training=False), tf.float32)
     activation = tf.sigmoid if data.is_multilabel else tf.nn.softmax
+
+    if self.per_frame:
+      return tf.nn.softmax(logits)
 
     def mean_over_views(values):
       views = data.num_test_clips * data.num_test_crops
@@ -180,7 +284,13 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     metrics = super().build_metrics(training)
     names = ['cross_entropy']
     if self.measures_smoothing:
-      names += [*_SMOOTHING_MEANS, 'acceleration_over_speed']
+      names += [
+        *_SMOOTHING_MEANS,
+        'acceleration_over_speed',
+        'clips_without_window',
+      ]
+    if self._cut_threshold is not None:
+      names.append(feature_names.CUTS)
     data = (
       self.task_config.train_data
       if training
@@ -196,11 +306,15 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     self, metrics: list[Any], labels: Any, model_outputs: Any
   ):
     """Updates the accuracies; the measures have no label and no prediction."""
-    super().process_metrics(
-      [metric for metric in metrics if metric.name not in _METRIC_CLASSES],
-      labels,
-      model_outputs,
-    )
+    accuracies = [
+      metric for metric in metrics if metric.name not in _METRIC_CLASSES
+    ]
+    if not self.per_frame:
+      super().process_metrics(accuracies, labels, model_outputs)
+      return
+    labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
+    for metric in accuracies:
+      metric.update_state(labels, model_outputs, sample_weight=labeled)
 
   def reduce_aggregated_logs(self, aggregated_logs, global_step=None):
     """What the trainer measured of all predictions at once is logged."""
@@ -220,8 +334,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     measures nothing.
 
     Returns:
-      The loss alone, 0 where there were no clips, and `PROBABILITIES` [batch,
-      classes], means over the views of a clip.
+      The loss alone, 0 where there were no clips; `PROBABILITIES` [batch,
+      classes], means over the views of a clip; and with `early_counts`
+      `EARLY_CLASSES` [batch, counts] int32, the likeliest class after so many
+      frames.
     """
     features, labels = _split_features(inputs)
     strategy = tf.distribute.get_strategy()
@@ -238,16 +354,24 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       losses = self.build_losses(labels, outputs, model.losses)
       self.process_metrics(metrics or [], labels, outputs)
       _measure(metrics, model, inputs, losses)
-      return {self.loss: losses[self.loss], PROBABILITIES: outputs}
+      logs = {self.loss: losses[self.loss], PROBABILITIES: outputs}
+      if self.early_counts:
+        answers = [
+          tf.argmax(model.logits_after(count), -1, output_type=tf.int32)
+          for count in self.early_counts
+        ]
+        logs[EARLY_CLASSES] = tf.stack(answers, axis=1)
+      return logs
 
     if strategy.num_replicas_in_sync == 1 or partition:
       return evaluate()
-    nothing = tf.zeros([0, self.task_config.validation_data.num_classes])
-    return tf.cond(
-      tf.shape(labels)[0] > 0,
-      evaluate,
-      lambda: {self.loss: 0.0, PROBABILITIES: nothing},
-    )
+    data = self.task_config.validation_data
+    frames = data.feature_shape[:1] if self.per_frame else []
+    shape = [0, *frames, data.num_classes]
+    nothing = {self.loss: 0.0, PROBABILITIES: tf.zeros(shape)}
+    if self.early_counts:
+      nothing[EARLY_CLASSES] = tf.zeros([0, len(self.early_counts)], tf.int32)
+    return tf.cond(tf.shape(labels)[0] > 0, evaluate, lambda: nothing)
 
 
 def _split_features(inputs):
@@ -255,7 +379,7 @@ def _split_features(inputs):
   features, labels = inputs
   return {
     name: features[name]
-    for name in ('image', feature_names.NUM_FRAMES)
+    for name in ('image', feature_names.NUM_FRAMES, feature_names.CUTS)
     if name in features
   }, labels
 
@@ -283,3 +407,9 @@ def _measure(metrics, model, inputs, logs):
       tf.math.divide_no_nan(terms.mean_acceleration, terms.mean_speed),
       sample_weight=windows * terms.mean_speed,
     )
+    metrics['clips_without_window'].update_state(
+      model.smoothing.clips_without_window
+    )
+  if feature_names.CUTS in metrics and feature_names.CUTS in inputs[0]:
+    cuts = tf.cast(inputs[0][feature_names.CUTS], tf.float32)
+    metrics[feature_names.CUTS].update_state(tf.reduce_sum(cuts, axis=-1))

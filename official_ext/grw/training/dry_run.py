@@ -101,6 +101,8 @@ def expected(
 def draw_clips(task, config: schema.GrwTask, path: str):
   """Draws clips of the first batch as the model sees them, a clip a row.
 
+  Where frames have labels, a row has that of its first frame.
+
   Args:
     task: reads them.
     config: says what it reads.
@@ -111,8 +113,11 @@ def draw_clips(task, config: schema.GrwTask, path: str):
   clips = features['image'][:_CLIPS].numpy()
   if data.zero_centering_image:
     clips = (clips + 1) / 2
+  labels = labels.numpy()
+  if data.frame_label_field_key:
+    labels = labels[:, 0]
   figures.write(
-    _sheet(clips, _names(labels.numpy(), label_files.label_texts(config))), path
+    _sheet(clips, _names(labels, label_files.label_texts(config))), path
   )
 
 

@@ -39,6 +39,7 @@ from official_ext.grw.compat import controller_output
 from official_ext.grw.configs import preflight
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.evaluation import curves
+from official_ext.grw.evaluation import early_decisions
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import screen
@@ -92,6 +93,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
           '(of an ensemble, task.model.first.checkpoint and '
           'task.model.second.checkpoint).'
         )
+    if mode == 'eval':
+      task.look_at_early_answers()
     # Wrong ones must not wait for the end of the evaluation.
     self._label_texts: list[str] = []
     if mode in ('eval', 'train_and_eval') and (
@@ -363,6 +366,8 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     folder = os.path.join(self.model_dir, REPORT_FOLDER)
     report = _report_of(predictions)
     report.write_report(predictions, self._label_texts, folder)
+    if isinstance(predictions, evaluation.Predictions):
+      early_decisions.write(predictions, folder)
     for line in report.classes(predictions, self._label_texts):
       screen.write(line)
     screen.write(f'written: {folder}')

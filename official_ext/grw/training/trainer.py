@@ -151,6 +151,16 @@ class Trainer(base_trainer.Trainer):
       probabilities = logs[grw_video_classification.PROBABILITIES]
       # Bytes cannot be gathered.
       sources = tf.cast(features[feature_names.SOURCE_ID], tf.int32)
+      if self._answers_frames:
+        if self.config.task.validation_data.one_hot:
+          none = tf.reduce_sum(labels, axis=-1) == 0
+          classes = tf.argmax(labels, axis=-1, output_type=tf.int32)
+          labels = tf.where(none, feature_names.NO_LABEL, classes)
+        return {
+          'labels': tf.cast(labels, tf.int32),
+          'probabilities': probabilities,
+          'sources': sources,
+        }
       if self.config.task.validation_data.is_multilabel:
         return {
           'labels': tf.cast(labels, tf.int32),
@@ -162,11 +172,13 @@ class Trainer(base_trainer.Trainer):
       )
       if self.config.task.validation_data.one_hot:
         labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+      early = grw_video_classification.EARLY_CLASSES
       return {
         'labels': tf.reshape(tf.cast(labels, tf.int32), [-1]),
         'classes': top.indices,
         'probabilities': top.values,
         'sources': sources,
+        **({early: logs[early]} if early in logs else {}),
       }
 
     outputs = self.strategy.run(step, args=(next(iterator),))
@@ -176,6 +188,10 @@ class Trainer(base_trainer.Trainer):
       name: self.strategy.gather(value, axis=0)
       for name, value in outputs.items()
     }
+
+  @property
+  def _answers_frames(self) -> bool:
+    return getattr(self.task, 'per_frame', False)
 
   def eval_begin(self):
     """Resets what is measured and kept."""
@@ -192,9 +208,13 @@ class Trainer(base_trainer.Trainer):
   @property
   def predictions(self) -> evaluation.Predictions | multi_label.Predictions:
     """What the last evaluation kept, with `keeps_predictions`."""
+    if self._answers_frames:
+      return multi_label.Predictions.of_frames(self._batches)
     if self.config.task.validation_data.is_multilabel:
       return multi_label.Predictions.from_batches(self._batches)
-    return evaluation.Predictions.from_batches(self._batches)
+    return evaluation.Predictions.from_batches(
+      self._batches, self.task.early_counts
+    )
 
   def eval_end(self, aggregated_logs: Any = None) -> dict[str, Any]:
     """Returns the logs of an evaluation.
@@ -233,7 +253,8 @@ class Trainer(base_trainer.Trainer):
       )
     if self.keeps_predictions:
       aggregated_logs = self.predictions.measures()
-      if data.is_multilabel and not aggregated_logs:
+      several = data.is_multilabel or self._answers_frames
+      if several and not aggregated_logs:
         # No clip has a label; the best checkpoint is still one of them.
         aggregated_logs = dict.fromkeys(multi_label.MEASURES, 0.0)
     return super().eval_end(aggregated_logs)
