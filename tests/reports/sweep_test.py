@@ -34,6 +34,7 @@ import pytest
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.reports import sweep
+from official_ext.grw.training import training_process
 from tests import tiny
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
@@ -372,6 +373,21 @@ def test_a_failed_run_stops_no_other_and_is_shown(of_folds, folder, capfd):
     'alpha=1',
   ]
   assert lines[4] == '| alpha=1 | 3 | temporal | 0 |  |  |  |  |'
+
+
+def test_runs_of_a_version_without_a_field_go_on_where_it_is_off(
+  runs, tmp_path
+):
+  path = runs[0].folder(tmp_path) / training_process.OVERRIDES
+  path.parent.mkdir(parents=True)
+  config = json.loads(json.dumps(runs[0].config))
+  del config['task']['model']['smoothing']['sampled']  # False by default.
+  path.write_text(json.dumps(config))
+  sweep._require_same_runs(runs, str(tmp_path))
+  del config['task']['model']['smoothing']['window']
+  path.write_text(json.dumps(config))
+  with pytest.raises(sweep.SweepError, match='smoothing.window=None'):
+    sweep._require_same_runs(runs, str(tmp_path))
 
 
 def test_a_row_that_has_changed_is_refused(of_folds, folder):

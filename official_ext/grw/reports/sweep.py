@@ -427,10 +427,12 @@ def _require_same_runs(runs: Sequence[Run], output_dir: str):
       continue
     old = _flattened(json.loads(path.read_text()))
     new = _flattened(run.config)
+    # A field that this version has added is off by default.
     changed = [
       field
       for field in sorted({*old, *new})
-      if field not in old or field not in new or old[field] != new[field]
+      if old.get(field) != new.get(field)
+      and not (field not in old and not new[field])
     ]
     if changed:
       field = changed[0]
