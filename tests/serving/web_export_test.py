@@ -125,7 +125,7 @@ def page_fixture(browser):
   with browser.new_context() as context:
     page = context.new_page()
     errors: list[Exception] = []
-    page.on('pageerror', errors.append)
+    page.on('pageerror', lambda error: errors.append(error))
     page.add_init_script(
       'window.kept = [];'
       "addEventListener('answer', ({detail}) => kept.push(detail));"

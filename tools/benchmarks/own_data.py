@@ -115,7 +115,9 @@ _CHOSEN_ROWS = flags.DEFINE_multi_enum(
   'row', _ROWS, _ROWS, 'Settings to train with.'
 )
 _SEEDS = flags.DEFINE_integer('seeds', 3, 'Trainings of each.', lower_bound=1)
-_CORES = flags.DEFINE_integer('cores', 1, 'Of this process.', lower_bound=1)
+_CORES = flags.DEFINE_integer(
+  'cores', 1, 'The cores of this process.', lower_bound=1
+)
 _OVERRIDE = flags.DEFINE_string(
   'override', '{}', 'YAML of fields of both settings.'
 )

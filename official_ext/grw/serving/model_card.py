@@ -57,7 +57,7 @@ class ModelCard:
     config: the model's configuration, that builds it anew.
     multi_label: whether a video may have several labels: then the probability
       of each is the sigmoid of its logit; otherwise they are a softmax.
-    tensors: of a TFLite file, its 'inputs' and 'outputs' for clients that have
+    tensors: the 'inputs' and 'outputs' of a TFLite file for clients that have
       no signatures, see `tensor_table.read`; empty otherwise.
     sampling: how to take `num_frames` frames out of a video: 'dense', one after
       the other, or 'segments', the middle ones of as many equal segments.
