@@ -192,9 +192,9 @@ def keep_predictions(strategy, folder, results):
   # Batches of four: the last one leaves the second replica none.
   trainer.evaluate(tf.constant(-1))
   for field in dataclasses.fields(evaluation.Predictions):
-    results[f'predictions/{field.name}'] = np.array(
-      getattr(trainer.predictions, field.name)
-    )
+    kept = getattr(trainer.predictions, field.name)
+    if kept is not None:
+      results[f'predictions/{field.name}'] = np.array(kept)
 
 
 def main(replicas, path):

@@ -115,7 +115,7 @@ def test_every_clip_is_predicted_once_and_in_its_place(replicas):
   assert one['predictions/labels'].tolist() == [0, 1, 2, 0, 1]
   assert len(np.unique(one['predictions/probabilities'][:, 0])) == 5
   names = [name for name in one.files if name.startswith('predictions/')]
-  assert {'predictions/classes', 'predictions/early_classes'} <= set(names)
+  assert {'predictions/classes', 'predictions/sources'} <= set(names)
   for name in names:
     if name == 'predictions/probabilities':
       np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
