@@ -17,6 +17,7 @@
 import json
 import pathlib
 
+from absl import flags
 from absl.testing import flagsaver
 import numpy as np
 from official.core import exp_factory
@@ -48,6 +49,7 @@ def records_fixture(tmp_path_factory):
 
 
 def test_a_clip_goes_on_with_another_of_its_class(records, tmp_path, capsys):
+  flags.FLAGS.mark_as_parsed()
   with flagsaver.flagsaver(
     dataset_info=str(records / 'dataset.json'), output_dir=str(tmp_path)
   ):
