@@ -17,9 +17,9 @@ PYTHON ?=
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10
 UV ?= $(shell command -v uv)
 DEMO_FLAGS ?=
-# Three processes, as some tests wait for programs of their own; those of a file
-# stay together, as they share built models,
-# and files come in the order of tests/conftest.py.
+# Three processes, as some tests wait for programs of their own; the tests of a
+# file stay together, as they share built models, and files come in the order of
+# tests/conftest.py.
 # Tests of several processes could wait for each other for ever, hence a limit.
 PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder --timeout 900
 

@@ -165,6 +165,22 @@ def write_records(
   return str(path)
 
 
+# Fields of a trainer for `overrides`: nothing has to be traced, and a run of
+# one step that is saved and validated.
+EAGER = {
+  'train_tf_while_loop': False,
+  'train_tf_function': False,
+  'eval_tf_function': False,
+}
+ONE_STEP = {
+  'train_steps': 1,
+  'steps_per_loop': 1,
+  'summary_interval': 1,
+  'checkpoint_interval': 1,
+  'validation_interval': 1,
+}
+
+
 def overrides(train_path: str, validation_path: str, **trainer: Any) -> dict:
   """Overrides that make `movinet_grw_airplanes` a run of seconds.
 

@@ -67,9 +67,7 @@ def test_it_trains_from_an_image_model_and_says_so_without_one(
   values = tiny.overrides(
     tiny.write_records(tmp_path / 'train', [0, 1, 2, 0]),
     tiny.write_records(tmp_path / 'valid', [0, 1, 2, 0]),
-    train_tf_while_loop=False,
-    train_tf_function=False,
-    eval_tf_function=False,
+    **tiny.EAGER,
     train_steps=1,
     steps_per_loop=1,
     summary_interval=1,

@@ -158,14 +158,8 @@ def params_fixture(folder):
     tiny.overrides(
       '',
       '',
-      train_steps=1,
-      steps_per_loop=1,
-      summary_interval=1,
-      checkpoint_interval=1,
-      validation_interval=1,
-      train_tf_while_loop=False,
-      train_tf_function=False,
-      eval_tf_function=False,
+      **tiny.ONE_STEP,
+      **tiny.EAGER,
     )
   )
   left_to_the_dataset = {'num_classes': completion.UNSET}

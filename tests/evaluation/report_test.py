@@ -211,9 +211,7 @@ def params(folder):
     checkpoint_interval=-1,
     validation_interval=-1,
     validation_steps=-1,
-    train_tf_while_loop=False,
-    train_tf_function=False,
-    eval_tf_function=False,
+    **tiny.EAGER,
   )
   for data in ('train_data', 'validation_data'):
     del overrides['task'][data]['num_classes']
@@ -330,9 +328,7 @@ def test_ucf101_trains_and_evaluates_through_tfds(tmp_path, capsys):
     train_steps=2,
     steps_per_loop=2,
     validation_steps=2,
-    train_tf_while_loop=False,
-    train_tf_function=False,
-    eval_tf_function=False,
+    **tiny.EAGER,
   )
   for data in ('train_data', 'validation_data'):
     for name in ('tfds_name', 'input_path', 'num_classes'):

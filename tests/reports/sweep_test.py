@@ -81,9 +81,7 @@ def experiment_fixture(records):
       checkpoint_interval=1,
       validation_interval=1,
       validation_steps=-1,
-      train_tf_while_loop=False,
-      train_tf_function=False,
-      eval_tf_function=False,
+      **tiny.EAGER,
     )
   )
   params.override(

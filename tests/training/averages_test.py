@@ -36,9 +36,7 @@ def config(folder, decay, **task):
     tiny.overrides(
       tiny.write_records(folder / 'train.tfrecord', [0, 1, 2, 0]),
       tiny.write_records(folder / 'valid.tfrecord', [0, 1, 2], seed=1),
-      train_tf_while_loop=False,
-      train_tf_function=False,
-      eval_tf_function=False,
+      **tiny.EAGER,
       validation_steps=1,
       train_steps=6,
       early_stopping_patience=1,

@@ -208,9 +208,7 @@ def experiment_config(folder, **trainer):
     tiny.overrides(
       tiny.write_records(folder / 'train.tfrecord', [0, 1, 2, 0] * 3),
       tiny.write_records(folder / 'validation.tfrecord', [0, 1, 2, 0, 1], 1),
-      train_tf_while_loop=False,
-      train_tf_function=False,
-      eval_tf_function=False,
+      **tiny.EAGER,
       **trainer,
     )
   )
