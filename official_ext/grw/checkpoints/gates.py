@@ -134,28 +134,36 @@ def _gates_replaced(
 
 
 def _distances(
-  layer: tf_keras.layers.BatchNormalization,
-  moments: tuple[np.ndarray, np.ndarray],
+  stored: folded_norms.Moments,
+  measured: folded_norms.Moments,
+  names: Sequence[str],
+  epsilon: float,
   unsettled: float,
-) -> np.ndarray:
+) -> list[np.ndarray]:
   """How far stored statistics are from measured ones, see `Evidence`.
 
   Args:
-    layer: has the stored ones.
-    moments: mean and variance [channels], as measured.
+    stored: mean and variance [channels] by the names of norms.
+    measured: likewise.
+    names: the norms to compare.
+    epsilon: what norms add to a variance.
     unsettled: the share of mean 0 and variance 1 that the stored ones are
       taken to hold.
 
   Returns:
-    float64 [channels].
+    float64 [channels] of each norm.
   """
-  mean, variance = moments
-  mean = (1 - unsettled) * mean
-  variance = (1 - unsettled) * variance + unsettled + layer.epsilon
-  stored = layer.moving_variance.numpy().astype(np.float64) + layer.epsilon
-  return (mean - layer.moving_mean.numpy()) ** 2 / stored + np.log(
-    variance / stored
-  ) ** 2 / 2
+  distances = []
+  for name in names:
+    stored_mean, stored_variance = stored[name]
+    mean, variance = ((1 - unsettled) * moment for moment in measured[name])
+    distances.append(
+      (mean - stored_mean) ** 2 / (stored_variance + epsilon)
+      + np.log((variance + unsettled + epsilon) / (stored_variance + epsilon))
+      ** 2
+      / 2
+    )
+  return distances
 
 
 def weigh(
@@ -182,7 +190,16 @@ def weigh(
       measured[form] = folded_norms.measure(
         backbone, frames, norms, as_in_training=True
       )
+  stored = {
+    name: (
+      layer.moving_mean.numpy().astype(np.float64),
+      layer.moving_variance.numpy().astype(np.float64),
+    )
+    for name, layer in norms.items()
+  }
   gated = [name for name in norms if name.endswith('/projection')]
+  others = [name for name in norms if name not in gated]
+  epsilon = next(iter(norms.values())).epsilon
 
   # After n steps of momentum m, m^n of moving statistics is still the mean 0
   # and the variance 1 that they began with.  Where the variance is small, that
@@ -192,17 +209,16 @@ def weigh(
     return np.mean(
       np.concatenate(
         [
-          _distances(layer, moments[name], share)
+          channels
           for moments in measured.values()
-          for name, layer in norms.items()
-          if name not in gated
+          for channels in _distances(stored, moments, others, epsilon, share)
         ]
       )
     )
 
   unsettled = float(min(_SHARES, key=distance_of_others))
   of_blocks = {
-    form: [_distances(norms[name], moments[name], unsettled) for name in gated]
+    form: _distances(stored, moments, gated, epsilon, unsettled)
     for form, moments in measured.items()
   }
   distances = {
