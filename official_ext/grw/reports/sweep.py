@@ -431,8 +431,7 @@ def _require_same_runs(runs: Sequence[Run], output_dir: str):
     changed = [
       field
       for field in sorted({*old, *new})
-      if old.get(field) != new.get(field)
-      and not (field not in old and not new[field])
+      if old.get(field) != new.get(field) and (field in old or new[field])
     ]
     if changed:
       field = changed[0]

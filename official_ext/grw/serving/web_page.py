@@ -134,8 +134,8 @@ def write(folder: str, runtime: str):
   if text.count(f'"{_WASM_UTILS}"') != 1:
     raise ValueError(
       f'{runtime}/{_LITERT}/dist/index.js does not import {_WASM_UTILS} once, '
-      f'as version {_LITERT} of the lock file does: remove the folder and '
-      'export again.'
+      'as the version of the lock file does: remove the folder and export '
+      'again.'
     )
   with open(index, 'w', encoding='utf-8') as file:
     file.write(text.replace(f'"{_WASM_UTILS}"', '"./wasm_utils.js"'))
