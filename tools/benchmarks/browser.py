@@ -33,7 +33,6 @@ import sys
 import threading
 import time
 
-from absl import app
 from absl import flags
 import numpy as np
 from playwright import sync_api
@@ -203,4 +202,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -31,7 +31,6 @@ import shutil
 import sys
 import tempfile
 
-from absl import app
 from absl import flags
 import av
 import cv2
@@ -221,4 +220,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

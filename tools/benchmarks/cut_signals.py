@@ -33,7 +33,6 @@ import os
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 import numpy as np
 from sklearn import metrics
@@ -43,6 +42,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw.datasets import video_decoding
 from official_ext.grw.datasets import video_folds
+from official_ext.grw.datasets import video_sources
 from official_ext.grw.inference import exported
 from official_ext.grw.reports import benchmark
 
@@ -50,7 +50,7 @@ _MODEL = flags.DEFINE_string(
   'model', None, 'A folder that was exported with --signals.', required=True
 )
 _VIDEOS = flags.DEFINE_string(
-  'videos', None, 'A folder of videos, with folders in it.', required=True
+  'videos', None, 'A folder of <class>/<video>.', required=True
 )
 _GROUPS = flags.DEFINE_string(
   'groups', None, 'Which are of one source, as for `grw convert`.'
@@ -60,11 +60,8 @@ _SEED = flags.DEFINE_integer('seed', 0, 'The seed of the order.')
 
 def in_random_order(folder: str, groups: str | None, seed: int) -> list[str]:
   """Paths of all videos, neighbors of different groups as far as can be."""
-  paths = sorted(
-    str(path)
-    for path in pathlib.Path(folder).rglob('*')
-    if path.suffix in ('.mp4', '.avi', '.mkv', '.webm', '.mov')
-  )
+  found = video_sources.folder_sources(folder, True)
+  paths = sorted(clip.path for clip in found.clips)
   group_of = (
     {clip: group for _, clip, group in video_folds.read_groups(groups)}
     if groups
@@ -151,4 +148,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

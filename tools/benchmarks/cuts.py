@@ -30,7 +30,6 @@ import json
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 import cv2
 import numpy as np
@@ -243,4 +242,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -25,7 +25,6 @@ gradients, of the features and of the weights.
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 import tensorflow as tf
 import tf_keras
@@ -114,4 +113,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -24,7 +24,6 @@ train step, of one clip, with 3D layers computed frame by frame
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 import tensorflow as tf
 import tf_keras
@@ -86,4 +85,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

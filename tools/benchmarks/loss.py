@@ -30,7 +30,6 @@ import subprocess
 import sys
 from typing import Any
 
-from absl import app
 from absl import flags
 import numpy as np
 import tensorflow as tf
@@ -298,4 +297,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -411,4 +411,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -50,6 +50,7 @@ import tqdm
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw.datasets import video_decoding
+from official_ext.grw.datasets import video_sources
 from official_ext.grw.inference import exported
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.reports import benchmark
@@ -87,14 +88,12 @@ def frames_of_videos(
   folder: str, model: exported.ExportedModel
 ) -> Iterator[np.ndarray]:
   """Frames as the model takes them, of a video of each class in turn."""
-  classes = [
-    sorted(path for path in inner.iterdir() if path.is_file())
-    for inner in sorted(pathlib.Path(folder).iterdir())
-    if inner.is_dir()
-  ]
-  for turn in zip(*classes):
+  of_class: dict[str, list[str]] = {}
+  for clip in video_sources.folder_sources(folder, True).clips:
+    of_class.setdefault(clip.label, []).append(clip.path)
+  for turn in zip(*(sorted(paths) for _, paths in sorted(of_class.items()))):
     for path in turn:
-      for frame in video_decoding.read_frames(str(path), model.frame_rate()):
+      for frame in video_decoding.read_frames(path, model.frame_rate()):
         yield model.prepared(frame.image)
 
 
@@ -247,4 +246,4 @@ def compare(paths: dict[str, str], videos: np.ndarray):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

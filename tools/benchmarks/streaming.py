@@ -41,7 +41,6 @@ import subprocess
 import sys
 import tempfile
 
-from absl import app
 from absl import flags
 from ai_edge_litert import interpreter as litert
 import numpy as np
@@ -411,4 +410,4 @@ def main(_):
 if __name__ == '__main__':
   tfm_flags.define_flags()
   flags.FLAGS.set_default('experiment', 'movinet_grw_kinetics600')
-  app.run(main)
+  benchmark.run(main)

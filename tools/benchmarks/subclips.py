@@ -27,7 +27,6 @@ import pathlib
 import subprocess
 import sys
 
-from absl import app
 from absl import flags
 from official.core import exp_factory
 import tensorflow as tf
@@ -125,4 +124,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -28,7 +28,6 @@ import sys
 import tempfile
 import time
 
-from absl import app
 from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
@@ -36,7 +35,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 from official_ext.grw.reports import benchmark
 
 SECONDS, MEMORY_MIB = 30.0, 1536.0
-_MODEL_ID = flags.DEFINE_string('model_id', 'a2', 'Which MoViNet-Stream.')
+_MODEL_ID = flags.DEFINE_enum(
+  'model_id', 'a2', [f'a{n}' for n in range(6)], 'Which MoViNet-Stream.'
+)
 _SIZE = flags.DEFINE_integer('size', 224, 'Height and width of its frames.')
 _NUM_CLASSES = 600
 
@@ -142,4 +143,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

@@ -23,7 +23,6 @@ step with λ = 0.1 and with λ = 0 in turns, and the ratio of their medians.
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 from official.core import exp_factory
 import tensorflow as tf
@@ -77,4 +76,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  app.run(main)
+  benchmark.run(main)

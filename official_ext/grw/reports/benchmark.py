@@ -23,9 +23,28 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import time
 
+from absl import app
+
 from official_ext.grw.compat import cores
+
+
+def run(main: Callable[[Sequence[str]], object]):
+  """Runs a benchmark; what is wrong with its input is an error of one line.
+
+  Args:
+    main: takes the arguments that are no flags.
+  """
+
+  def told_in_one_line(arguments: Sequence[str]):
+    try:
+      main(arguments)
+    except (ValueError, OSError) as error:
+      sys.exit(f'error: {error}')
+
+  app.run(told_in_one_line)
 
 
 def machine() -> str:
