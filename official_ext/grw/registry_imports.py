@@ -23,6 +23,7 @@ by name, in registries that are filled when the modules are imported.
 from official.vision import registry_imports
 
 from official_ext.grw.backbones import families
+from official_ext.grw.compat import autograph
 from official_ext.grw.configs import ensemble as ensemble_config
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import ensemble
@@ -31,4 +32,5 @@ from official_ext.grw.optimization import config
 from official_ext.grw.tasks import grw_ensemble
 from official_ext.grw.tasks import grw_video_classification
 
+autograph.trace_as_written()
 families.register_experiments()
