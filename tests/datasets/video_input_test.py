@@ -812,3 +812,22 @@ def test_the_magnitude_of_randaugment_differs_between_clips(tmp_path):
   assert 0.35 < unchanged.mean() < 0.65
   np.testing.assert_allclose(magnitudes[~unchanged].mean(), 7, atol=0.2)
   np.testing.assert_allclose(magnitudes[~unchanged].std(), 0.5, rtol=0.25)
+
+
+def test_autoaugment_is_written_into_the_graph(tmp_path):
+  """Its policies decide by what they draw (compat/autograph.py)."""
+  halves = np.full((SIZE, SIZE, 3), 100, np.uint8)
+  halves[: SIZE // 2] = 150
+  params = config(
+    write(tmp_path / 'halves.tfrecord', [encode([halves] * FRAMES)]),
+    is_training=True,
+    global_batch_size=4,
+    aug_type=common.Augmentation(
+      type='autoaug',
+      autoaug=common.AutoAugment(augmentation_name='test'),
+    ),
+  )
+  dataset = video_input.build_video_dataset(params)
+  pixels = 255 * next(iter(dataset))[0]['image'].numpy()
+  # Its equalization spreads the two shades over all that there are.
+  assert pixels.min() < 20 and pixels.max() > 235

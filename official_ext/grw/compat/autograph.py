@@ -15,13 +15,13 @@
 """Functions that decide nothing by a tensor's value are traced as they are.
 
 Patches: the rules of AutoGraph, which has `DoNotConvert` for TensorFlow's and
-Keras's own modules alone.  AutoGraph writes each function anew in which Python's
-`if`, `for` and `while` may depend on tensors.  For the hundred functions of one
+Keras's own modules alone.  AutoGraph writes each function anew in which an
+`if`, `for` or `while` of Python may depend on tensors.  For the hundred of one
 training that takes 7 of 20 seconds of processor time before the first step, and
 none of them does: here and in the Model Garden's models, tasks and parsers such
 a decision is a `tf.cond`.  Were there one, tracing would fail and say so; no
-result can change.  Functions of other modules are converted as ever, also those
-that these call with a `tf.function` of their own.
+result can change.  Functions of other modules are converted as ever where they
+are a `tf.function`, as the parser makes one of its augmentation.
 
 Upstream: the public decorator `tf.autograph.experimental.do_not_convert` is of
 one function, and the Model Garden has none.  Unnecessary once the Model Garden
@@ -31,7 +31,7 @@ decorates its own.
 from tensorflow.python.autograph.core import config
 from tensorflow.python.autograph.core import config_lib
 
-_MODULES = (
+_AS_WRITTEN = (
   'official_ext.grw',
   'official.core',
   'official.projects.movinet',
@@ -39,17 +39,22 @@ _MODULES = (
   'official.vision.modeling.backbones',
   'official.vision.modeling.layers.nn_blocks',
   'official.vision.modeling.layers.nn_layers',
-  'official.vision.ops.augment',
   'official.vision.ops.preprocess_ops',
   'official.vision.ops.preprocess_ops_3d',
   'official.vision.tasks.video_classification',
 )
+# The exception: RandAugment decides by what it draws.
+_CONVERTED = 'official_ext.grw.compat.drawn_magnitude'
 
 
 def trace_as_written() -> None:
   """Adds the rules, once."""
   known = {str(rule) for rule in config.CONVERSION_RULES}
-  rules = map(config_lib.DoNotConvert, _MODULES)
+  # The first rule that names a module counts.
+  rules = (
+    config_lib.Convert(_CONVERTED),
+    *map(config_lib.DoNotConvert, _AS_WRITTEN),
+  )
   config.CONVERSION_RULES = (
     *(rule for rule in rules if str(rule) not in known),
     *config.CONVERSION_RULES,

@@ -144,6 +144,10 @@ class VideoParser(video_input.Parser):
       self._augmenter = drawn_magnitude.RandAugment(
         **params.aug_type.randaug.as_dict()
       )
+    if self._augmenter is not None:
+      # It decides by what it draws, which AutoGraph writes into the graph; the
+      # rest of a parser does not (compat/autograph.py).
+      self._augmenter.distort = tf.function(self._augmenter.distort)
 
   def _num_clips(self, is_training: bool) -> int:
     return 1 if is_training else self._params.num_test_clips
