@@ -75,7 +75,24 @@ _ALL_REDUCE = {
 
 def validate_task(task: schema.GrwTask):
   """Raises ValueError for a task that cannot be built or cannot train."""
-  smoothing, head = task.model.smoothing, task.model.head
+  _validate_smoothing(task.model.smoothing)
+  _validate_head(task.model)
+  data_checks.validate_frames(task)
+  data_checks.validate_labels(task)
+  data_checks.validate_frame_labels(task)
+  for split in ('train_data', 'validation_data'):
+    _validate_data(
+      getattr(task, split), f'task.{split}', is_training=split == 'train_data'
+    )
+  fields.require(
+    task.train_data.num_classes == task.validation_data.num_classes,
+    'task.validation_data.num_classes',
+    task.validation_data.num_classes,
+    f'the {task.train_data.num_classes} classes of task.train_data',
+  )
+
+
+def _validate_smoothing(smoothing: schema.Smoothing):
   fields.require(
     smoothing.placement != 'intermediate' or bool(smoothing.endpoint),
     'task.model.smoothing.endpoint',
@@ -114,6 +131,10 @@ def validate_task(task: schema.GrwTask):
       smoothing.phase,
       'task.model.smoothing.',
     )
+
+
+def _validate_head(model: schema.GrwModel):
+  head = model.head
   for name in ('num_layers', 'num_heads', 'mlp_ratio'):
     value = getattr(head, name)
     fields.require(value >= 1, f'task.model.head.{name}', value, 'at least 1')
@@ -132,7 +153,7 @@ def validate_task(task: schema.GrwTask):
     )
   for field, rate in (
     ('head.stochastic_depth_drop_rate', head.stochastic_depth_drop_rate),
-    ('dropout_rate', task.model.dropout_rate),
+    ('dropout_rate', model.dropout_rate),
   ):
     fields.require(
       0 <= rate < 1, f'task.model.{field}', rate, 'a rate in [0, 1)'
@@ -144,70 +165,61 @@ def validate_task(task: schema.GrwTask):
     "False, unless task.model.head.type is 'temporal' and "
     'task.model.head.causal is True',
   )
-  data_checks.validate_frames(task)
-  data_checks.validate_labels(task)
-  data_checks.validate_frame_labels(task)
-  for split in ('train_data', 'validation_data'):
-    data = getattr(task, split)
-    field = f'task.{split}'
-    data_checks.validate_augmentation(data, field)
-    fields.require(
-      data.num_classes >= 2,
-      f'{field}.num_classes',
-      data.num_classes,
-      'at least 2, or task.dataset_info to take it from',
-    )
-    fields.require(
-      min(data.feature_shape) >= 1,
-      f'{field}.feature_shape',
-      list(data.feature_shape),
-      '4 integers of at least 1, [frames, height, width, channels]',
-    )
-    fields.require(
-      data.resize != 'square'
-      or (max(data.feature_shape[1:3]) <= data.min_image_size),
-      f'{field}.min_image_size',
-      data.min_image_size,
-      'at least the crop of feature_shape='
-      f"{tuple(data.feature_shape)}, because resize is 'square'",
-    )
-    if data.sampling == 'segments':
-      for name, value in (
-        ('temporal_stride', 1),
-        ('random_stride_range', 0),
-        ('clip_start', 'middle'),
-        ('frames_per_second', None),
-      ):
-        fields.require(
-          getattr(data, name) == value,
-          f'{field}.{name}',
-          getattr(data, name),
-          f'{"null" if value is None else repr(value)}, '
-          "because sampling is 'segments': a clip spans the whole video",
-        )
-    fields.require(
-      data.frames_per_second is None or data.frames_per_second > 0,
-      f'{field}.frames_per_second',
-      data.frames_per_second,
-      'a frame rate above 0, or null',
-    )
-    fields.require(
-      data.mixup_and_cutmix is None or not data.one_hot,
-      f'{field}.one_hot',
-      data.one_hot,
-      'False, because mixup_and_cutmix mixes and returns vectors itself',
-    )
-    fields.require(
-      data.is_training == (split == 'train_data'),
-      f'{field}.is_training',
-      data.is_training,
-      f'{split == "train_data"}',
-    )
+
+
+def _validate_data(data: schema.DataConfig, field: str, is_training: bool):
+  data_checks.validate_augmentation(data, field)
   fields.require(
-    task.train_data.num_classes == task.validation_data.num_classes,
-    'task.validation_data.num_classes',
-    task.validation_data.num_classes,
-    f'the {task.train_data.num_classes} classes of task.train_data',
+    data.num_classes >= 2,
+    f'{field}.num_classes',
+    data.num_classes,
+    'at least 2, or task.dataset_info to take it from',
+  )
+  fields.require(
+    min(data.feature_shape) >= 1,
+    f'{field}.feature_shape',
+    list(data.feature_shape),
+    '4 integers of at least 1, [frames, height, width, channels]',
+  )
+  fields.require(
+    data.resize != 'square'
+    or (max(data.feature_shape[1:3]) <= data.min_image_size),
+    f'{field}.min_image_size',
+    data.min_image_size,
+    'at least the crop of feature_shape='
+    f"{tuple(data.feature_shape)}, because resize is 'square'",
+  )
+  if data.sampling == 'segments':
+    for name, value in (
+      ('temporal_stride', 1),
+      ('random_stride_range', 0),
+      ('clip_start', 'middle'),
+      ('frames_per_second', None),
+    ):
+      fields.require(
+        getattr(data, name) == value,
+        f'{field}.{name}',
+        getattr(data, name),
+        f'{"null" if value is None else repr(value)}, '
+        "because sampling is 'segments': a clip spans the whole video",
+      )
+  fields.require(
+    data.frames_per_second is None or data.frames_per_second > 0,
+    f'{field}.frames_per_second',
+    data.frames_per_second,
+    'a frame rate above 0, or null',
+  )
+  fields.require(
+    data.mixup_and_cutmix is None or not data.one_hot,
+    f'{field}.one_hot',
+    data.one_hot,
+    'False, because mixup_and_cutmix mixes and returns vectors itself',
+  )
+  fields.require(
+    data.is_training == is_training,
+    f'{field}.is_training',
+    data.is_training,
+    f'{is_training}',
   )
 
 
