@@ -175,6 +175,7 @@ def test_they_cannot_stream(family):
     'videofocalnet_grw_kinetics400',
     'posmlp_video_kinetics400',
     'mobilenet_v3_grw_kinetics600',
+    'vit_frames_grw_kinetics600',
   ],
 )
 def test_frames_are_not_normalized_twice(name):

@@ -24,6 +24,7 @@ from official_ext.grw.backbones import same_structure
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 from tests import tiny
+from tests.backbones.vit_frames import model_test as vit_test
 
 BACKBONES = {
   'positions': {
@@ -37,6 +38,7 @@ BACKBONES = {
     'type': 'mobilenet_v3',
     'mobilenet_v3': {'size': 'tiny', 'temporal': 'shift'},
   },
+  'blocks in a layer': {'type': 'vit_frames', 'vit_frames': vit_test.TINY},
 }
 
 

@@ -33,6 +33,7 @@ from official_ext.grw.reports import model_table
 from tests import tiny
 from tests.backbones.posmlp_video import model_test as posmlp_video_test
 from tests.backbones.videofocalnet import model_test as videofocalnet_test
+from tests.backbones.vit_frames import model_test as vit_frames_test
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 FAMILIES = {
@@ -48,6 +49,10 @@ FAMILIES = {
   'posmlp_video': (
     'posmlp_video_grw_kinetics400',
     {'posmlp_video': posmlp_video_test.TINY},
+  ),
+  'vit_frames': (
+    'vit_frames_grw_kinetics600',
+    {'vit_frames': vit_frames_test.TINY},
   ),
 }
 # Whoever reads these is not built here.

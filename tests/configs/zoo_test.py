@@ -53,6 +53,7 @@ def test_names_tell_family_kind_and_data():
   patterns = (
     r'movinet_(a[0-5]|t0)_(base|stream)_grw_k[46]00',
     r'mobilenet_v3_(small|large)(_narrow)?(_grw|_tsm)?_k600',
+    r'vit_frames_(ti|s|b)16(_grw)?_k600',
     r'(videofocalnet_[tsb]|posmlp_video_[sb]\d\d)_(k400|ssv2)',
     r'(ablation|ensemble|airplanes)_\w+',
   )

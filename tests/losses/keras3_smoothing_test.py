@@ -30,6 +30,7 @@ from official_ext import grw
 from official_ext.grw.backbones.mobilenet_v3 import model as mobilenet_v3
 from official_ext.grw.backbones.posmlp_video import model as posmlp_video
 from official_ext.grw.backbones.videofocalnet import model as videofocalnet
+from official_ext.grw.backbones.vit_frames import model as vit_frames
 from official_ext.grw.heads import linear
 from official_ext.grw.heads import temporal
 from official_ext.grw.losses import grw_smoothing
@@ -258,6 +259,7 @@ def test_nor_can_they_call_backbones_and_ensembles():
     mobilenet_v3.MobileNetV3,
     posmlp_video.PosMlpVideo,
     videofocalnet.VideoFocalNet,
+    vit_frames.ViTFrames,
   ):
     with pytest.raises(ValueError, match='does not train its weights'):
       model_class.__call__(None, {'image': symbolic})

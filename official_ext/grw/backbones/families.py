@@ -28,6 +28,7 @@ from official_ext.grw.backbones.mobilenet_v3 import family as mobilenet_v3
 from official_ext.grw.backbones.movinet import family as movinet
 from official_ext.grw.backbones.posmlp_video import family as posmlp_video
 from official_ext.grw.backbones.videofocalnet import family as videofocalnet
+from official_ext.grw.backbones.vit_frames import family as vit_frames
 
 _registered: dict[str, family_lib.Family] = {}
 
@@ -49,6 +50,7 @@ register(movinet.MovinetFamily())
 register(mobilenet_v3.MobileNetV3Family())
 register(videofocalnet.VideoFocalNetFamily())
 register(posmlp_video.PosMlpVideoFamily())
+register(vit_frames.ViTFramesFamily())
 
 
 def registered() -> Sequence[family_lib.Family]:

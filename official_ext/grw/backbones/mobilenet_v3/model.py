@@ -22,13 +22,12 @@ from collections.abc import Mapping, Sequence
 import functools
 from typing import Any, NamedTuple
 
-import numpy as np
 from official.vision.modeling.backbones import mobilenet
 from official.vision.modeling.layers import nn_blocks
-from official.vision.ops import preprocess_ops
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones import image_networks
 from official_ext.grw.compat import keras3
 
 # Of a block's channels, the part that is shifted (TSM, Section 4).
@@ -106,25 +105,6 @@ class TemporalShift(tf_keras.layers.Layer):
     return (
       tf.concat([shifted, features[..., count:]], axis=-1),
       by_clip[:, -1],
-    )
-
-
-@tf_keras.utils.register_keras_serializable(package='grw')
-class ToFrames(tf_keras.layers.Layer):
-  """Clips [batch, N, ...] as frames [batch * N, ...]."""
-
-  def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(inputs, tf.concat([[-1], tf.shape(inputs)[2:]], axis=0))
-
-
-@tf_keras.utils.register_keras_serializable(package='grw')
-class ToClips(tf_keras.layers.Layer):
-  """Frames [batch * N, ...] as the clips [batch, N, ...] they are of."""
-
-  def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-    features, clips = inputs
-    return tf.reshape(
-      features, tf.concat([tf.shape(clips)[:2], tf.shape(features)[1:]], axis=0)
     )
 
 
@@ -249,17 +229,13 @@ class MobileNetV3(tf_keras.Model):
         for name, shape in state_shapes(image.shape).items()
       }
     inputs = {'image': image, **states}
-    x = tf_keras.layers.Normalization(
-      mean=preprocess_ops.MEAN_NORM,
-      variance=np.square(preprocess_ops.STDDEV_NORM),
-      name='imagenet_normalization',
-    )(image)
+    x = image_networks.imagenet_normalization()(image)
     if temporal == 'base_frame':
       x, base, count = BaseFrame(window, name='base_frame')(
         [x, *states.values()]
       )
       states = {_BASE_FRAME: base, _COUNT: count}
-    x = ToFrames(name='to_frames')(x)
+    x = image_networks.ToFrames(name='to_frames')(x)
     levels = dict(zip(network.output_names, sorted(network.output)))
     endpoints = {}
     for layer in network.layers[1:]:
@@ -276,7 +252,9 @@ class MobileNetV3(tf_keras.Model):
         x = layer(x)
       if layer.name in levels:
         level = levels[layer.name]
-        endpoints[level] = ToClips(name=f'endpoint_{level}')([x, image])
+        endpoints[level] = image_networks.ToClips(name=f'endpoint_{level}')(
+          [x, image]
+        )
     endpoints['head'] = endpoints.pop(max(endpoints))
 
     super().__init__(
