@@ -43,8 +43,8 @@ class SavedBackbone(NamedTuple):
   Attributes:
     prefix: path of the checkpoint without '.index'.
     place: names of the objects from the root to the backbone.
-    layers: of each layer with variables their shapes, by their path in it, as
-      'conv/kernel'; none if the checkpoint has no backbone of layers.
+    layers: for each layer with variables the shapes of these, by their path in
+      it, as 'conv/kernel'; none if the checkpoint has no backbone of layers.
   """
 
   prefix: str

@@ -147,13 +147,17 @@ def test_another_vit_is_refused_in_a_line(fields, message, tmp_path):
     np.testing.assert_array_equal(mine, value)
 
 
-def test_a_variant_is_named(tmp_path):
-  numbers = vit_config.VARIANTS['ti16']
-  model = image_classifier(**{**numbers, 'image_size': 32, 'num_layers': 1})
-  path = write(model, tmp_path)
-  wanted = VideoClassifier(**{**numbers, 'patch_size': 8, 'num_layers': 1})
-  with pytest.raises(ValueError, match='holds a ViT of no variant .*192'):
-    initialization.initialize(wanted, path)
+def test_a_variant_is_named(tmp_path, monkeypatch):
+  numbers = {**model_test.TINY, 'num_layers': 1}
+  path = write(image_classifier(**numbers), tmp_path)
+  del numbers['image_size']
+  monkeypatch.setitem(vit_config.VARIANTS, 'x8', numbers)
+  with pytest.raises(
+    ValueError,
+    match=r'holds a ViT-X8 \(image_size 32, pooler token\).*'
+    f"Set {FIELD}.variant to 'x8', which has these num_layers",
+  ):
+    initialization.initialize(video(), path)
 
 
 def test_what_is_no_vit_is_refused(tmp_path):

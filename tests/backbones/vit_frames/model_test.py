@@ -16,6 +16,7 @@
 """The Model Garden's ViT is the same network on each frame of a video."""
 
 import functools
+from typing import Any
 
 from ai_edge_litert import interpreter as litert
 import numpy as np
@@ -38,7 +39,7 @@ from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 from tests import tiny
 
-TINY = {
+TINY: dict[str, Any] = {
   'patch_size': 8,
   'hidden_size': 16,
   'num_layers': 2,
