@@ -237,7 +237,7 @@ def test_the_stream_is_exported_and_a_clip_model_refused(
   params, trained, tmp_path
 ):
   path = tmp_path / 'exported'
-  written = export.export_saved_model(params, trained, str(path), kind='stream')
+  written = export.export_tflite(params, trained, str(path), kind='stream')
   assert written.difference < 1e-4
   model = exported.open_model(str(path))
   answer = model.step(tiny.clip(1, 7)[0])
