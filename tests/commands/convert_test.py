@@ -134,6 +134,17 @@ SLIPS = [
     [],
     "a.csv, line 3: '1.mp4' is 'b' here and 'a' in .*a.csv, line 2",
   ),
+  (FOLDERS, ['--class_file=a.txt'], '--class_file are for --annotations'),
+  (
+    {'1.mp4': '1', 'a.csv': 'label,video,split\na,1.mp4,train\n'},
+    ['--annotations=charades'],
+    '--annotations says what --csv, .* would: give it alone',
+  ),
+  (
+    FOLDERS,
+    ['--annotations=charades', '--annotation_file=train.csv'],
+    '--annotations=charades takes 1 --class_file, and 0 are given',
+  ),
 ]
 
 

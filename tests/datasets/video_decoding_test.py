@@ -14,6 +14,7 @@
 
 """Claims about decoding, on video files of many kinds made here."""
 
+import contextlib
 import fractions
 import os
 import pickle
@@ -90,6 +91,50 @@ def test_resampling_takes_the_frame_shown_at_each_tick(
   assert [f.seconds for f in frames] == pytest.approx(
     np.arange(len(expected)) / rate
   )
+
+
+@pytest.mark.parametrize(
+  'name, codec',
+  [
+    ('a.mp4', None),
+    ('a.mp4', 'mpeg4'),
+    ('a.avi', None),
+    ('a.mkv', 'mpeg4'),
+    ('a.webm', None),
+    ('a.ts', 'mpeg2video'),
+  ],
+)
+def test_a_part_of_a_video_is_what_the_video_shows_then(tmp_path, name, codec):
+  path = video_files.write_video(tmp_path / name, 200, 25, codec=codec)
+  # Between two frames, the earlier of them is shown.
+  for start, first in ((4.0, 100), (0.5, 12), (0.0, 0), (4.03, 100)):
+    part = list(video_decoding.read_frames(path, 5, span=(start, start + 2)))
+    assert [video_files.shown_number(frame.image) for frame in part] == [
+      *range(first, first + 50, 5)
+    ], start
+    assert [f.seconds for f in part] == pytest.approx(np.arange(10) / 5)
+  assert numbers(path, span=(4, 4.2)) == [100, 101, 102, 103, 104]
+  assert numbers(path, 25, span=(7.8, 60.0)) == [195, 196, 197, 198, 199]
+  with pytest.raises(
+    video_decoding.VideoError, match='ends at 8.00 s, and the clip starts at 9'
+  ):
+    numbers(path, 5, span=(9.0, 10.0))
+
+
+def test_what_comes_long_before_a_part_is_not_decoded(tmp_path):
+  path = video_files.write_video(tmp_path / 'a.mp4', 200, 25, codec='mpeg4')
+  # pylint: disable-next=protected-access
+  with contextlib.closing(video_decoding._decode_from(path, True, 7)) as frames:
+    assert 5.0 < next(frames).start < 6.1
+
+
+def test_a_part_of_a_video_of_varying_rate_holds_its_frames(tmp_path):
+  path = video_files.write_video(
+    tmp_path / 'a.mp4', 5, milliseconds=[0, 40, 1000, 3000, 3040]
+  )
+  # The third frame is shown from 1 s to 3 s, whatever its own duration.
+  assert numbers(path, 2, span=(0.5, 3.0)) == [1, 2, 2, 2, 2]
+  assert numbers(path, 10, span=(2.0, 2.2)) == [2, 2]
 
 
 @pytest.mark.parametrize('suffix', ['mp4', 'avi', 'webm'])

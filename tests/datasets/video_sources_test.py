@@ -16,6 +16,7 @@
 
 import pytest
 
+from official_ext.grw.datasets import source_checks
 from official_ext.grw.datasets import video_sources
 
 HEADER = 'label,youtube_id,time_start,time_end,split'
@@ -164,6 +165,19 @@ def test_clips_that_are_absent_are_told_from_the_others(tmp_path):
     ),
     ('label,video,split\na,,train\n', "line 2: video ''"),
     ('label,video,split\na,b.mp4,train\n', 'none of .*files such as b.mp4'),
+    ('label,video,split,start\na,b.mp4,train,0\n', 'no column end; expected'),
+    (
+      'label,video,split,start,end\na,b.mp4,train,2,1\n',
+      "line 2: start '2' and end '1', expected seconds with start < end",
+    ),
+    (
+      'label,video,split,start,end\na,b.mp4,train,,1\n',
+      "line 2: start '' and end '1', expected seconds",
+    ),
+    (
+      'label,video,split,start,end\na,b.mp4,train,1,2\na,b.mp4,val,1.0,2\n',
+      r"line 3: 'b.mp4 1.0-2.0' is validation here and train in .*line 2",
+    ),
   ],
 )
 def test_bad_csv_files_are_one_error(tmp_path, text, message):
@@ -234,6 +248,37 @@ def test_a_csv_may_name_files_and_several_labels(tmp_path):
   assert sources.absent == [('train', 'drink', '4.mp4')]
   with pytest.raises(video_sources.SourceError, match='line 4: no label'):
     video_sources.csv_sources([str(path)], folder)
+
+
+def test_a_csv_may_name_parts_of_videos(tmp_path):
+  folder = make_files(tmp_path / 'clips', '1.mp4', '2.mp4')
+  path = tmp_path / 'a.csv'
+  path.write_text(
+    'video,label,split,start,end\n1.mp4,sit,train,0,1.5\n'
+    '1.mp4,eat,train,1.5,2\n2.mp4,sit,train,,\n'
+  )
+  sources = video_sources.csv_sources([str(path)], folder)
+  assert [
+    (clip.source_id, clip.label, clip.span, clip.recording)
+    for clip in sources.clips
+  ] == [
+    ('1.mp4 0.0-1.5', 'sit', (0, 1.5), '1.mp4'),
+    ('1.mp4 1.5-2.0', 'eat', (1.5, 2), '1.mp4'),
+    ('2.mp4', 'sit', None, ''),
+  ]
+  # One file under two labels is no fault: they are of parts of it.
+  source_checks.require_sound(
+    sources._replace(clips=sources.clips[:2] * 2, absent=[])
+  )
+  later = path.read_text().replace('eat,train,1.5,2', 'eat,train,1.5,3')
+  path.write_text(later)
+  moved = video_sources.csv_sources([str(path)], folder)
+  assert moved.fingerprint() != sources.fingerprint()
+  path.write_text(later.replace('1.mp4,eat,train', '1.mp4,sit,val'))
+  shared = video_sources.csv_sources([str(path)], folder)
+  shared = shared._replace(classes_given=True)
+  with pytest.raises(video_sources.SourceError, match='the same recording as'):
+    source_checks.require_sound(shared)
 
 
 def test_a_csv_without_clips_is_one_error(tmp_path):

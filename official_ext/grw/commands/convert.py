@@ -28,6 +28,14 @@ on both sides; `input_dir` may then hold <class>/<video>:
   grw convert --input_dir=videos --groups=videos.txt --folds=5 --fold=0 \
     --output_dir=records/fold0
 
+Public datasets are read as they are published, from their files of annotations
+and classes, here of Charades:
+
+  grw convert --annotations=charades --class_file=Charades_v1_classes.txt \
+    --annotation_file=Charades_v1_train.csv \
+    --annotation_file=Charades_v1_test.csv \
+    --input_dir=Charades_v1 --output_dir=records --fps=6
+
 official_ext/grw/datasets/video_folds.py says what a file of groups holds.  All
 cores of the machine work.  An interrupted run goes on when it is started again.
 The flags of Apache Beam work too: --runner=FlinkRunner, SparkRunner or
@@ -42,8 +50,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from official_ext.grw.datasets import published_annotations
+
 if TYPE_CHECKING:
   from official_ext.grw.datasets import video_sources
+
+_PICTURE_RATE = 25.0
 
 
 def define_flags():
@@ -52,8 +64,26 @@ def define_flags():
     'csv',
     [],
     'CSV file with columns label, youtube_id, time_start, time_end '
-    'and split, or label, video (a path in input_dir) and split; may be given '
-    'several times.',
+    'and split, or label, video (a path in input_dir) and split, and start and '
+    'end (seconds) if the clip is a part of the video; may be given several '
+    'times.',
+  )
+  flags.DEFINE_enum(
+    'annotations',
+    None,
+    sorted(published_annotations.FORMATS),
+    'The public dataset whose files --annotation_file and --class_file name.',
+  )
+  flags.DEFINE_multi_string(
+    'annotation_file',
+    [],
+    'A file of --annotations, as published; may be given several times.',
+  )
+  flags.DEFINE_multi_string(
+    'class_file',
+    [],
+    'The classes of --annotations, as published; of each group of classes a '
+    'file.',
   )
   flags.DEFINE_string(
     'output_dir', None, 'The folder to make for the dataset, or to go on with.'
@@ -100,8 +130,9 @@ def define_flags():
   )
   flags.DEFINE_float(
     'picture_rate',
-    25.0,
-    'Pictures a second of videos that are folders of pictures.',
+    None,
+    'Pictures a second of videos that are folders of pictures; by default 25, '
+    'or as the dataset of --annotations has them.',
     lower_bound=1e-3,
   )
   flags.DEFINE_string(
@@ -146,6 +177,17 @@ def _require_flags_that_fit():
     raise ValueError('give --folds, how many, and --fold, which, or neither.')
   if values.groups and values.folds is None:
     raise ValueError('--groups is for --folds and --fold: give these too.')
+  if values.annotations is None:
+    if values.annotation_file or values.class_file:
+      raise ValueError(
+        '--annotation_file and --class_file are for --annotations, which says '
+        'of what dataset they are.'
+      )
+  elif values.csv or values.label_separator or values.folds is not None:
+    raise ValueError(
+      '--annotations says what --csv, --label_separator and --folds would: '
+      'give it alone.'
+    )
   if values.label_separator is None:
     return
   if not values.csv:
@@ -169,13 +211,19 @@ def _sources() -> video_sources.Sources:
   values = flags.FLAGS
   _require_flags_that_fit()
   with_folds = values.folds is not None
-  sources = (
-    video_sources.csv_sources(
+  if values.annotations:
+    sources = published_annotations.sources(
+      values.annotations,
+      values.annotation_file,
+      values.class_file,
+      values.input_dir,
+    )
+  elif values.csv:
+    sources = video_sources.csv_sources(
       values.csv, values.input_dir, values.label_separator
     )
-    if values.csv
-    else video_sources.folder_sources(values.input_dir, with_folds)
-  )
+  else:
+    sources = video_sources.folder_sources(values.input_dir, with_folds)
   if with_folds:
     sources = video_folds.split(
       sources, values.folds, values.fold, values.groups, values.fold_seed
@@ -199,8 +247,13 @@ def main(argv):
   from official_ext.grw.datasets import conversion_summary
   from official_ext.grw.datasets import video_records
 
+  form = published_annotations.FORMATS.get(values.annotations)
+  picture_rate = values.picture_rate or (form and form.picture_rate)
   settings = video_records.EncodingSettings(
-    values.fps, values.short_side, values.jpeg_quality, values.picture_rate
+    values.fps,
+    values.short_side,
+    values.jpeg_quality,
+    picture_rate or _PICTURE_RATE,
   )
   try:
     dataset = video_conversion.convert(

@@ -32,7 +32,11 @@ _LAST_NUMBER = re.compile(r'(\d+)(?=\D*$)')
 
 
 def read_frames(
-  folder: str, rate: float, frames_per_second: float, short_side: int
+  folder: str,
+  rate: float,
+  frames_per_second: float,
+  short_side: int,
+  span: tuple[float, float] | None = None,
 ) -> Iterator[video_decoding.TimedFrame]:
   """Reads the pictures in a folder as `video_decoding.read_frames` a video.
 
@@ -41,20 +45,24 @@ def read_frames(
     rate: pictures a second.
     frames_per_second: the rate of the output.
     short_side: height or width in pixels, whichever is less, of the output.
+    span: seconds of the start and the end of the part that is read; None reads
+      all.
 
   Yields:
     The frames in order of time.
 
   Raises:
-    video_decoding.VideoError: a number is missing among the names, or a picture
-      cannot be decoded or has another size than the first.
+    video_decoding.VideoError: a number is missing among the names, a picture
+      cannot be decoded or has another size than the first, or they end before
+      `span` starts.
   """
   paths = video_sources.picture_paths(folder)
   if missing := _missing(list(map(os.path.basename, paths))):
     raise video_decoding.VideoError(folder, missing)
-  timed = video_decoding.resample(
-    _decode(folder, paths, rate), frames_per_second, rounding=0.0
-  )
+  decoded = _decode(folder, paths, rate, span[0] if span else 0.0)
+  if span is not None:
+    decoded = video_decoding.cut(decoded, span, folder)
+  timed = video_decoding.resample(decoded, frames_per_second, rounding=0.0)
   yield from video_decoding.images(timed, folder, short_side)
 
 
@@ -84,11 +92,13 @@ def _missing(names: Sequence[str]) -> str | None:
 
 
 def _decode(
-  folder: str, paths: Sequence[str], rate: float
+  folder: str, paths: Sequence[str], rate: float, start: float
 ) -> Iterator[video_decoding.DecodedFrame]:
-  """Decodes all pictures."""
+  """Decodes the pictures, but for those before the one shown at `start`."""
   size: tuple[int, int] | None = None
-  for number, path in enumerate(paths):
+  # The last one always, which tells when they end.
+  begin = min(int(start * rate), len(paths) - 1)
+  for number, path in list(enumerate(paths))[begin:]:
     name = os.path.basename(path)
     try:
       with open(path, 'rb') as file:

@@ -54,7 +54,7 @@ def _require_classes(sources: video_sources.Sources):
   """Raises SourceError for classes that cannot be told apart."""
   if not sources.labels:
     raise video_sources.SourceError('no clip has a label: expected some.')
-  if sources.separator is not None:
+  if sources.separator is not None or sources.classes_given:
     return
   if len(sources.labels) < 2:
     raise video_sources.SourceError(
@@ -105,10 +105,12 @@ def _groups(
 def _same_files(
   clips: Iterable[video_sources.Clip],
 ) -> Iterator[list[video_sources.Clip]]:
-  """Clips whose bytes are the same; few files are read whole for it."""
-  for of_size in _groups(
-    (clip for clip in clips if clip.num_bytes), lambda clip: clip.num_bytes
-  ):
+  """Clips whose bytes are the same; few files are read whole for it.
+
+  Parts of videos are none of them: `recording` says what they are cut from.
+  """
+  whole = (clip for clip in clips if clip.num_bytes and clip.span is None)
+  for of_size in _groups(whole, lambda clip: clip.num_bytes):
     for of_ends in _groups(of_size, lambda clip: _digest(clip, _ENDS)):
       yield from _groups(of_ends, _digest)
 

@@ -389,7 +389,13 @@ def _write_summary(
     'labels': LABELS,
     'frames_per_second': asked_for['frames_per_second'],
     'short_side': asked_for['short_side'],
-    'multi_label': sources.separator is not None,
+    'multi_label': sources.separator is not None
+    and sources.label_groups is None,
+    **(
+      {'label_groups': [f'{name}:{n}' for name, n in sources.label_groups]}
+      if sources.label_groups
+      else {}
+    ),
     'clip_frames': _lengths(all_frames),
     'splits': splits,
     **({'folds': sources.folds} if sources.folds else {}),
@@ -476,7 +482,8 @@ def convert(
     len(sources.absent),
     num_clips,
     max_failure_rate,
-    f'are absent, such as {absent}',
+    f'are absent, such as {absent}'
+    + (f' ({sources.absent_at})' if sources.absent_at else ''),
   )
   clips: dict[str, list[video_sources.Clip]] = {}
   for clip in sources.clips:

@@ -19,7 +19,8 @@ vary, and what is asked for is a rate of its own, so frames are picked by these
 times and never by counting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+import contextlib
 import errno
 from typing import Any, NamedTuple
 
@@ -37,6 +38,9 @@ _LARGEST_ROUNDING = 1e-3
 # frame, or be rounded.
 _DURATION_TOLERANCE_SECONDS = 0.1
 _DURATION_TOLERANCE_FRAMES = 2
+# Where a part of a video begins, decoding begins so much before it: a frame may
+# be stored behind others that are shown after it.
+_LEAD_SECONDS = 1.0
 # swscale averages areas and converts colors in one pass, faster than to convert
 # whole frames and let OpenCV average them, and closer to an average taken in
 # floating point.  The other flags give every processor the same pixels.  When
@@ -125,14 +129,26 @@ def _decode(
   stream: av.video.stream.VideoStream,
   path: str,
   strict: bool,
+  first: float | None = None,
 ) -> Iterator[DecodedFrame]:
-  """Decodes all frames; see `read_frames`."""
+  """Decodes the frames from where the container stands; see `read_frames`.
+
+  Args:
+    container: the opened file.
+    stream: its stream of frames.
+    path: what messages name.
+    strict: see `read_frames`.
+    first: the presentation time of the video's first frame, in seconds, where
+      that is not the first to be decoded.
+
+  Yields:
+    The frames.
+  """
   interval = 1 / float(stream.average_rate) if stream.average_rate else 0.0
   promised = _promised_seconds(container, stream)
   # Fractions, which PyAV multiplies with, take a tenth of the time of decoding.
   ticks = {s.index: float(s.time_base or 0) for s in container.streams}
   tick = ticks[stream.index]
-  first: float | None = None
   start = seen = 0.0
   count = 0
   try:
@@ -152,6 +168,8 @@ def _decode(
         time = None if frame.pts is None else frame.pts * tick
         if first is None:
           first = time or 0.0
+        elif not count:
+          start = max(0.0, (time or 0.0) - first)
         else:
           previous, start = (
             start,
@@ -250,11 +268,111 @@ def _upright(
   return np.ascontiguousarray(image)
 
 
+def cut(
+  frames: Iterator[DecodedFrame], span: tuple[float, float], path: str
+) -> Iterator[DecodedFrame]:
+  """The frames that a video shows in a part of it, times counted from there.
+
+  Args:
+    frames: in the order of their times.
+    span: the part: seconds of its start and of its end.
+    path: what messages name.
+
+  Yields:
+    The frames, from the one that is shown at the start on; that one may begin
+    before 0.  If the video ends before the part does, so do they.
+
+  Raises:
+    VideoError: the video ends before the part starts.
+  """
+  start, end = span
+  shown: DecodedFrame | None = None
+  last = 0.0
+  for frame in frames:
+    if frame.start >= end:
+      last = end
+      break
+    if shown is not None and frame.start > start:
+      yield DecodedFrame(shown.start - start, shown.end - start, shown.frame)
+    shown, last = frame, frame.end
+  if shown is None or last <= start:
+    raise VideoError(
+      path, f'ends at {last:.2f} s, and the clip starts at {start:.2f} s'
+    )
+  yield DecodedFrame(shown.start - start, min(last, end) - start, shown.frame)
+
+
+def _opened(path: str) -> av.container.InputContainer:
+  """Opens a file.
+
+  Raises:
+    VideoError: it is not there, or no video.
+  """
+  try:
+    # A name such as 'a:b.mp4' is no protocol, and a playlist opens no URL.
+    return av.open(
+      'file:' + path,
+      metadata_errors='replace',
+      options={'protocol_whitelist': 'file'},
+    )
+  except av.error.FFmpegError as error:
+    reason = str(error.strerror)
+    if error.errno not in (errno.ENOENT, errno.EACCES, errno.EISDIR):
+      reason = f'not a video, or truncated: {reason}'
+    raise VideoError(path, reason) from error
+
+
+def _sought(
+  container: av.container.InputContainer,
+  stream: av.video.stream.VideoStream,
+  path: str,
+  strict: bool,
+  seconds: float,
+) -> tuple[DecodedFrame, Iterator[DecodedFrame]] | None:
+  """A frame that begins at some seconds or before, and those that follow it.
+
+  None if the file does not lead there: then all of it is to be decoded.
+  """
+  # When the first frame is shown only the frame itself tells for sure.
+  time = next(_decode(container, stream, path, strict)).frame.pts
+  if time is None or not stream.time_base:
+    return None
+  tick = float(stream.time_base)
+  try:
+    container.seek(
+      time + int((seconds - _LEAD_SECONDS) / tick), backward=True, stream=stream
+    )
+    frames = _decode(container, stream, path, strict, first=time * tick)
+    frame = next(frames)
+  except (av.error.FFmpegError, VideoError):
+    return None
+  if frame.frame.pts is None or frame.start > seconds:
+    return None
+  return frame, frames
+
+
+def _decode_from(
+  path: str, strict: bool, seconds: float
+) -> Generator[DecodedFrame]:
+  """Decodes a video from before some seconds on, if it can be, or all of it."""
+  if seconds > _LEAD_SECONDS:
+    with _opened(path) as container:
+      stream = _video_stream(container, path)
+      found = _sought(container, stream, path, strict, seconds)
+      if found is not None:
+        yield found[0]
+        yield from found[1]
+        return
+  with _opened(path) as container:
+    yield from _decode(container, _video_stream(container, path), path, strict)
+
+
 def read_frames(
   path: str,
   frames_per_second: float | None = None,
   short_side: int | None = None,
   strict: bool = True,
+  span: tuple[float, float] | None = None,
 ) -> Iterator[TimedFrame]:
   """Decodes a video file.
 
@@ -274,14 +392,18 @@ def read_frames(
       None keeps the size.
     strict: whether a video that breaks off is an error; if not, what came
       before is given.
+    span: the part of the video that is read: seconds of its start and of its
+      end, since the first frame.  Times are then counted from the start of the
+      part, which ends with the video if that is shorter.  What comes after the
+      part is not read, and of what comes before little.  None reads all.
 
   Yields:
     The frames in order of time.
 
   Raises:
-    VideoError: the file cannot be opened, is no video, holds no frames or, if
-      `strict`, is truncated or corrupt; raised when frames are asked for, if
-      need be after the last good one.
+    VideoError: the file cannot be opened, is no video, holds no frames, ends
+      before `span` starts or, if `strict`, is truncated or corrupt; raised when
+      frames are asked for, if need be after the last good one.
     ValueError: a rate or a size that is not above zero.
   """
   for name, value in (
@@ -290,24 +412,17 @@ def read_frames(
   ):
     if value is not None and not value > 0:
       raise ValueError(f'{name}={value!r}: expected a number above zero.')
-  try:
-    # A name such as 'a:b.mp4' is no protocol, and a playlist opens no URL.
-    container = av.open(
-      'file:' + path,
-      metadata_errors='replace',
-      options={'protocol_whitelist': 'file'},
-    )
-  except av.error.FFmpegError as error:
-    reason = str(error.strerror)
-    if error.errno not in (errno.ENOENT, errno.EACCES, errno.EISDIR):
-      reason = f'not a video, or truncated: {reason}'
-    raise VideoError(path, reason) from error
-  with container:
+  with contextlib.ExitStack() as stack:
+    container = stack.enter_context(_opened(path))
     stream = _video_stream(container, path)
-    decoded = _decode(container, stream, path, strict)
+    if span is None:
+      decoded = _decode(container, stream, path, strict)
+    else:
+      near = contextlib.closing(_decode_from(path, strict, span[0]))
+      decoded = cut(stack.enter_context(near), span, path)
     timed: Iterator[tuple[float, av.VideoFrame]]
     if frames_per_second is None:
-      timed = ((frame.start, frame.frame) for frame in decoded)
+      timed = ((max(frame.start, 0.0), frame.frame) for frame in decoded)
     else:
       rounding = min(float(stream.time_base or 0), _LARGEST_ROUNDING)
       timed = resample(decoded, frames_per_second, rounding)

@@ -196,9 +196,13 @@ def _frames(
       settings.picture_rate,
       settings.frames_per_second,
       settings.short_side,
+      clip.span,
     )
   return video_decoding.read_frames(
-    clip.path, settings.frames_per_second, settings.short_side
+    clip.path,
+    settings.frames_per_second,
+    settings.short_side,
+    span=clip.span,
   )
 
 

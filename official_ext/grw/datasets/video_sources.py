@@ -22,6 +22,7 @@ its frames.
 from collections.abc import Iterable, Iterator, Sequence
 import csv
 import hashlib
+import math
 import os
 import re
 from typing import Any, NamedTuple
@@ -40,6 +41,9 @@ SPLITS = {
 CSV_COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end', 'split')
 # Of a CSV that names files.
 FILE_COLUMNS = ('label', 'video', 'split')
+# Of a CSV that names files, if they are there: the part of the video that is
+# the clip, in seconds; empty cells are the whole video.
+SPAN_COLUMNS = ('start', 'end')
 # Of either, if it is there: what is seen when, as '0-1.5=walk; 1.5-4=run'.
 SEGMENTS_COLUMN = 'segments'
 _TRAIN = 'train'
@@ -88,9 +92,12 @@ class Clip(NamedTuple):
     num_bytes: size of the file, or of all pictures.
     is_folder: whether it is a folder of pictures.
     where: file and line of the CSV that names it; '' if none does.
-    recording: what clips are cut from, as a CSV tells: the YouTube id; or ''.
+    recording: what clips are cut from, as a CSV tells: the YouTube id or the
+      video; or ''.
     segments: what a CSV tells of its frames; those of no segment have the label
       of the clip.  None: nothing is told, and frames have no labels.
+    span: seconds of the start and the end of the part of the video that is the
+      clip; None: all of it.
   """
 
   split: str
@@ -102,6 +109,7 @@ class Clip(NamedTuple):
   where: str = ''
   recording: str = ''
   segments: tuple[Segment, ...] | None = None
+  span: tuple[float, float] | None = None
 
   @property
   def named(self) -> str:
@@ -120,6 +128,11 @@ class Sources(NamedTuple):
     folds: how the splits were made, if by `video_folds.split`.
     passed_over: paths of files that are no videos by their names.
     separator: what stands between the labels of a clip; None if it has one.
+    absent_at: file and line that name the first of the absent clips; ''.
+    classes_given: whether a list gave the classes, of which some may have no
+      clips.
+    label_groups: where a clip has one label of each of some groups, their names
+      and numbers of classes, in the order of the labels; None if it has not.
   """
 
   labels: list[str]
@@ -128,6 +141,9 @@ class Sources(NamedTuple):
   folds: dict[str, Any] | None = None
   passed_over: tuple[str, ...] = ()
   separator: str | None = None
+  absent_at: str = ''
+  classes_given: bool = False
+  label_groups: tuple[tuple[str, int], ...] | None = None
 
   def fingerprint(self) -> str:
     """A hash of labels, clips and their sizes; it holds no paths."""
@@ -141,6 +157,7 @@ class Sources(NamedTuple):
         clip.num_bytes,
         # So that sets without them keep their hash.
         *([] if clip.segments is None else [clip.segments]),
+        *([] if clip.span is None else [('span', *clip.span)]),
       )
       for clip in self.clips
     )
@@ -149,6 +166,8 @@ class Sources(NamedTuple):
       digest.update(os.fsencode(repr(row)))
     if self.separator is not None:
       digest.update(self.separator.encode())
+    if self.label_groups is not None:
+      digest.update(repr(self.label_groups).encode())
     return digest.hexdigest()
 
 
@@ -380,8 +399,8 @@ def _num_bytes(path: str) -> int:
     return 0
 
 
-class _Row(NamedTuple):
-  """A row of a CSV.
+class Row(NamedTuple):
+  """What a file of annotations says of a clip.
 
   Attributes:
     where: its file and line.
@@ -391,6 +410,7 @@ class _Row(NamedTuple):
     names: files that may hold it, the likeliest first.
     recording: see `Clip`.
     segments: see `Clip`.
+    span: see `Clip`.
   """
 
   where: str
@@ -400,9 +420,10 @@ class _Row(NamedTuple):
   names: tuple[str, ...]
   recording: str = ''
   segments: tuple[Segment, ...] | None = None
+  span: tuple[float, float] | None = None
 
 
-def _kinetics_row(cells: dict[str, str], where: str, split: str) -> _Row:
+def _kinetics_row(cells: dict[str, str], where: str, split: str) -> Row:
   """A row that names a clip by video and time."""
   youtube_id = cells['youtube_id']
   if not youtube_id:
@@ -418,7 +439,7 @@ def _kinetics_row(cells: dict[str, str], where: str, split: str) -> _Row:
     ) from error
   plain = f'{youtube_id}_{start}_{end}'
   padded = f'{youtube_id}_{start:0{_PADDED_DIGITS}}_{end:0{_PADDED_DIGITS}}'
-  return _Row(
+  return Row(
     where,
     split,
     cells['label'],
@@ -428,14 +449,44 @@ def _kinetics_row(cells: dict[str, str], where: str, split: str) -> _Row:
   )
 
 
-def _file_row(cells: dict[str, str], where: str, split: str) -> _Row:
+def read_span(start: str, end: str, where: str) -> tuple[float, float]:
+  """The part of a video that is a clip, from the texts of its seconds.
+
+  Raises:
+    SourceError: they are no seconds, or it ends before it starts.
+  """
+  try:
+    span = float(start), float(end)
+  except ValueError:
+    span = math.nan, math.nan
+  if not 0 <= span[0] < span[1] < math.inf:
+    raise SourceError(
+      f'{where}: start {start!r} and end {end!r}, expected seconds with '
+      'start < end.'
+    )
+  return span
+
+
+def _file_row(cells: dict[str, str], where: str, split: str) -> Row:
   """A row that names a file."""
   video = os.path.normpath(cells['video']) if cells['video'] else ''
   if not video or os.path.isabs(video) or video.startswith(os.pardir):
     raise SourceError(
       f'{where}: video {cells["video"]!r}, expected a path below --input_dir.'
     )
-  return _Row(where, split, cells['label'], video, (video,))
+  start, end = (cells.get(name, '') for name in SPAN_COLUMNS)
+  if not (start or end):
+    return Row(where, split, cells['label'], video, (video,))
+  span = read_span(start, end, where)
+  return Row(
+    where,
+    split,
+    cells['label'],
+    f'{video} {span[0]}-{span[1]}',
+    (video,),
+    video,
+    span=span,
+  )
 
 
 def read_segments(text: str, where: str) -> tuple[Segment, ...]:
@@ -474,7 +525,7 @@ def read_segments(text: str, where: str) -> tuple[Segment, ...]:
   return tuple(found)
 
 
-def _rows(path: str, several: bool) -> Iterator[_Row]:
+def _rows(path: str, several: bool) -> Iterator[Row]:
   """The rows of a CSV.
 
   Args:
@@ -488,11 +539,14 @@ def _rows(path: str, several: bool) -> Iterator[_Row]:
       found = reader.fieldnames or ()
       names_files = FILE_COLUMNS[1] in found
       columns = FILE_COLUMNS if names_files else CSV_COLUMNS
+      if names_files and set(SPAN_COLUMNS) & set(found):
+        columns += SPAN_COLUMNS
       lacking = [name for name in columns if name not in found]
       if lacking:
         raise SourceError(
           f'{path}: no column {", ".join(lacking)}; expected '
-          f'{", ".join(CSV_COLUMNS)}; or {", ".join(FILE_COLUMNS)}.'
+          f'{", ".join(CSV_COLUMNS)}; or {", ".join(FILE_COLUMNS)}, and '
+          f'{" and ".join(SPAN_COLUMNS)} of a part of the video.'
         )
       for row in reader:
         where = f'{path}, line {reader.line_num}'
@@ -521,7 +575,7 @@ def _rows(path: str, several: bool) -> Iterator[_Row]:
     raise SourceError(f'cannot read {path}: {error}.') from error
 
 
-def _require_once(row: _Row, earlier: _Row | None):
+def _require_once(row: Row, earlier: Row | None):
   """Raises SourceError if an earlier row names the same clip."""
   if earlier is None:
     return
@@ -558,7 +612,8 @@ def csv_sources(
 
   Args:
     csv_paths: the paths of files with the columns `CSV_COLUMNS`, as Kinetics
-      has them, or `FILE_COLUMNS`, and if frames have labels `SEGMENTS_COLUMN`.
+      has them, or `FILE_COLUMNS`, where a clip is a part of a video
+      `SPAN_COLUMNS`, and if frames have labels `SEGMENTS_COLUMN`.
     input_dir: holds '<youtube_id>_<time_start>_<time_end>.mp4', the times in
       seconds, with or without zeros before them, in itself or in any folder, or
       a folder of that name with pictures; or the files and folders of pictures
@@ -577,44 +632,73 @@ def csv_sources(
     raise SourceError(
       f'--label_separator={separator!r}: expected something to see, such as ;'
     )
+  rows = (
+    row for path in csv_paths for row in _rows(path, separator is not None)
+  )
+  return sources_of_rows(rows, ', '.join(csv_paths), input_dir, separator)
+
+
+def sources_of_rows(
+  rows: Iterable[Row],
+  where: str,
+  input_dir: str,
+  separator: str | None = None,
+  classes: Sequence[str] | None = None,
+) -> Sources:
+  """Finds the videos of annotations.
+
+  Args:
+    rows: what is said of each clip.
+    where: what messages call the files that say it.
+    input_dir: holds the videos, in itself or in any folder.
+    separator: what stands between the labels of a clip; None if it has one.
+    classes: the names of all classes in the order of their indices; None: those
+      of the rows, sorted.
+
+  Returns:
+    The clips.
+
+  Raises:
+    SourceError: see `csv_sources`.
+  """
   files = _files_below(input_dir)
   if not files:
     raise SourceError(
-      f'{input_dir} is empty: expected the videos that the CSV names, such as '
-      '<youtube_id>_<time_start>_<time_end>.mp4, in it.'
+      f'{input_dir} is empty: expected the videos that {where} names in it.'
     )
   clips, absent = [], []
+  absent_at = ''
   labels_of_split: dict[str, set[str]] = {}
-  seen: dict[str, _Row] = {}
-  for csv_path in csv_paths:
-    for row in _rows(csv_path, separator is not None):
-      _require_once(row, seen.get(row.source_id))
-      seen[row.source_id] = row
-      labels_of_split.setdefault(row.split, set()).update(
-        split_labels(row.label, separator)
-        + [segment.label for segment in row.segments or ()]
+  seen: dict[str, Row] = {}
+  for row in rows:
+    _require_once(row, seen.get(row.source_id))
+    seen[row.source_id] = row
+    labels_of_split.setdefault(row.split, set()).update(
+      split_labels(row.label, separator)
+      + [segment.label for segment in row.segments or ()]
+    )
+    path = next((files[name] for name in row.names if name in files), None)
+    if path is None:
+      absent.append((row.split, row.label, row.source_id))
+      absent_at = absent_at or row.where
+      continue
+    is_folder = os.path.isdir(path)
+    if is_folder:
+      _require_pictures(path, f'{row.where}: ')
+    clips.append(
+      Clip(
+        row.split,
+        row.label,
+        row.source_id,
+        path,
+        _num_bytes(path),
+        is_folder,
+        row.where,
+        row.recording,
+        row.segments,
+        row.span,
       )
-      path = next((files[name] for name in row.names if name in files), None)
-      if path is None:
-        absent.append((row.split, row.label, row.source_id))
-        continue
-      is_folder = os.path.isdir(path)
-      if is_folder:
-        _require_pictures(path, f'{row.where}: ')
-      clips.append(
-        Clip(
-          row.split,
-          row.label,
-          row.source_id,
-          path,
-          _num_bytes(path),
-          is_folder,
-          row.where,
-          row.recording,
-          row.segments,
-        )
-      )
-  where = ', '.join(csv_paths)
+    )
   if not seen:
     raise SourceError(f'{where}: no rows.')
   if not clips:
@@ -623,8 +707,12 @@ def csv_sources(
       f'expected files such as {next(iter(seen.values())).names[0]}.'
     )
   return Sources(
-    _checked_labels(labels_of_split, where),
+    _checked_labels(labels_of_split, where)
+    if classes is None
+    else list(classes),
     clips,
     absent,
     separator=separator,
+    absent_at=absent_at,
+    classes_given=classes is not None,
   )
