@@ -123,6 +123,32 @@ SAME: dict[str, tuple[dict[str, Any], int, range]] = {
 }
 
 
+def test_frames_that_are_repeated_and_seen_are_so_for_a_client(model, tmp_path):
+  video = tiny.clip(1, 0, 4, SIZE + 4)
+  write_video(str(tmp_path / 'record'), video, [1])
+  params = experiment(short_clips='loop')
+  data = params.task.validation_data
+  data.input_path = str(tmp_path / 'record')
+  task = task_factory.get_task(params.task)
+  [(features, labels)] = task.build_inputs(data)
+  outputs = task.validation_step((features, labels), model)
+  folder = str(tmp_path / 'clip')
+  saved_model.export_clip_model(model, folder, data, features['image'].numpy())
+  model_card.write(card(params, 'clip', 'saved_model'), LABELS, folder)
+  opened = exported.open_model(folder)
+  assert all(opened.step(frame) is None for frame in video)
+  logits = opened.finish()
+  assert logits is not None
+  np.testing.assert_allclose(
+    opened.probabilities(logits), outputs['probabilities'][0], atol=1e-5
+  )
+  # Of the four frames alone it would be another answer.
+  alone = task.inference_step(
+    {'image': features['image'], 'num_frames': tf.constant([4])}, model
+  )[0]
+  assert np.abs(opened.probabilities(logits) - alone).max() > 1e-3
+
+
 @pytest.mark.parametrize('name', SAME)
 def test_a_client_answers_as_the_evaluation(model, exports, tmp_path, name):
   values, num_frames, fed = SAME[name]

@@ -30,6 +30,8 @@ FILES = sorted(
   path.stem for family in FAMILIES for path in CONFIGS.glob(family + '_*.yaml')
 )
 
+CLASSES = {'k400': 400, 'ssv1': 174, 'ssv2': 174, 'diving48': 48, 'anet': 200}
+
 
 def experiment(name, file=None, **overrides):
   params = exp_factory.get_exp_config(name)
@@ -74,12 +76,12 @@ def test_every_file_is_a_published_recipe(file, grw):
   frames = 8 if family == 'videofocalnet' else int(variant[1:])
   for data in (task.train_data, task.validation_data):
     assert tuple(data.feature_shape) == (frames, 224, 224, 3)
-    assert data.num_classes == (400 if dataset == 'k400' else 174)
+    assert data.num_classes == CLASSES[dataset]
     assert data.sampling == (
       'dense' if file.startswith('posmlp') and dataset == 'k400' else 'segments'
     )
   # Classes of Something-Something tell left from right.
-  assert task.train_data.random_flip == (dataset == 'k400')
+  assert task.train_data.random_flip == (not dataset.startswith('ssv'))
   epoch = task.train_data.num_examples // 64
   focal = family == 'videofocalnet'
   warmup_epochs = 20 if focal else 10 if dataset == 'k400' else 5

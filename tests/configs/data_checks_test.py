@@ -45,7 +45,7 @@ def set_field(config, name, value):
     ('task.train_data.file_type', 'sstable', "sstable'.*read as TFRecords"),
     ('task.train_data.data_format', 'channels_first', "'channels_last'"),
     ('task.validation_data.output_audio', True, 'frames alone'),
-    ('task.validation_data.short_clips', 'pad', "'pad'.*'repeat', 'drop'"),
+    ('task.validation_data.short_clips', 'pad', "'pad'.*'repeat', 'loop', 'dr"),
     ('task.validation_data.view_average', 'max', "'max'.*'probabilities'"),
     ('task.validation_data.num_test_crops', 5, r'crops=5.*\(1, 3\)'),
     ('task.validation_data.num_test_crops', 3, 'min_image_size=200.*172, 172'),

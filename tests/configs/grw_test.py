@@ -26,6 +26,16 @@ from official_ext.grw.configs import schema
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 EXPERIMENTS = ('kinetics600', 'kinetics400', 'ucf101', 'airplanes')
+# Of the datasets that the MoViNet paper has and the GRW paper has not: the
+# experiment, classes, frames, their rate, and which split is evaluated
+# (arXiv 2103.11511, Section 4 and Tables 11 to 15).
+OTHERS: dict[str, tuple[str, int, int | None, int | None, str]] = {
+  'k700': ('kinetics700', 700, None, None, 'validation'),
+  'mit': ('moments_in_time', 339, 75, 25, 'validation'),
+  'charades': ('charades', 157, 64, 6, 'test'),
+  'ssv1': ('something_something_v1', 174, 50, 12, 'validation'),
+  'ssv2': ('something_something_v2', 174, 50, 12, 'validation'),
+}
 
 
 def experiment(name='kinetics600', *files, **overrides):
@@ -45,13 +55,15 @@ def nested(field, value):
   return value
 
 
-@pytest.mark.parametrize('name', EXPERIMENTS)
+@pytest.mark.parametrize(
+  'name', [*EXPERIMENTS, *(name for name, *_ in OTHERS.values())]
+)
 def test_every_experiment_is_valid_as_it_is(name):
   experiment(name).validate()
 
 
 @pytest.mark.parametrize(
-  'file', sorted(path.stem for path in CONFIGS.glob('movinet_*.yaml'))
+  'file', sorted(path.stem for path in CONFIGS.glob('movinet_*_k[46]00.yaml'))
 )
 def test_every_published_row_has_the_papers_settings(file):
   dataset = 'kinetics600' if 'k600' in file else 'kinetics400'
@@ -96,6 +108,45 @@ def test_every_published_row_has_the_papers_settings(file):
   assert schedule.alpha == pytest.approx(0.01) and schedule.decay_steps == steps
   optimizer = config.trainer.optimizer_config.optimizer
   assert optimizer.get().backbone_lr_scale == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+  'file',
+  sorted(
+    path.stem
+    for path in CONFIGS.glob('movinet_*.yaml')
+    if path.stem.rsplit('_', 1)[-1] in OTHERS
+  ),
+)
+def test_files_of_other_datasets_have_the_movinet_papers_clips(file):
+  _, variant, kind, _, ending = file.split('_')
+  name, classes, frames, rate, split = OTHERS[ending]
+  config = experiment(name, file)
+  config.validate()
+  task = config.task
+  assert task.model.backbone.movinet == (
+    movinet_config.published(variant, stream=kind == 'stream').movinet
+  )
+  for data in (task.train_data, task.validation_data):
+    assert (data.name, data.num_classes) == (name, classes)
+    assert data.feature_shape[0] == (frames or 50)
+    assert data.frames_per_second == (rate or 5)
+    assert (data.feature_shape[1], data.min_image_size) == (
+      {'a0': (172, 200), 'a2': (224, 256)}[variant]
+    )
+    # What is repeated counts on Something-Something alone.
+    assert (data.short_clips == 'loop') == ending.startswith('ssv')
+    assert data.is_multilabel == (name == 'charades')
+    assert data.num_test_clips == data.num_test_crops == 1
+  assert task.validation_data.split == split
+  # 0.5 to 1 s, as in the GRW paper.
+  seconds = task.model.smoothing.window / task.train_data.frames_per_second
+  assert 0.45 < seconds <= 1
+  assert config.trainer.train_steps == 10 * (task.train_data.num_examples // 64)
+  measured = config.trainer.best_checkpoint_eval_metric
+  assert measured == (
+    'mean_average_precision' if name == 'charades' else 'top_1_accuracy'
+  )
 
 
 def test_the_whole_movinet_family_has_its_files():

@@ -51,10 +51,12 @@ def test_the_zoo_and_the_folder_hold_the_same_configs():
 
 def test_names_tell_family_kind_and_data():
   patterns = (
-    r'movinet_(a[0-5]|t0)_(base|stream)_grw_k[46]00',
+    r'movinet_(a[0-5]|t0)_(base|stream)_grw_k[467]00',
+    r'movinet_a[02]_(base|stream)_grw_(mit|charades|ssv[12]|epic)',
     r'mobilenet_v3_(small|large)(_narrow)?(_grw|_tsm)?_k600',
     r'vit_frames_(ti|s|b)16(_grw)?_k600',
-    r'(videofocalnet_[tsb]|posmlp_video_[sb]\d\d)_(k400|ssv2)',
+    r'(videofocalnet_[tsb]|posmlp_video_[sb]\d\d)_(k400|ssv[12])',
+    r'videofocalnet_b_(diving48|anet)',
     r'(ablation|ensemble|airplanes)_\w+',
   )
   for key in ZOO.models:

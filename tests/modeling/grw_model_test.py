@@ -362,8 +362,19 @@ def test_repeated_frames_take_part_in_neither_logits_nor_loss(name):
   np.testing.assert_allclose(logits, expected, atol=1e-5 * scale)
   np.testing.assert_allclose(losses, model.losses, rtol=1e-5)
   # Without being told, both are others.
-  assert np.abs(model({'image': filled}) - expected).max() > 1e-3 * scale
+  unaware = model({'image': filled})
+  assert np.abs(unaware - expected).max() > 1e-3 * scale
   assert abs(model.losses[0] - losses[0]) > 2e-4 * losses[0]
+  # The head may be told to see them nevertheless.
+  logits = model(
+    {
+      'image': filled,
+      'num_frames': tf.constant([SHORT, SHORT]),
+      'head_frames': tf.constant([FRAMES, FRAMES]),
+    }
+  )
+  np.testing.assert_allclose(logits, unaware, atol=1e-5 * scale)
+  np.testing.assert_allclose(losses, model.losses, rtol=1e-5)
 
 
 def test_clips_of_one_batch_are_masked_each_by_its_own_length(final):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHANNELS = 3
 
-SHORT_CLIPS = ('repeat', 'drop')
+SHORT_CLIPS = ('repeat', 'loop', 'drop')
 
 VIEW_AVERAGES = ('probabilities', 'logits')
 

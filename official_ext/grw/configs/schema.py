@@ -160,8 +160,11 @@ class DataConfig(video_classification.DataConfig):
       `num_test_clips` is 1: from the 'middle', as stock, or from its 'start',
       as the published GRW models were evaluated.
     short_clips: what becomes of videos with fewer frames than a clip: 'repeat'
-      begins again with their first frame, as stock; 'drop' leaves them out and
-      counts them, as the published GRW models were trained and evaluated.
+      begins again with their first frame, as stock, and what is repeated takes
+      part in neither head nor loss; 'loop' begins again too, and the head sees
+      what is repeated, as MoViNet was evaluated on Something-Something V2
+      (arXiv 2103.11511, Table 14); 'drop' leaves them out and counts them, as
+      the published GRW models were trained and evaluated.
     view_average: what is averaged over the views of a video, `num_test_clips`
       times `num_test_crops`: 'probabilities', as stock, or 'logits'.
     frames_per_second: the rate of the clips the model sees, after

@@ -127,7 +127,10 @@ class Published:
     name: the model, as the source names it.
     source: paper and table.
     dataset: where accuracy was measured, for example 'kinetics600'.
-    top_1: per cent.
+    top_1: per cent; where a clip has one label of each of some groups, the
+      share of clips of which all are right.
+    mean_average_precision: per cent, where a clip may have several labels.
+    group_top_1: per cent, by the group of labels.
     gflops: what the source calls so, of a video or of one view of it.
     memory_mb: peak while a video is classified.
     parameters: millions.
@@ -143,6 +146,8 @@ class Published:
   source: str
   dataset: str
   top_1: float | None = None
+  mean_average_precision: float | None = None
+  group_top_1: Mapping[str, float] = dataclasses.field(default_factory=dict)
   gflops: float | None = None
   memory_mb: float | None = None
   parameters: float | None = None
@@ -152,6 +157,18 @@ class Published:
   plain_of: str = ''
   without: str = ''
   weights: tuple[Weights, ...] = ()
+
+  @property
+  def accuracy(self) -> str:
+    """What the source measured, as tables show it; '' if nothing."""
+    if self.mean_average_precision is not None:
+      return f'{self.mean_average_precision} (mAP)'
+    if self.top_1 is None:
+      return ''
+    groups = ', '.join(
+      f'{name} {value}' for name, value in self.group_top_1.items()
+    )
+    return f'{self.top_1} ({groups})' if groups else str(self.top_1)
 
   @property
   def clip(self) -> tuple[int, int] | None:

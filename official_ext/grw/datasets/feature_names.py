@@ -17,6 +17,9 @@
 # Beside 'image' in the features of a batch: how many frames of a clip, from its
 # first, come before the first repetition.
 NUM_FRAMES = 'num_frames'
+# With short_clips 'loop', likewise: how many frames of a clip the head sees,
+# which are all; only windows of the first NUM_FRAMES are smoothed.
+HEAD_FRAMES = 'head_frames'
 # With task.model.smoothing.cuts, likewise: whether a frame begins another shot
 # than the one before it.
 CUTS = 'cuts'

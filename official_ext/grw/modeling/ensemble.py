@@ -126,9 +126,11 @@ class TemporalEnsemble(tf_keras.Model):
         0,
         'A temporal ensemble takes clips of an even number of frames.',
       )
-    if feature_names.NUM_FRAMES not in inputs:
+    num_frames = inputs.get(
+      feature_names.HEAD_FRAMES, inputs.get(feature_names.NUM_FRAMES)
+    )
+    if num_frames is None:
       return super().call({'image': image}, training=training, mask=mask)
-    num_frames = inputs[feature_names.NUM_FRAMES]
     first, second = (
       member(
         {

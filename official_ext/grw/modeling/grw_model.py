@@ -189,6 +189,7 @@ class _SmoothingAndHead:
     num_frames: tf.Tensor | None = None,
     clip_frames: tf.Tensor | None = None,
     cuts: tf.Tensor | None = None,
+    head_frames: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Returns logits, [batch, classes].
 
@@ -197,14 +198,15 @@ class _SmoothingAndHead:
       num_frames: [batch] int, frames that are not repetitions, or None.
       clip_frames: N, a scalar; not None unless num_frames is.
       cuts: [batch, N] bool, frames that begin a shot, or None.
+      head_frames: [batch] int, frames that the head sees; None: `num_frames`.
     """
 
-    def masked(vectors):
+    def masked(vectors, frames=num_frames):
       """The arguments that tell a layer of vectors which take part."""
-      if num_frames is None:
+      if frames is None:
         return {}
       # A backbone may keep one vector for several frames.
-      count = num_frames * tf.shape(vectors)[1] // clip_frames
+      count = frames * tf.shape(vectors)[1] // clip_frames
       return {'num_frames': tf.maximum(count, 1)}
 
     def smoothed(vectors):
@@ -224,9 +226,10 @@ class _SmoothingAndHead:
       features = self._embed(features)
     if config.placement == 'final':
       features = smoothed(features)
+    seen = masked(features, num_frames if head_frames is None else head_frames)
     self._last_call.vectors = features
-    self._last_call.masks = masked(features)
-    return self._head_type.classify(self._head, features, **masked(features))
+    self._last_call.masks = seen
+    return self._head_type.classify(self._head, features, **seen)
 
   def after(self, count: int) -> tf.Tensor:
     """Logits [batch, classes] of the first vectors of the last call alone."""
@@ -254,7 +257,8 @@ class GrwClassifier(tf_keras.Model):
   and only windows of them in the loss, so that with a streaming backbone, which
   does not look ahead, the logits are those of the clip cut short.  Other
   backbones see repeated frames through convolutions and pooling over time, and
-  batch statistics see them in any case, as in stock.
+  batch statistics see them in any case, as in stock.  With 'head_frames',
+  [batch] int32, the head sees so many, and the loss is as before.
 
   And it may give 'cuts', [batch, N] bool: the frames that begin a shot.  No
   window of the loss spans two shots; the logits are the same.
@@ -323,7 +327,11 @@ class GrwClassifier(tf_keras.Model):
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
     in_subclips = self._subclips if training else None
-    given = {feature_names.NUM_FRAMES, feature_names.CUTS} & set(inputs)
+    given = {
+      feature_names.NUM_FRAMES,
+      feature_names.HEAD_FRAMES,
+      feature_names.CUTS,
+    } & set(inputs)
     if not given and in_subclips is None:
       return super().call(inputs, training=training, mask=mask)
     image = inputs['image']
@@ -338,6 +346,7 @@ class GrwClassifier(tf_keras.Model):
       inputs.get(feature_names.NUM_FRAMES),
       tf.shape(image)[1],
       inputs.get(feature_names.CUTS),
+      inputs.get(feature_names.HEAD_FRAMES),
     )
 
   def logits_after(self, count: int) -> tf.Tensor:

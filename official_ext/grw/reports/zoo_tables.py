@@ -38,6 +38,26 @@ _DATASETS = {
   'kinetics600': 'K600',
   'livestock': '7 behaviors of livestock',
   'something_something_v2': 'SSv2',
+  'kinetics700': 'K700',
+  'moments_in_time': 'Moments in Time',
+  'charades': 'Charades',
+  'something_something_v1': 'SSv1',
+  'epic_kitchens100': 'EPIC-Kitchens-100',
+  'diving48': 'Diving-48',
+  'activitynet': 'ActivityNet',
+}
+# By the ends of the names of config files.
+_ENDINGS = {
+  'k400': 'kinetics400',
+  'k600': 'kinetics600',
+  'k700': 'kinetics700',
+  'mit': 'moments_in_time',
+  'charades': 'charades',
+  'ssv1': 'something_something_v1',
+  'ssv2': 'something_something_v2',
+  'epic': 'epic_kitchens100',
+  'diving48': 'diving48',
+  'anet': 'activitynet',
 }
 
 
@@ -68,10 +88,8 @@ def _clip(model: zoo.Model) -> str:
 
 def _dataset(model: zoo.Model) -> str:
   ending = model.key.rsplit('_', 1)[-1]
-  if ending in ('k400', 'k600'):
-    return ending.upper()
-  if ending == 'ssv2':
-    return 'SSv2'
+  if ending in _ENDINGS:
+    return _DATASETS[_ENDINGS[ending]]
   return 'airplanes' if 'airplanes' in model.key else 'K600'
 
 
@@ -79,12 +97,16 @@ def _of(found: zoo.Zoo, model: zoo.Model) -> dict[str, str]:
   """What papers print of a model, for its line of a table."""
   rows = found.rows_of(model.key)
   others = [found.counterpart(row) for row in rows]
+  if not rows:
+    others = [row for row in found.published if row.plain_of == model.key]
   return {
-    'top_1': _joined(_number(row.top_1) for row in rows),
+    'top_1': _joined(row.accuracy for row in rows),
     'gflops': _joined(_number(row.gflops) for row in rows),
     'memory': _joined(_number(row.memory_mb) for row in rows),
     'without': _joined(
-      f'{other.top_1} ({other.name})' for other in others if other
+      f'{other.accuracy} ({other.name})'
+      for other in others
+      if other and other.accuracy
     ),
     'sources': _joined(row.source for row in rows),
   }
@@ -153,7 +175,7 @@ def published(found: zoo.Zoo, page: str) -> str:
   """Every published row that prints a number, by source."""
   lines = []
   for row in found.published:
-    if not (row.top_1 or row.gflops or row.memory_mb):
+    if not (row.accuracy or row.gflops or row.memory_mb):
       continue
     model = found.models.get(row.config)
     lines.append(
@@ -161,7 +183,8 @@ def published(found: zoo.Zoo, page: str) -> str:
         row.name,
         row.source,
         _DATASETS[row.dataset],
-        *map(_number, (row.top_1, row.gflops, row.memory_mb, row.parameters)),
+        row.accuracy,
+        *map(_number, (row.gflops, row.memory_mb, row.parameters)),
         row.frames,
         _number(row.size),
         _link(page, model) if model else '',
@@ -197,7 +220,7 @@ def weights(found: zoo.Zoo, page: str) -> str:
           f'[{file.name}]({file.address})',
           ', '.join(part for part in (file.size, checksum) if part),
           _DATASETS[row.dataset],
-          _number(row.top_1),
+          row.accuracy,
           _link(page, model) if model else 'written by the importer',
         ]
       )

@@ -161,6 +161,22 @@ def last_answer(logits: tf.Tensor) -> tf.Tensor:
   return logits[:, -1] if logits.shape.rank == 3 else logits
 
 
+def seen_frames(
+  clips: tf.Tensor, num_frames: tf.Tensor, data: schema.DataConfig
+) -> tf.Tensor:
+  """How many frames of each clip the head sees, [batch] int32.
+
+  Args:
+    clips: [batch, N, height, width, 3].
+    num_frames: [batch] int32, how many come before the first repetition.
+    data: the data of the evaluation, which may count what is repeated.
+  """
+  if data.short_clips != 'loop':
+    return num_frames
+  # Of both, as an input that nothing depends on is left out of a TFLite file.
+  return tf.maximum(num_frames, tf.shape(clips)[1])
+
+
 def export_clip_model(
   model: Model,
   folder: str,
@@ -215,7 +231,7 @@ def export_clip_model(
   def serve_short(image, num_frames):
     inputs = {
       'image': prepared(image, data),
-      feature_names.NUM_FRAMES: num_frames,
+      feature_names.NUM_FRAMES: seen_frames(image, num_frames, data),
     }
     return {'logits': model(inputs, training=False)}
 

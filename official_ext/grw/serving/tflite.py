@@ -362,7 +362,9 @@ def export_clip(
       model(
         {
           'image': np.resize(half, first.shape),
-          feature_names.NUM_FRAMES: tf.constant([len(half)]),
+          feature_names.NUM_FRAMES: saved_model.seen_frames(
+            first, tf.constant([len(half)]), data
+          ),
         },
         training=False,
       ),
@@ -380,7 +382,12 @@ def export_clip(
     autograph=False,
   )
   def serve(image, num_frames):
-    inputs = {'image': image, feature_names.NUM_FRAMES: num_frames}
+    inputs = {
+      'image': image,
+      feature_names.NUM_FRAMES: saved_model.seen_frames(
+        image, num_frames, data
+      ),
+    }
     return {'logits': model(inputs, training=False)}
 
   return _write(

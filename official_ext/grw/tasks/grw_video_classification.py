@@ -59,7 +59,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
   *   Data: augmentation that can be switched off, labels that are checked,
       bad records that are named or counted (`datasets.video_input`).
-  *   Frames repeated to fill a clip take part in neither loss nor head.
+  *   Frames repeated to fill a clip take part in neither loss nor head, or
+      with `short_clips` 'loop' in the head alone.
   *   Views of a video are averaged as probabilities or as logits.
   *   Logs: the classification loss, both smoothing terms, the share of windows
       whose true order is the likeliest, mean acceleration over mean speed, how
@@ -322,7 +323,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
   def train_step(self, inputs, model, optimizer, metrics=None):
     """The stock step; λ · L_smooth is among `model.losses`."""
-    features, labels = _split_features(inputs)
+    features, labels = _split_features(inputs, self.task_config.train_data)
     logs = super().train_step((features, labels), model, optimizer, metrics)
     _measure(metrics, model, inputs, logs)
     return logs
@@ -339,7 +340,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       `EARLY_CLASSES` [batch, counts] int32, the likeliest class after so many
       frames.
     """
-    features, labels = _split_features(inputs)
+    data = self.task_config.validation_data
+    features, labels = _split_features(inputs, data)
     strategy = tf.distribute.get_strategy()
     partition = self.task_config.eval_input_partition_dims
     if partition:
@@ -365,7 +367,6 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
 
     if strategy.num_replicas_in_sync == 1 or partition:
       return evaluate()
-    data = self.task_config.validation_data
     frames = data.feature_shape[:1] if self.per_frame else []
     shape = [0, *frames, data.num_classes]
     nothing = {self.loss: 0.0, PROBABILITIES: tf.zeros(shape)}
@@ -374,14 +375,18 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     return tf.cond(tf.shape(labels)[0] > 0, evaluate, lambda: nothing)
 
 
-def _split_features(inputs):
+def _split_features(inputs, data: schema.DataConfig):
   """What the model takes of a batch: the rest is for us."""
   features, labels = inputs
-  return {
+  taken = {
     name: features[name]
     for name in ('image', feature_names.NUM_FRAMES, feature_names.CUTS)
     if name in features
-  }, labels
+  }
+  if data.short_clips == 'loop':
+    clips, frames, *_ = tf.unstack(tf.shape(features['image']))
+    taken[feature_names.HEAD_FRAMES] = tf.fill([clips], frames)
+  return taken, labels
 
 
 def _measure(metrics, model, inputs, logs):
