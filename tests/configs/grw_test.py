@@ -33,6 +33,7 @@ OTHERS: dict[str, tuple[str, int, int | None, int | None, str]] = {
   'k700': ('kinetics700', 700, None, None, 'validation'),
   'mit': ('moments_in_time', 339, 75, 25, 'validation'),
   'charades': ('charades', 157, 64, 6, 'test'),
+  'epic': ('epic_kitchens100', 397, 32, 12, 'validation'),
   'ssv1': ('something_something_v1', 174, 50, 12, 'validation'),
   'ssv2': ('something_something_v2', 174, 50, 12, 'validation'),
 }
@@ -137,6 +138,9 @@ def test_files_of_other_datasets_have_the_movinet_papers_clips(file):
     # What is repeated counts on Something-Something alone.
     assert (data.short_clips == 'loop') == ending.startswith('ssv')
     assert data.is_multilabel == (name == 'charades')
+    assert data.label_groups == (
+      ['verb:97', 'noun:300'] if ending == 'epic' else None
+    )
     assert data.num_test_clips == data.num_test_crops == 1
   assert task.validation_data.split == split
   # 0.5 to 1 s, as in the GRW paper.

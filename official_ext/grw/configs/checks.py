@@ -28,6 +28,7 @@ from absl import logging
 from official_ext.grw.configs import data_checks
 from official_ext.grw.configs import description
 from official_ext.grw.configs import fields
+from official_ext.grw.configs import label_groups
 from official_ext.grw.losses import window_sizes
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def validate_task(task: schema.GrwTask):
   data_checks.validate_frames(task)
   data_checks.validate_labels(task)
   data_checks.validate_frame_labels(task)
+  data_checks.validate_label_groups(task)
   for split in ('train_data', 'validation_data'):
     _validate_data(
       getattr(task, split), f'task.{split}', is_training=split == 'train_data'
@@ -231,6 +233,8 @@ def metric_names(task: schema.GrwTask) -> list[str]:
     names += ['ROC-AUC', 'RecallAtPrecision95', 'PR-AUC']
     if task.metrics.use_per_class_recall:
       names += [f'recall-{label}' for label in range(data.num_classes)]
+  for group in label_groups.read(data.label_groups, data.num_classes):
+    names += [f'{group.name}_top_{k}_accuracy' for k in (1, 5)]
   head = getattr(task.model, 'head', None)
   if task.train_data.is_multilabel or (head is not None and head.per_frame):
     names += ['mean_average_precision', 'overall_average_precision']

@@ -97,6 +97,8 @@ def set_from_dataset(task: schema.GrwTask):
       data.input_path = found.files
     if info.multi_label:
       data.is_multilabel = True
+    if data.label_groups is None:
+      data.label_groups = info.label_groups
     fields.require(
       info.multi_label is not False or not data.is_multilabel,
       f'{field}.is_multilabel',

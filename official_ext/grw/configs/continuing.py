@@ -41,7 +41,7 @@ _FREE = re.compile(
 _FIXED = re.compile(
   r'task\.model\.'
   r'|task\.(train|validation)_data\.'
-  r'(num_classes|is_multilabel|zero_centering_image)$'
+  r'(num_classes|is_multilabel|label_groups|zero_centering_image)$'
 )
 # The optimizer keeps its state in the order of what it trains.
 _FIXED_IN_TRAINING = re.compile(

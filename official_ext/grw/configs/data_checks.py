@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from official_ext.grw.configs import fields
+from official_ext.grw.configs import label_groups
 
 if TYPE_CHECKING:
   from official_ext.grw.configs import schema
@@ -162,6 +163,42 @@ def validate_labels(task: schema.GrwTask):
     '0, because labels are smoothed only where they are vectors '
     f'(task.losses.one_hot={losses.one_hot}) of one class '
     f'(is_multilabel={several})',
+  )
+
+
+def validate_label_groups(task: schema.GrwTask):
+  """Raises ValueError for groups of classes that do not fit the rest."""
+  groups = task.train_data.label_groups
+  fields.require(
+    task.validation_data.label_groups == groups,
+    'task.validation_data.label_groups',
+    task.validation_data.label_groups,
+    f'{groups}, as task.train_data has it',
+  )
+  if groups is None:
+    return
+  for split in ('train_data', 'validation_data'):
+    data, field = getattr(task, split), f'task.{split}'
+    label_groups.read(groups, data.num_classes, f'{field}.label_groups')
+    for name, value in (
+      ('one_hot', True),
+      ('is_multilabel', False),
+      ('mixup_and_cutmix', None),
+      ('tfds_name', ''),
+      ('frame_label_field_key', ''),
+    ):
+      fields.require(
+        getattr(data, name) == value,
+        f'{field}.{name}',
+        getattr(data, name),
+        f'{"null" if value is None else repr(value)}, because label_groups='
+        f'{groups}: a record has one label of each group',
+      )
+  fields.require(
+    task.class_weights is None,
+    'task.class_weights',
+    task.class_weights,
+    f'null, because a clip has several labels (label_groups={groups})',
   )
 
 

@@ -67,6 +67,8 @@ class DatasetInfo:
     multi_label: whether a clip may have several labels, or none; None if the
       file does not say it.
     short_side: height or width of its frames, whichever is less; None likewise.
+    label_groups: where a clip has one label of each of some groups of classes,
+      the groups as `DataConfig.label_groups` has them; None if it has not.
   """
 
   path: str
@@ -77,6 +79,7 @@ class DatasetInfo:
   clip_frames: ClipFrames | None = None
   multi_label: bool | None = None
   short_side: int | None = None
+  label_groups: list[str] | None = None
 
   def split(self, name: str, field: str) -> Split:
     """Returns a split.
@@ -192,8 +195,17 @@ def read(path: str) -> DatasetInfo:
     short_side = _value(
       found, path, 'short_side', kind=int, expected='a number of pixels'
     )
+  groups = found.get('label_groups')
+  if groups is not None and not (
+    isinstance(groups, list) and all(isinstance(text, str) for text in groups)
+  ):
+    raise ValueError(
+      f"{path}: label_groups={groups!r}: expected a list such as ['verb:97', "
+      "'noun:300']."
+    )
   return DatasetInfo(
     path=path,
+    label_groups=groups,
     short_side=short_side,
     num_classes=_value(
       found, path, 'num_classes', kind=int, expected='a number of classes'

@@ -175,6 +175,11 @@ class DataConfig(video_classification.DataConfig):
     frame_label_field_key: what records call the list of the classes of their
       frames; '' reads none.  With `task.model.head.per_frame` it is
       'clip/label/frames' unless set.
+    label_groups: where a clip has one label of each of some groups of classes,
+      the groups in the order of the classes, such as ['verb:97', 'noun:300']:
+      records then have an index of each group, and the loss is the sum of the
+      groups' cross entropies.  null: a clip has one label, or with
+      `is_multilabel` several.
   """
 
   feature_shape: Annotated[
@@ -192,6 +197,7 @@ class DataConfig(video_classification.DataConfig):
   frames_per_second: float | None = None
   on_bad_record: Literal['error', 'skip'] = 'error'
   frame_label_field_key: str = ''
+  label_groups: list[str] | None = None
 
 
 @dataclasses.dataclass

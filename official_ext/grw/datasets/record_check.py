@@ -34,6 +34,7 @@ from absl import logging
 from google.protobuf import message
 import tensorflow as tf
 
+from official_ext.grw.configs import label_groups
 from official_ext.grw.datasets import dropped_clips
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Expected(Protocol):
   label_field_key: str
   num_classes: int
   is_multilabel: bool
+  label_groups: list[str] | None
   feature_shape: Sequence[int]
 
 
@@ -348,6 +350,14 @@ def num_labels(num_classes: int) -> int:
   return max(num_classes, 2)
 
 
+def of_groups(groups: Sequence[label_groups.LabelGroup]) -> str:
+  """What the labels of a record are to be, one of each group."""
+  each = ' and '.join(
+    f'one in [{group.start}, {group.stop}) ({group.name})' for group in groups
+  )
+  return f'{each}, in this order; {LABEL_ADVICE}'
+
+
 def describe_record(serialized: bytes, params: Expected) -> str | None:
   """Says in plain words what is wrong with a record, or None if nothing is.
 
@@ -381,7 +391,12 @@ def describe_record(serialized: bytes, params: Expected) -> str | None:
     )
   labels = list(context[label_key].int64_list.value)
   limit = num_labels(params.num_classes)
-  if not params.is_multilabel and len(labels) != 1:
+  if groups := label_groups.read(params.label_groups, params.num_classes):
+    if len(labels) != len(groups) or not all(
+      group.start <= label < group.stop for group, label in zip(groups, labels)
+    ):
+      return f'has labels {labels}, expected {of_groups(groups)}.'
+  elif not params.is_multilabel and len(labels) != 1:
     return (
       f'has {len(labels)} labels {labels}, expected one in [0, {limit}) '
       f'(num_classes={params.num_classes}); {LABEL_ADVICE}.'

@@ -47,6 +47,7 @@ class Expected:
 
   num_classes: int
   is_multilabel: bool = False
+  label_groups: list[str] | None = None
   image_field_key: str = 'image/encoded'
   label_field_key: str = 'clip/label/index'
   feature_shape: Sequence[int] = (1, 1, 1, 3)
@@ -63,6 +64,7 @@ class Records:
     num_classes: how many there are.
     num_examples: clips that there should be; None if nothing says it.
     multi_label: whether a clip may have several labels, or none.
+    label_groups: where a clip has one label of each of some groups, these.
   """
 
   name: str
@@ -71,6 +73,7 @@ class Records:
   num_classes: int
   num_examples: int | None = None
   multi_label: bool = False
+  label_groups: list[str] | None = None
 
 
 @dataclasses.dataclass
@@ -132,6 +135,7 @@ def find_splits(path: str, num_classes: int | None = None) -> list[Records]:
         dataset['num_classes'],
         split['num_examples'],
         dataset.get('multi_label', False),
+        dataset.get('label_groups'),
       )
       for name, split in dataset['splits'].items()
     ]
@@ -164,7 +168,7 @@ def inspect(split: Records, num_samples: int, seed: int = 0) -> Contents:
   Returns:
     What was found.
   """
-  params = Expected(split.num_classes, split.multi_label)
+  params = Expected(split.num_classes, split.multi_label, split.label_groups)
   contents = Contents()
   rng = random.Random(seed)
   # Builds no graph, which takes longer than to read small files.

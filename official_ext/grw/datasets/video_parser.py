@@ -19,6 +19,7 @@ from official.vision.ops import preprocess_ops_3d
 import tensorflow as tf
 
 from official_ext.grw.compat import drawn_magnitude
+from official_ext.grw.configs import label_groups
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import frame_resizing
@@ -76,7 +77,8 @@ class VideoParser(video_input.Parser):
   `random_offset` are true, there is no seed, and `resize`, `clip_start` and
   `sampling` are the stock ones, except:
 
-  *   A record without frames or with a label outside the classes fails by name.
+  *   A record without frames or with a label outside the classes fails by name,
+      and with `label_groups` one that has not a label of each group.
   *   Features have `NUM_FRAMES`, int32: how many frames of a clip come before
       the first repetition.  Of short videos the clip repeats the frames, as in
       stock, so that most of what follows is a jump or is known already.
@@ -113,6 +115,7 @@ class VideoParser(video_input.Parser):
         'of classes in the data.'
       )
     self._params = params
+    self._groups = label_groups.read(params.label_groups, params.num_classes)
     self._cut_threshold = cut_threshold
     self._size = (params.feature_shape[1], params.feature_shape[2])
     # Workers of a tf.data service must not all draw the same numbers.
@@ -159,7 +162,9 @@ class VideoParser(video_input.Parser):
     label = decoded[params.label_field_key]
     limit = record_check.num_labels(params.num_classes)
     in_range = tf.reduce_all(tf.logical_and(label >= 0, label < limit))
-    if not params.is_multilabel:
+    if self._groups:
+      in_range = self._in_groups(label)
+    elif not params.is_multilabel:
       in_range = tf.logical_and(in_range, tf.equal(tf.size(label), 1))
 
     def no_frames():
@@ -173,6 +178,12 @@ class VideoParser(video_input.Parser):
         tf.strings.as_string(tf.reshape(label, [-1])), separator=', '
       )
       wanted = 'labels' if params.is_multilabel else 'one label'
+      if self._groups:
+        return [
+          'has labels [',
+          found,
+          f'], expected {record_check.of_groups(self._groups)}.',
+        ]
       return [
         'has label [',
         found,
@@ -194,13 +205,25 @@ class VideoParser(video_input.Parser):
       frames, label = tf.identity(frames), tf.identity(label)
       if key := params.frame_label_field_key:
         decoded = {**decoded, key: tf.identity(decoded[key])}
-    if not params.is_multilabel and label.shape.rank == 1:
+    if self._groups:
+      label = tf.ensure_shape(label, [len(self._groups)])
+    elif not params.is_multilabel and label.shape.rank == 1:
       label = tf.ensure_shape(label, [1])
     return {
       **decoded,
       params.image_field_key: frames,
       params.label_field_key: label,
     }
+
+  def _in_groups(self, label: tf.Tensor) -> tf.Tensor:
+    """Whether there is one label of each group, a scalar."""
+    starts = tf.constant([group.start for group in self._groups], label.dtype)
+    stops = tf.constant([group.stop for group in self._groups], label.dtype)
+    # Of another number nothing can be compared.
+    each = tf.equal(tf.size(label), len(self._groups))
+    labels = tf.cond(each, lambda: tf.reshape(label, [-1]), lambda: starts)
+    inside = tf.logical_and(labels >= starts, labels < stops)
+    return tf.logical_and(each, tf.reduce_all(inside))
 
   def _frame_label_checks(
     self, decoded: dict[str, tf.Tensor]

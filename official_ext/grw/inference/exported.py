@@ -185,13 +185,18 @@ class ExportedModel:
 
     Returns:
       [classes].  Where a video may have several labels, the probability of each
-      by itself; otherwise they sum to 1.
+      by itself; where it has one of each of some groups, they sum to 1 in each
+      group; otherwise they sum to 1.
     """
     if self.card.multi_label:
       # Without an overflow of exp.
       return 0.5 * (1 + np.tanh(0.5 * logits))
-    powers = np.exp(logits - np.max(logits))
-    return powers / np.sum(powers)
+    parts = self.card.label_groups.values() or [[0, len(logits)]]
+    probabilities = np.empty_like(logits)
+    for start, stop in parts:
+      powers = np.exp(logits[start:stop] - np.max(logits[start:stop]))
+      probabilities[start:stop] = powers / np.sum(powers)
+    return probabilities
 
   def _checked(self, logits: np.ndarray | None) -> np.ndarray | None:
     if logits is not None and logits.shape != (self.card.num_classes,):

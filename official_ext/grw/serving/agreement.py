@@ -20,11 +20,13 @@ what a user gets, probabilities and the best class, along a stream; where a
 frame may have several labels, those that are more likely there than not.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
+from official_ext.grw.configs import label_groups
 from official_ext.grw.serving import export_folder
 
 # Frames to compare, in one stream.
@@ -48,6 +50,8 @@ class Agreement(NamedTuple):
       much p says at all.  So it is close to the mean share of probability that
       moved for a model that is sure, and of a sensible scale for one that was
       never trained.  Of several labels, each is two classes: there and not.
+      Of groups of classes both numbers are those of the group they are worst
+      of.
   """
 
   num_answers: int
@@ -62,7 +66,10 @@ class Agreement(NamedTuple):
 
 
 def measure(
-  logits: np.ndarray, expected: np.ndarray, multi_label: bool = False
+  logits: np.ndarray,
+  expected: np.ndarray,
+  multi_label: bool = False,
+  groups: Sequence[label_groups.LabelGroup] = (),
 ) -> Agreement:
   """Compares answers.
 
@@ -70,7 +77,18 @@ def measure(
     logits: [answers, classes].
     expected: those that they should be, of the same shape.
     multi_label: whether probabilities are sigmoids, not a softmax.
+    groups: the groups of classes that a softmax is of each; none: of all.
   """
+  if groups:
+    each = [
+      measure(logits[:, group.part], expected[:, group.part])
+      for group in groups
+    ]
+    return Agreement(
+      each[0].num_answers,
+      min(found.same_answers for found in each),
+      max(found.difference for found in each),
+    )
 
   def probabilities(values: np.ndarray) -> np.ndarray:
     """[answers, questions, classes]: of a softmax one question."""

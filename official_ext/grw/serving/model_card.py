@@ -20,6 +20,7 @@ import json
 import os
 from typing import Any, TYPE_CHECKING
 
+from official_ext.grw.configs import label_groups
 from official_ext.grw.datasets import labels
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class ModelCard:
     config: the model's configuration, that builds it anew.
     multi_label: whether a video may have several labels: then the probability
       of each is the sigmoid of its logit; otherwise they are a softmax.
+    label_groups: {name: [first, stop]} where a video has one label of each of
+      some groups of classes, which are ranges of the logits: then probabilities
+      are a softmax in each; empty otherwise.
     tensors: the 'inputs' and 'outputs' of a TFLite file for clients that have
       no signatures, see `tensor_table.read`; empty otherwise.
     sampling: how to take `num_frames` frames out of a video: 'dense', one after
@@ -80,6 +84,7 @@ class ModelCard:
   config: dict[str, Any]
   sampling: str = 'dense'
   multi_label: bool = False
+  label_groups: dict[str, list[int]] = dataclasses.field(default_factory=dict)
   tensors: dict[str, list[dict[str, Any]]] = dataclasses.field(
     default_factory=dict
   )
@@ -121,6 +126,10 @@ def describe(
     frames_per_second=data.frames_per_second,
     sampling=data.sampling,
     multi_label=data.is_multilabel,
+    label_groups={
+      group.name: [group.start, group.stop]
+      for group in label_groups.read(data.label_groups, data.num_classes)
+    },
     num_frames=data.feature_shape[0],
     resize={
       'mode': data.resize,

@@ -31,6 +31,7 @@ from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.compat import dense_layers
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.configs import label_groups
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.heads import head_types
@@ -158,7 +159,7 @@ def _write(
   answers: Callable[[str, np.ndarray], np.ndarray],
   clips: np.ndarray,
   expected: np.ndarray,
-  multi_label: bool,
+  data: schema.DataConfig,
 ) -> saved_model.Written:
   """Converts, quantizes, and checks each step against the one before.
 
@@ -169,7 +170,7 @@ def _write(
       [answers, classes].
     clips: float32 clips [M, N, height, width, 3].
     expected: the answers of the model to the first clip.
-    multi_label: what logits mean, see `agreement.measure`.
+    data: the data of the evaluation, which say what logits mean.
 
   Raises:
     export_folder.ExportError: they differ by too much.
@@ -187,7 +188,8 @@ def _write(
       return saved_model.Written(difference, {})
     quantize(floating, path, quantization)
     want, got = answers(floating, clips), answers(path, clips)
-  found = agreement.measure(got, want, multi_label)
+  groups = label_groups.read(data.label_groups, data.num_classes)
+  found = agreement.measure(got, want, data.is_multilabel, groups)
   agreement.require(
     found,
     'dense_int8, which has its convolutions in float32, or float16'
@@ -285,7 +287,7 @@ def export_stream(
     _stream_logits,
     clips,
     expected,
-    data.is_multilabel,
+    data,
   )
   if split_head:
 
@@ -318,7 +320,7 @@ def export_stream(
       lambda path, clips: _split_logits(path, clips[:, :last]),
       clips,
       expected[last - 1 : last],
-      data.is_multilabel,
+      data,
     )
     if split.difference > written.difference:
       written = split
@@ -398,7 +400,7 @@ def export_clip(
     _clip_logits,
     clips.numpy(),
     expected.numpy(),
-    data.is_multilabel,
+    data,
   )
 
 

@@ -26,6 +26,7 @@ import tf_keras
 
 from official_ext.grw.backbones import families
 from official_ext.grw.checkpoints import initialization
+from official_ext.grw.configs import label_groups
 from official_ext.grw.configs import schema
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import video_input
@@ -67,6 +68,7 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       many clips no window fits into, and how many cuts a clip has.
   *   `init_checkpoint`: whatever layout the weights were published in.
   *   `model.head.per_frame`: a label and an answer for each frame.
+  *   `label_groups`: a label and a cross entropy of each group of classes.
   *   `class_weights`: the loss of classes with few clips can weigh more.
   *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
   """
@@ -119,6 +121,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     data = self.task_config.validation_data
     views = data.num_test_clips * data.num_test_crops
     if not self.streams or self.per_frame or data.is_multilabel or views > 1:
+      return
+    if self.groups:
       return
     frames = data.feature_shape[0]
     places = np.linspace(1, frames, min(frames, _EARLY_PLACES))
@@ -175,6 +179,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       entropy = self._frame_entropy(labels, model_outputs, labeled)
       losses[self.loss] += entropy - losses['class_loss']
       losses['class_loss'] = entropy
+    if self.groups:
+      entropy = self._group_entropy(labels, model_outputs)
+      losses[self.loss] += entropy - losses['class_loss']
+      losses['class_loss'] = entropy
     if self.task_config.class_weights is not None:
       weighted = self._weighted_entropy(labels, model_outputs)
       losses[self.loss] += weighted - losses['class_loss']
@@ -185,6 +193,36 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         finite, tf_utils.safe_mean(losses[name]), float('nan')
       )
     return losses
+
+  @property
+  def groups(self) -> list[label_groups.LabelGroup]:
+    """The groups of classes of each of which a clip has one label; or none."""
+    data = self.task_config.validation_data
+    return label_groups.read(data.label_groups, data.num_classes)
+
+  def _group_probabilities(self, values: tf.Tensor) -> list[tf.Tensor]:
+    """[batch, classes] of probabilities, but for a factor, to one a group."""
+    parts = (values[..., group.part] for group in self.groups)
+    return [part / tf.reduce_sum(part, -1, keepdims=True) for part in parts]
+
+  def _group_entropy(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Mean over clips of the sum of the groups' cross entropies.
+
+    Args:
+      labels: [batch, classes], with a 1 in each group.
+      outputs: [batch, classes], see `_group_probabilities`.
+    """
+    smoothing = self.task_config.losses.label_smoothing
+    return tf.add_n(
+      [
+        tf_utils.safe_mean(
+          tf_keras.losses.categorical_crossentropy(
+            labels[:, group.part], part, label_smoothing=smoothing
+          )
+        )
+        for group, part in zip(self.groups, self._group_probabilities(outputs))
+      ]
+    )
 
   @property
   def per_frame(self) -> bool:
@@ -266,6 +304,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     data = self.task_config.validation_data
     logits = tf.cast(model(features, training=False), tf.float32)
     activation = tf.sigmoid if data.is_multilabel else tf.nn.softmax
+    if self.groups:
+      activation = self._group_softmax
 
     if self.per_frame:
       return tf.nn.softmax(logits)
@@ -280,9 +320,26 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       return activation(mean_over_views(logits))
     return mean_over_views(activation(logits))
 
+  def _group_softmax(self, logits: tf.Tensor) -> tf.Tensor:
+    """Probabilities [batch, classes] that sum to 1 in each group."""
+    parts = [tf.nn.softmax(logits[..., group.part]) for group in self.groups]
+    return tf.concat(parts, axis=-1)
+
   def build_metrics(self, training: bool = True) -> list[Any]:
-    """The stock accuracies, then the measures of this task."""
+    """The stock accuracies, then the measures of this task.
+
+    Of groups of classes, the stock names are those of clips of which the labels
+    of all groups are right, and each group has its own.
+    """
     metrics = super().build_metrics(training)
+    if self.groups:
+      names = [metric.name for metric in metrics]
+      names += [
+        f'{group.name}_top_{k}_accuracy'
+        for group in self.groups
+        for k in (1, 5)
+      ]
+      metrics = [tf_keras.metrics.Mean(name) for name in names]
     names = ['cross_entropy']
     if self.measures_smoothing:
       names += [
@@ -310,12 +367,55 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     accuracies = [
       metric for metric in metrics if metric.name not in _METRIC_CLASSES
     ]
+    if self.groups:
+      found = self._group_accuracies(labels, model_outputs)
+      for metric in accuracies:
+        metric.update_state(found[metric.name])
+      return
     if not self.per_frame:
       super().process_metrics(accuracies, labels, model_outputs)
       return
     labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
     for metric in accuracies:
       metric.update_state(labels, model_outputs, sample_weight=labeled)
+
+  def _group_accuracies(
+    self, labels: tf.Tensor, outputs: tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    """Whether each clip is right, float32 [batch], by the name of the measure.
+
+    A choice of one class of each group has the product of their probabilities.
+
+    Args:
+      labels: [batch, classes], with a 1 in each group.
+      outputs: [batch, classes], see `_group_probabilities`.
+    """
+
+    def among(scores, true, k):
+      """Whether fewer than k of [batch, choices] beat the true one."""
+      better = tf.reduce_sum(tf.cast(scores > true, tf.int32), axis=-1)
+      return tf.cast(better < k, tf.float32)
+
+    found = {}
+    scores = tf.ones([tf.shape(outputs)[0], 1])
+    true = tf.ones([tf.shape(outputs)[0], 1])
+    parts = self._group_probabilities(outputs)
+    for group, part in zip(self.groups, parts):
+      of_true = tf.reduce_sum(
+        part * labels[:, group.part], axis=-1, keepdims=True
+      )
+      for k in (1, 5):
+        found[f'{group.name}_top_{k}_accuracy'] = among(part, of_true, k)
+      choices = scores[:, :, tf.newaxis] * part[:, tf.newaxis]
+      scores = tf.reshape(choices, [tf.shape(part)[0], -1])
+      true *= of_true
+    for name, k in (
+      ('accuracy', 1),
+      ('top_1_accuracy', 1),
+      ('top_5_accuracy', 5),
+    ):
+      found[name] = among(scores, true, k)
+    return found
 
   def reduce_aggregated_logs(self, aggregated_logs, global_step=None):
     """What the trainer measured of all predictions at once is logged."""
@@ -324,7 +424,12 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def train_step(self, inputs, model, optimizer, metrics=None):
     """The stock step; λ · L_smooth is among `model.losses`."""
     features, labels = _split_features(inputs, self.task_config.train_data)
-    logs = super().train_step((features, labels), model, optimizer, metrics)
+    logs = super().train_step(
+      (features, labels),
+      _OfGroups(model, self.groups) if self.groups else model,
+      optimizer,
+      metrics,
+    )
     _measure(metrics, model, inputs, logs)
     return logs
 
@@ -373,6 +478,31 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     if self.early_counts:
       nothing[EARLY_CLASSES] = tf.zeros([0, len(self.early_counts)], tf.int32)
     return tf.cond(tf.shape(labels)[0] > 0, evaluate, lambda: nothing)
+
+
+class _OfGroups:
+  """A model whose logits the stock step may put through one softmax.
+
+  It gives the logarithms of the groups' probabilities: the softmax of all of
+  them is each probability over the number of groups, however far apart the
+  logits of two groups are.
+  """
+
+  def __init__(
+    self, model: tf_keras.Model, groups: Sequence[label_groups.LabelGroup]
+  ):
+    self._model = model
+    self._groups = groups
+
+  def __call__(self, features, training=None):
+    logits = tf.cast(self._model(features, training=training), tf.float32)
+    parts = [
+      tf.nn.log_softmax(logits[..., group.part]) for group in self._groups
+    ]
+    return tf.concat(parts, axis=-1)
+
+  def __getattr__(self, name):
+    return getattr(self._model, name)
 
 
 def _split_features(inputs, data: schema.DataConfig):

@@ -40,6 +40,7 @@ from official_ext.grw.configs import preflight
 from official_ext.grw.datasets import labels as label_files
 from official_ext.grw.evaluation import curves
 from official_ext.grw.evaluation import early_decisions
+from official_ext.grw.evaluation import group_report
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.files import screen
@@ -412,4 +413,6 @@ def _report_of(predictions: Any) -> Any:
   """The module that reports on predictions of a kind."""
   if isinstance(predictions, multi_label.Predictions):
     return multi_label
+  if isinstance(predictions, group_report.Predictions):
+    return group_report
   return evaluation

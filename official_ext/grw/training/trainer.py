@@ -27,6 +27,7 @@ import tensorflow as tf
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
+from official_ext.grw.evaluation import group_report
 from official_ext.grw.evaluation import multi_label
 from official_ext.grw.evaluation import report as evaluation
 from official_ext.grw.losses import loss_term
@@ -161,7 +162,8 @@ class Trainer(base_trainer.Trainer):
           'probabilities': probabilities,
           'sources': sources,
         }
-      if self.config.task.validation_data.is_multilabel:
+      data = self.config.task.validation_data
+      if data.is_multilabel or data.label_groups:
         return {
           'labels': tf.cast(labels, tf.int32),
           'probabilities': probabilities,
@@ -206,12 +208,20 @@ class Trainer(base_trainer.Trainer):
       )
 
   @property
-  def predictions(self) -> evaluation.Predictions | multi_label.Predictions:
+  def predictions(
+    self,
+  ) -> (
+    evaluation.Predictions | multi_label.Predictions | group_report.Predictions
+  ):
     """What the last evaluation kept, with `keeps_predictions`."""
     if self._answers_frames:
       return multi_label.Predictions.of_frames(self._batches)
     if self.config.task.validation_data.is_multilabel:
       return multi_label.Predictions.from_batches(self._batches)
+    if self.task.groups:
+      return group_report.Predictions.from_batches(
+        self._batches, self.task.groups
+      )
     return evaluation.Predictions.from_batches(
       self._batches, self.task.early_counts
     )

@@ -235,6 +235,26 @@ def movinet_grw_charades() -> schema.GrwExperimentConfig:
   )
 
 
+@exp_factory.register_config_factory('movinet_grw_epic_kitchens100')
+def movinet_grw_epic_kitchens100() -> schema.GrwExperimentConfig:
+  """MoViNet-A0-Stream with GRW on EPIC-Kitchens-100 (arXiv 2006.13256).
+
+  A clip is a segment of a video, and has a verb and a noun; an action is right
+  if both are.
+  """
+  return _public(
+    'epic_kitchens100',
+    num_classes=97 + 300,
+    num_train=67217,
+    evaluated='validation',
+    num_evaluated=9668,
+    num_frames=32,
+    frames_per_second=12,
+    window=8,
+    label_groups=['verb:97', 'noun:300'],
+  )
+
+
 def _something_something(
   version: int, num_train: int, num_evaluated: int
 ) -> schema.GrwExperimentConfig:

@@ -425,6 +425,13 @@ let draw = () => {
 
 function probabilitiesOf(logits) {
   if (card.multi_label) return logits.map((x) => 1 / (1 + Math.exp(-x)));
+  const groups = Object.values(card.label_groups || {});
+  if (!groups.length) return softmax(logits);
+  return groups.flatMap(
+      ([first, stop]) => Array.from(softmax(logits.slice(first, stop))));
+}
+
+function softmax(logits) {
   const greatest = Math.max(...logits);
   const powers = logits.map((x) => Math.exp(x - greatest));
   const sum = powers.reduce((total, power) => total + power, 0);
