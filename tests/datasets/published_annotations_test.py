@@ -343,13 +343,14 @@ WRONG = [
 @pytest.mark.parametrize('name, old, new, message', WRONG)
 def test_wrong_annotations_are_one_line(name, old, new, message, tmp_path):
   annotations, classes, videos, *_ = DATASETS[name]
-  changed = [
+  before = annotations, classes
+  annotations, classes = (
     {path: text.replace(old, new) for path, text in files.items()}
-    for files in (annotations, classes)
-  ]
-  assert changed != [annotations, classes]
+    for files in before
+  )
+  assert (annotations, classes) != before
   with pytest.raises(video_sources.SourceError, match=message) as error:
-    read(tmp_path, name, *changed, videos)
+    read(tmp_path, name, annotations, classes, videos)
   assert '\n' not in str(error.value)
 
 

@@ -144,9 +144,8 @@ class Fixed(tf.Module):
 
 
 def vectors(labels):
-  return np.float32(
-    [np.eye(6)[verb] + np.eye(6)[2 + noun] for verb, noun in labels]
-  )
+  rows = [np.eye(6)[verb] + np.eye(6)[2 + noun] for verb, noun in labels]
+  return np.array(rows, np.float32)
 
 
 @pytest.mark.parametrize('apart', [0.0, 150.0])
@@ -215,7 +214,7 @@ def test_an_action_is_right_if_verb_and_noun_are(task):
 
 def test_files_in_8_bits_are_compared_group_by_group():
   groups = label_groups.read(GROUPS, 6)
-  logits = np.float32([[3, 0, 90, 0, 0, 0], [0, 3, 0, 90, 0, 0]])
+  logits = np.array([[3.0, 0, 90, 0, 0, 0], [0, 3, 0, 90, 0, 0]])
   other = logits.copy()
   other[:, :2] = other[:, 1::-1]
   assert agreement.measure(logits, logits, groups=groups).same_answers == 1
@@ -398,7 +397,7 @@ def test_what_is_exported_is_predicted_group_by_group(params, trained, folder):
 def test_the_report_tells_the_worst_classes_of_all_groups():
   found = group_report.Predictions(
     labels=np.array([[0, 2], [1, 2], [1, 5]]),
-    probabilities=np.float32(
+    probabilities=np.array(
       [
         [0.9, 0.1, 0.7, 0.1, 0.1, 0.1],
         [0.8, 0.2, 0.4, 0.3, 0.2, 0.1],

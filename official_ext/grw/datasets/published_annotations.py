@@ -442,7 +442,7 @@ def _read_classes(
   assert form.read_classes is not None
   if not form.groups:
     return [form.read_classes(paths[0])]
-  found = []
+  found: list[Classes] = []
   for group in form.groups:
     of_group = [path for path in paths if group in os.path.basename(path)]
     if len(of_group) != 1:

@@ -538,7 +538,7 @@ def _rows(path: str, several: bool) -> Iterator[Row]:
       reader = csv.DictReader(f, skipinitialspace=True)
       found = reader.fieldnames or ()
       names_files = FILE_COLUMNS[1] in found
-      columns = FILE_COLUMNS if names_files else CSV_COLUMNS
+      columns: tuple[str, ...] = FILE_COLUMNS if names_files else CSV_COLUMNS
       if names_files and set(SPAN_COLUMNS) & set(found):
         columns += SPAN_COLUMNS
       lacking = [name for name in columns if name not in found]
