@@ -34,13 +34,12 @@ def test_rules_are_added_once():
 def test_functions_of_the_package_are_not_written_anew(monkeypatch):
   converted = []
   convert = api._convert_actual
-  monkeypatch.setattr(
-    api,
-    '_convert_actual',
-    lambda entity, context: (
-      converted.append(entity.__module__) or convert(entity, context)
-    ),
-  )
+
+  def recorded(entity, context):
+    converted.append(entity.__module__)
+    return convert(entity, context)
+
+  monkeypatch.setattr(api, '_convert_actual', recorded)
 
   @tf.function
   def order_loss(embeddings):

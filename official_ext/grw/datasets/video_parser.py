@@ -150,7 +150,8 @@ class VideoParser(video_input.Parser):
     if self._augmenter is not None:
       # It decides by what it draws, which AutoGraph writes into the graph; the
       # rest of a parser does not (compat/autograph.py).
-      self._augmenter.distort = tf.function(self._augmenter.distort)
+      distort = tf.function(self._augmenter.distort)
+      self._augmenter.distort = distort  # type: ignore[method-assign]
 
   def _num_clips(self, is_training: bool) -> int:
     return 1 if is_training else self._params.num_test_clips
