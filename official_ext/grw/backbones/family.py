@@ -88,8 +88,8 @@ class Family:
     """Changes a backbone that was built, where the Model Garden built it.
 
     Args:
-      backbone: is changed.
-      config: of the family.
+      backbone: the model that is changed.
+      config: the configuration of the backbone.
     """
 
   def label(self, config: Any) -> str:

@@ -88,8 +88,8 @@ class GrwEnsemble(hyperparams.Config):
       each, so that a video costs what one member costs at the full rate.
       'own': each all of the video, at a rate and size of its own, as the
       published MoViNet-A6; such an ensemble does not stream.
-    first: of 'alternate' it sees frames 0, 2, 4 and so on.
-    second: of 'alternate' it sees frames 1, 3, 5 and so on.
+    first: the member that, of 'alternate', sees frames 0, 2, 4 and so on.
+    second: the member that, of 'alternate', sees frames 1, 3, 5 and so on.
   """
 
   model_type: str = 'grw_ensemble'

@@ -459,7 +459,7 @@ class Video(NamedTuple):
     streams: whether the model does.
     multiply_adds: those of the video, with a stream's head run once.
     memory_mb: peak, in megabytes.
-    milliseconds: of the whole video.
+    milliseconds: the time of the whole video.
   """
 
   streams: bool
@@ -751,7 +751,7 @@ def draw_lengths(rows: Sequence[Row], path: str):
   As Figure 3 of arXiv 2103.11511, top right.
 
   Args:
-    rows: of one length alone nothing is drawn.
+    rows: the rows of the table; of one length alone nothing is drawn.
     path: the path of the PNG.
   """
   lines: dict[str, list[tuple[int, float]]] = {}

@@ -30,10 +30,10 @@ class Movinet(movinet.Movinet):
   """The Model Garden's configuration, with what it lacks.
 
   Attributes:
-    global_squeeze_excitation: of a causal backbone, whether only its
-      convolutions are causal: each frame has the squeeze-excitation of the
-      whole clip, as in the paper's ablation of operations (Table 4).  Such a
-      backbone sees frames to come, and does not stream.
+    global_squeeze_excitation: whether the squeeze-excitation of each frame of a
+      causal backbone, whose convolutions stay causal, is that of the whole
+      clip, as in the paper's ablation of operations (Table 4).  Such a backbone
+      sees frames to come, and does not stream.
   """
 
   global_squeeze_excitation: bool = False
