@@ -278,10 +278,10 @@ def test_members_see_all_of_a_video_at_their_own_rate_and_size(num_frames):
   model = of_own_clips()
   video = own_video()
   inputs = {'image': video}
-  counts = ({}, {})
+  counts: list[dict] = [{}, {}]
   if num_frames:
     inputs['num_frames'] = tf.constant([num_frames, 12])
-    counts = tuple(
+    counts = list(
       {'num_frames': tf.constant([-(-num_frames // step), 12 // step])}
       for step in (3, 2)
     )

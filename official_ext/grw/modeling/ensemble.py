@@ -46,19 +46,19 @@ class View:
   Attributes:
     offset: its first frame.
     step: from one of its frames to the next.
-    crop: height and width of the center of frames that it sees; None, all.
+    crop: height and width of the center of frames that it sees; (), all.
     size: height and width that the crop is resized to, bilinearly.
   """
 
   offset: int
   step: int
-  crop: tuple[int, int] | None = None
-  size: tuple[int, int] | None = None
+  crop: tuple[int, ...] = ()
+  size: tuple[int, ...] = ()
 
   def clips(self, image: tf.Tensor) -> tf.Tensor:
     """The member's clips."""
     frames = image[:, self.offset :: self.step]
-    if self.crop is None:
+    if not self.crop:
       return frames
 
     def crop_and_resize(images):

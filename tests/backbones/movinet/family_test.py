@@ -243,14 +243,14 @@ def test_steps_from_scratch_are_rmsprop_with_momentum_and_an_average():
   average.assign(variable)
   # Past the steps in which the average warms up.
   optimizer.iterations = tf.Variable(2000, dtype=tf.int64)
-  mean, squares, momentum = before.copy(), np.zeros(3), np.zeros(3)
   value = before.astype(np.float64)
+  mean, squares, momentum = value, np.zeros(3), np.zeros(3)
   for gradient in ([3.0, 0.0, 4.0], [0.1, -0.2, 0.0], [0.0, 30.0, -40.0]):
     optimizer.apply_gradients([(tf.constant(gradient), variable)])
     gradient = np.array(gradient) / max(np.linalg.norm(gradient), 1.0)
     squares = 0.9 * squares + 0.1 * gradient**2
     momentum = 0.9 * momentum + 1.8 * gradient / np.sqrt(squares + 1.0)
-    value -= momentum
+    value = value - momentum
     mean = 0.99 * mean + 0.01 * value
   np.testing.assert_allclose(variable, value, rtol=1e-5)
   np.testing.assert_allclose(average, mean, rtol=1e-5)
