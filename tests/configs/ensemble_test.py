@@ -20,6 +20,7 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 import pytest
 
+from official_ext.grw.backbones import families
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import schema
 
@@ -170,3 +171,80 @@ def test_saved_parameters_are_the_experiment_again(tmp_path):
   again = hyperparams.override_params_dict(experiment(), path, is_strict=True)
   assert again.as_dict() == config.as_dict()
   assert isinstance(again, ensemble_cfg.GrwEnsembleExperimentConfig)
+
+
+def test_the_published_a6_is_a4_and_a5_each_on_clips_of_its_own():
+  """Tables 2, 21 and 22 of arXiv 2103.11511."""
+  config = experiment('ensemble_a6_base_k600')
+  config.validate()
+  data = config.task.validation_data
+  for member, model_id, shape, rate in zip(
+    config.task.model.members,
+    ('a4', 'a5'),
+    ((80, 290, 290, 3), (120, 320, 320, 3)),
+    (8, 12),
+  ):
+    backbone = member.model.backbone.get()
+    assert (backbone.model_id, backbone.causal) == (model_id, False)
+    assert member.model.smoothing.placement == 'none'
+    assert member.model.head.type == 'movinet'
+    assert tuple(member.feature_shape) == shape
+    assert member.frames_per_second == rate
+    assert member.frame_step * rate == data.frames_per_second
+    # It sees of a frame what it sees alone.
+    single = families.of(member.model.backbone).clip(backbone)
+    assert member.crop_size[0] / data.min_image_size == pytest.approx(
+      single['feature_shape'][1] / single['min_image_size'], abs=2e-3
+    )
+
+
+OWN = {
+  'frames': 'own',
+  'first': {'feature_shape': (10, 86, 86, 3)},
+  'second': {'feature_shape': (25, 172, 172, 3)},
+}
+
+
+def test_own_clips_are_of_all_of_the_frames_unless_set():
+  config = experiment(**OWN)
+  config.validate()
+  first, second = config.task.model.members
+  assert (first.frame_step, first.crop_size) == (5, (172, 172))
+  assert (second.frame_step, second.frames_per_second) == (2, 2.5)
+  before = config.as_dict()
+  config.validate()
+  assert config.as_dict() == before
+
+
+@pytest.mark.parametrize(
+  'member, message',
+  [
+    ({'feature_shape': ()}, r"feature_shape=\(\): expected .*frames is 'own'"),
+    ({'feature_shape': (20, 86, 86, 3)}, 'frame_step=2: .*20.* times is 50'),
+    ({'frame_step': 4}, 'frame_step=4: .*10, .* times is 50'),
+    ({'crop_size': (173, 100)}, r'crop_size=\(173, 100\): .*\(172, 172\)'),
+    ({'crop_size': (100,)}, r'crop_size=\(100,\): expected height and width'),
+    ({'frames_per_second': 5.0}, r'5.0: expected 1.0.*one of 5 frames'),
+    ({'num_classes': 4}, 'second.num_classes=600: expected 4'),
+  ],
+)
+def test_own_clips_that_do_not_fit_are_refused(member, message):
+  changed = experiment(**OWN)
+  changed.override({'task': {'model': {'first': member}}})
+  with pytest.raises(ValueError, match=message):
+    changed.validate()
+
+
+@pytest.mark.parametrize(
+  'field, value', [('frame_step', 2), ('crop_size', (172, 172))]
+)
+def test_members_in_turns_have_no_clips_of_their_own(field, value):
+  with pytest.raises(ValueError, match=f'first.{field}=.*alternate'):
+    experiment(first={field: value}).validate()
+
+
+def test_only_members_in_turns_stream():
+  config = experiment(**OWN)
+  ensemble_cfg.require_streams(experiment().task.model)
+  with pytest.raises(ValueError, match="frames='own': expected 'alternate'"):
+    ensemble_cfg.require_streams(config.task.model)

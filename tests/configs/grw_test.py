@@ -64,7 +64,8 @@ def test_every_experiment_is_valid_as_it_is(name):
 
 
 @pytest.mark.parametrize(
-  'file', sorted(path.stem for path in CONFIGS.glob('movinet_*_k[46]00.yaml'))
+  'file',
+  sorted(path.stem for path in CONFIGS.glob('movinet_*_grw_k[46]00.yaml')),
 )
 def test_every_published_row_has_the_papers_settings(file):
   dataset = 'kinetics600' if 'k600' in file else 'kinetics400'
@@ -154,7 +155,7 @@ def test_files_of_other_datasets_have_the_movinet_papers_clips(file):
 
 
 def test_the_whole_movinet_family_has_its_files():
-  files = {path.stem for path in CONFIGS.glob('movinet_*_k600.yaml')}
+  files = {path.stem for path in CONFIGS.glob('movinet_*_grw_k600.yaml')}
   assert files == {
     f'movinet_{model_id}_{kind}_grw_k600'
     for model_id in ('a0', 'a1', 'a2', 'a3', 'a4', 'a5', 't0')
@@ -280,6 +281,17 @@ def test_evaluation_may_see_clips_shorter_than_a_window():
 def test_subclips_need_states_in_float32_and_fixed_windows(changes, message):
   with pytest.raises(ValueError, match=message):
     experiment('kinetics600', **{'task.num_subclips': 5, **changes}).validate()
+
+
+def test_frames_with_answers_have_no_predictions_of_subclips():
+  with pytest.raises(ValueError, match='subclip_predictions=True: .*per_frame'):
+    experiment(
+      'kinetics600',
+      **{
+        'task.subclip_predictions': True,
+        'task.model.head': {'per_frame': True, 'causal': True},
+      },
+    ).validate()
 
 
 def test_subclips_of_whole_windows_are_valid():

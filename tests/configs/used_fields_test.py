@@ -78,6 +78,12 @@ READ_ELSEWHERE = {
   'DataConfig.frames_per_second',
   # The step of an evaluation.
   'DataConfig.view_average',
+  # The recipe from scratch, which tests of the family compute again.
+  'Augmentation.type',
+  'LinearWarmupConfig.warmup_steps',
+  'RMSPropConfig.clipnorm',
+  'RMSPropConfig.epsilon',
+  'RMSPropConfig.momentum',
   # A name for people.
   'DataConfig.name',
   # Data that are read from TFDS.

@@ -22,7 +22,12 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
+from official_ext.grw.backbones.movinet import config as movinet_config
+from official_ext.grw.configs import ensemble as ensemble_cfg
+from official_ext.grw.datasets import feature_names
+from official_ext.grw.datasets import video_parser
 from official_ext.grw.modeling import ensemble
 from tests import tiny
 
@@ -214,4 +219,122 @@ def test_the_configuration_rebuilds_the_model():
   video = clips(1, N)
   np.testing.assert_allclose(
     again({'image': video}), model(HEAD)({'image': video}), atol=1e-6
+  )
+
+
+# Of clips of 12 frames of 20 x 20 that were cropped of 24 x 24: every third, of
+# which 20 are as many as 16 of 19; and every second, of which 16 are 16 of 24.
+OWN_SHAPE = (12, 20, 20, 3)
+OWN = {
+  'frames': 'own',
+  'first': {
+    'feature_shape': [4, 16, 16, 3],
+    'frame_step': 3,
+    'crop_size': [20, 20],
+  },
+  'second': {
+    'feature_shape': [6, 16, 16, 3],
+    'frame_step': 2,
+    'crop_size': [16, 16],
+  },
+}
+
+
+@functools.cache
+def of_own_clips(stream=False):
+  tf_keras.utils.set_random_seed(0)
+  config = ensemble_cfg.GrwEnsemble()
+  config.override(OWN)
+  for member in config.members:
+    member.model.backbone = movinet_config.published('tiny', stream)
+    member.model.override(
+      {'smoothing': {'placement': 'none'}, 'head': {'type': 'movinet'}}
+    )
+  found = ensemble.TemporalEnsemble(
+    config,
+    tiny.CLASSES,
+    tf_keras.layers.InputSpec(shape=[None, None, None, None, 3]),
+  )
+  tiny.move_weights(found, 0)
+  return found
+
+
+def own_video(frames=OWN_SHAPE[0]):
+  return np.random.default_rng(1).random(
+    (2, frames, *OWN_SHAPE[1:]), np.float32
+  )
+
+
+def own_clips(video):
+  """What both members see, frame by frame."""
+  third = np.stack(
+    [tf.image.resize(clip, [16, 16]).numpy() for clip in video[:, ::3]]
+  )
+  return third, video[:, ::2, 2:18, 2:18]
+
+
+@pytest.mark.parametrize('num_frames', [None, 1, 7, 12])
+def test_members_see_all_of_a_video_at_their_own_rate_and_size(num_frames):
+  model = of_own_clips()
+  video = own_video()
+  inputs = {'image': video}
+  counts: list[dict] = [{}, {}]
+  if num_frames:
+    inputs['num_frames'] = tf.constant([num_frames, 12])
+    counts = list(
+      {'num_frames': tf.constant([-(-num_frames // step), 12 // step])}
+      for step in (3, 2)
+    )
+  first, second = (
+    member({'image': clip, **count})
+    for member, clip, count in zip(model.members, own_clips(video), counts)
+  )
+  np.testing.assert_allclose(model(inputs), (first + second) / 2, atol=1e-5)
+  assert np.max(np.abs(first - second)) > 1e-2
+
+
+def test_frames_that_are_smaller_than_a_crop_are_refused():
+  with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+    of_own_clips()({'image': own_video()[:, :, :15]})
+
+
+def test_a_member_sees_the_pixels_that_evaluation_shows_it_alone():
+  video = np.random.default_rng(2).integers(0, 256, (12, 24, 24, 3), np.uint8)
+
+  def evaluated(shape, stride):
+    data = tiny.evaluation_data().replace(
+      feature_shape=shape, temporal_stride=stride, min_image_size=24
+    )
+    features, _ = video_parser.VideoParser(data).parse_fn(False)(
+      {
+        data.image_field_key: tf.constant(video),
+        data.label_field_key: tf.constant([1], tf.int64),
+        feature_names.SOURCE_ID_KEY: tf.constant(''),
+        feature_names.LOCATION: tf.constant(''),
+      }
+    )
+    return features['image']
+
+  whole = evaluated(OWN_SHAPE, 1)
+  _, second = ensemble.views(of_own_clips().model_config)
+  np.testing.assert_array_equal(
+    second.clips(whole[tf.newaxis])[0], evaluated((6, 16, 16, 3), 2)
+  )
+
+
+def test_members_with_their_own_clips_do_not_stream():
+  with pytest.raises(ValueError, match="frames='own': expected 'alternate'"):
+    ensemble.stream_of(of_own_clips(stream=True), 12)
+
+
+def test_the_configuration_rebuilds_an_ensemble_of_own_clips(tmp_path):
+  model = of_own_clips()
+  again = ensemble.TemporalEnsemble.from_config(model.get_config())
+  path = tf.train.Checkpoint(model=model).save(str(tmp_path / 'ckpt'))
+  tf.train.Checkpoint(model=again).restore(
+    path
+  ).expect_partial().assert_existing_objects_matched()
+  video = own_video()
+  np.testing.assert_allclose(
+    again({'image': video}), model({'image': video}), atol=1e-6
   )

@@ -22,6 +22,8 @@ Exactly these hold, for the loss, every gradient and every batch statistic:
     the whole clip.
 *   With batch norm frozen the loss, though not the gradient, is that of the
     whole clip for every backbone.
+*   Predictions of n subclips are those of a stream after each, whose head has
+    no gradient to the subclips before.
 """
 
 import numpy as np
@@ -86,7 +88,10 @@ def clips():
 
 
 def loss_of(logits, layers):
+  """The mean over clips, and over subclips if there are logits of each."""
   labels = tf.one_hot([0, 1], tiny.CLASSES)
+  if logits.shape.rank == 3:
+    labels = tf.stack([labels] * logits.shape[1], axis=1)
   return tf.reduce_mean(
     tf_keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
   ) + tf.add_n([loss for layer in layers for loss in layer.losses])
@@ -130,7 +135,7 @@ def with_states(model):
   )
 
 
-def streamed_step(model, num_subclips):
+def streamed_step(model, num_subclips, predict_each=False):
   """The same of a second backbone that streams, all under one tape."""
   backbone = with_states(model)
   same_structure.copy_weights(model.backbone, backbone)
@@ -144,17 +149,35 @@ def streamed_step(model, num_subclips):
       endpoints, states = backbone({**states, 'image': part}, training=True)
       frames.append(endpoints['head'][:, :, 0, 0])
       middles.append(tf.reduce_mean(endpoints['block0_layer0'], axis=[2, 3]))
-    x = tf.concat(frames, axis=1)
+    # What the head sees: all frames, or those so far with a gradient to the
+    # last subclip's alone.
+    ends = range(1, num_subclips + 1) if predict_each else [num_subclips]
+
+    def seen(vectors, end):
+      if not predict_each:
+        return tf.concat(vectors, axis=1)
+      before = [tf.stop_gradient(part) for part in vectors[: end - 1]]
+      return tf.concat([*before, vectors[end - 1]], axis=1)
+
     if 'grw_norm' in layers:
       middle = layers['grw_norm'](tf.concat(middles, axis=1), training=True)
       layers['grw_smoothing'](middle * middle.shape[-1] ** -0.5)
-      logits = layers['grw_classifier_head'](
-        tf.reduce_mean(x, axis=1)[:, tf.newaxis, tf.newaxis, tf.newaxis],
-        training=True,
-      )
+      logits = [
+        layers['grw_classifier_head'](
+          tf.reduce_mean(seen(frames, end), axis=1)[
+            :, tf.newaxis, tf.newaxis, tf.newaxis
+          ],
+          training=True,
+        )
+        for end in ends
+      ]
     else:
-      x = layers['grw_smoothing'](layers['grw_embedding'](x))
-      logits = layers['grw_head'](x, training=True)
+      embedded = [layers['grw_embedding'](part) for part in frames]
+      layers['grw_smoothing'](tf.concat(embedded, axis=1))
+      logits = [
+        layers['grw_head'](seen(embedded, end), training=True) for end in ends
+      ]
+    logits = tf.stack(logits, axis=1) if predict_each else logits[0]
     loss = loss_of(logits, [backbone, *after])
   variables = [
     variable
@@ -197,20 +220,24 @@ def assert_same(ours, theirs):
 
 
 @pytest.mark.parametrize(
-  'kind, graph',
+  'kind, graph, each',
   [
-    ({}, True),
-    ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False),
-    ({'use_positional_encoding': True}, False),
+    ({}, True, False),
+    ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False, False),
+    ({'use_positional_encoding': True}, False, False),
+    ({}, False, True),
+    ({'smoothing': INTERMEDIATE, 'head': 'movinet'}, False, True),
   ],
 )
-def test_subclips_are_a_stream_without_gradient_through_its_states(kind, graph):
+def test_subclips_are_a_stream_without_gradient_through_its_states(
+  kind, graph, each
+):
   model = classifier(**kind)
   before = values(model)
-  expected = streamed_step(model, WINDOWS)
+  expected = streamed_step(model, WINDOWS, each)
   for variable in model.variables:  # `grw_norm` has seen the clips.
     variable.assign(before[variable.name])
-  model.train_in_subclips(WINDOWS)
+  model.train_in_subclips(WINDOWS, predict_each=each)
   ours = step(model, graph=graph)
   assert_same(ours, expected)
   assert any(
@@ -239,6 +266,23 @@ def test_with_frozen_batch_norm_the_loss_is_that_of_the_whole_clip(
   # Nothing comes back to earlier subclips through the buffer.
   kernel = next(name for name in gradients if 'expansion' in name)
   assert np.abs(gradients[kernel] - steps[num_frames][1][kernel]).max() > 1e-4
+
+
+def test_each_subclip_ends_with_the_logits_of_the_clip_so_far():
+  model = with_frozen_batch_norm(classifier())
+  model.train_in_subclips(WINDOWS, predict_each=True)
+  counts = (6, 2)  # Of the second clip all frames from the third on repeat.
+  for inputs in ({}, {'num_frames': tf.constant(counts)}):
+    logits = model({'image': clips(), **inputs}, training=True)
+    assert logits.shape == (2, WINDOWS, tiny.CLASSES)
+    for clip, count in enumerate(counts if inputs else (6, 6)):
+      for subclip, end in enumerate((3, 6)):
+        so_far = clips()[clip : clip + 1, : min(end, count)]
+        np.testing.assert_allclose(
+          logits[clip, subclip], model({'image': so_far})[0], atol=1e-5
+        )
+  # Evaluation has one answer a clip.
+  assert model({'image': clips()}).shape == (2, tiny.CLASSES)
 
 
 def test_a_backbone_that_mixes_no_frames_has_the_gradients_of_the_whole_clip():

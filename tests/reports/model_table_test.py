@@ -258,6 +258,67 @@ def test_measured_memory_stands_beside_the_papers():
   assert line['published_memory_source'].endswith('2511.20928, Table 2')
 
 
+def measured_row(name, frames, **measured):
+  (config,) = model_table.of_lengths(
+    [model_table.read_config(CONFIGS / f'{name}.yaml')], [frames]
+  )
+  return row_of(name)._replace(
+    config=config, measured=model_cost.Measured(**measured)
+  )
+
+
+def test_videos_of_several_lengths_have_the_columns_of_movinet(tmp_path):
+  base = [
+    measured_row(
+      'movinet_a0_base_k600',
+      frames,
+      clip_milliseconds=3.0 * frames,
+      clip_mebibytes=10.0 * frames,
+    )
+    for frames in (8, 50)
+  ]
+  stream = [
+    row_of('movinet_a0_stream_k600', frame=10**8, head=10**6)._replace(
+      config=measured_row('movinet_a0_stream_k600', frames, **rest).config,
+      measured=model_cost.Measured(**rest),
+    )
+    for frames in (8, 50)
+    for rest in [
+      {
+        'clip_milliseconds': 1.0,
+        'clip_mebibytes': 900.0,
+        'frame_milliseconds': 2.5,
+        'frame_mebibytes': 60.0,
+      }
+    ]
+  ]
+  text = model_table.markdown(base + stream, {})
+  for line in (
+    # The paper's accuracy is that of 50 frames.
+    '| movinet_a0_base_k600 | no |  | 172 | 8 | 5 | 3.00 | 84 | 24 | 3.00 |',
+    '| movinet_a0_base_k600 | no | 71.5 | 172 | 50 | 5 | 3.00 | 524 | 150 | '
+    '3.00 |',
+    '| movinet_a0_stream_k600 | yes |  | 172 | 8 | 5 | 0.80 | 63 | 20 | 2.50 |',
+    '| movinet_a0_stream_k600 | yes | 70.3 | 172 | 50 | 5 | 5.00 | 63 | 125 | '
+    '2.50 |',
+  ):
+    assert line in text, line
+  path = tmp_path / 'frames.png'
+  model_table.draw_lengths([base[0], stream[1]], str(path))
+  assert not path.exists(), 'of one length each'
+  model_table.draw_lengths(base + stream, str(path))
+  picture = cv2.imread(str(path))
+  assert picture is not None and picture.std() > 10
+
+
+def test_lengths_that_a_model_does_not_take_are_refused():
+  config = model_table.read_config(CONFIGS / 'movinet_a0_stream_grw_k600.yaml')
+  with pytest.raises(
+    ValueError, match='--frames=4: .*movinet_a0_stream_grw_k600.*window'
+  ):
+    model_table.of_lengths([config], [8, 4])
+
+
 @pytest.mark.parametrize(
   'multiply_adds, answer',
   [

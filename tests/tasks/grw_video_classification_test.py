@@ -220,6 +220,50 @@ def test_windows_stop_at_cuts_in_training_and_evaluation(tmp_path):
     assert measured['clips_without_window'] == 1
 
 
+@pytest.mark.parametrize('num_subclips', [1, 2])
+def test_the_loss_of_subclips_is_the_mean_of_their_predictions(
+  trained, num_subclips
+):
+  plain, _, _, logs = trained
+  task = make_task()
+  task.task_config.num_subclips = num_subclips
+  task.task_config.subclip_predictions = True
+  if num_subclips == 1:
+    model, metrics = task.build_model(), task.build_metrics()
+    optimizer = tf_keras.optimizers.SGD(0.0)
+    ours = task.train_step(batch(), model, optimizer, metrics)
+    np.testing.assert_allclose(ours['loss'], logs['loss'], rtol=1e-5)
+    return
+  probabilities = tf.nn.softmax(
+    tf.random.stateless_normal([BATCH, num_subclips, CLASSES], [1, 2])
+  )
+  _, labels = batch()
+  losses = [
+    plain.build_losses(labels, probabilities[:, subclip])['class_loss']
+    for subclip in range(num_subclips)
+  ]
+  found = task.build_losses(labels, probabilities)
+  np.testing.assert_allclose(found['class_loss'], np.mean(losses), rtol=1e-6)
+  assert abs(losses[0] - losses[1]) > 1e-3
+  # Of accuracies, the clip's counts.
+  for metrics, outputs in (
+    (task.build_metrics(), probabilities),
+    (plain.build_metrics(), probabilities[:, -1]),
+  ):
+    task.process_metrics(metrics, labels, outputs)
+    accuracies = [float(metric.result()) for metric in metrics[:3]]
+    assert accuracies[2] == 1.0
+    assert (
+      accuracies[:2]
+      == [
+        float(
+          np.mean(np.argmax(probabilities[:, -1], -1) == np.argmax(labels, -1))
+        )
+      ]
+      * 2
+    )
+
+
 def test_a_frozen_backbone_leaves_the_rest_to_train():
   task = make_task()
   task.task_config.freeze_backbone = True

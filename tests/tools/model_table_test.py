@@ -53,6 +53,7 @@ def test_configs_of_a_pattern_are_tabled(tmp_path):
   result = run_tool(
     f'--configs={tmp_path}/*o*.yaml',
     '--measure=false',
+    '--frames=6,9',
     f'--output_dir={output}',
   )
   assert result.returncode == 0, result.stderr
@@ -64,11 +65,22 @@ def test_configs_of_a_pattern_are_tabled(tmp_path):
     ]
   )
   text = (output / model_table.CSV_FILE).read_text()
-  assert [line.split(',')[0] for line in text.splitlines()] == [
-    'config',
-    'two',
-    'one',
+  assert [line.split(',')[:2] for line in text.splitlines()] == [
+    ['config', 'frames'],
+    *(['two', frames] for frames in '69'),
+    *(['one', frames] for frames in '69'),
   ]
+
+
+def test_lengths_that_are_none_are_refused_in_one_line(tmp_path):
+  (tmp_path / 'one.yaml').write_text(json.dumps(tiny.overrides('', '')))
+  write_zoo(tmp_path, 'one')
+  result = run_tool(
+    f'--configs={tmp_path}/one.yaml', '--frames=8,x', f'--output_dir={tmp_path}'
+  )
+  assert result.stderr.splitlines()[-1] == (
+    'error: --frames=8,x: expected numbers of at least 1, as 8,16,32.'
+  )
 
 
 def test_what_cannot_be_tabled_is_one_line_and_no_file(tmp_path):

@@ -41,7 +41,8 @@ def register(family: family_lib.Family):
   """
   if family.name in _registered:
     raise ValueError(f'There is a family of backbones {family.name!r} already.')
-  if family.config_class is not None:  # Else the Model Garden builds it.
+  # Else the Model Garden builds it.
+  if type(family).build is not family_lib.Family.build:
     factory.register_backbone_builder(family.name)(family.build)
   _registered[family.name] = family
 

@@ -43,8 +43,8 @@ class Family:
     name: what `task.model.backbone.type` calls the family; also the field of
       its configuration beside it.
     title: as in its paper.
-    config_class: the class of the field's value; None where the Model Garden's
-      `Backbone3D` has the field.
+    config_class: the class of the field's value; None where that of the Model
+      Garden's `Backbone3D` will do.
     weights: how its published weights are recognized and named; None where
       weights are read object by object, from checkpoints of the same model.
   """
@@ -70,8 +70,7 @@ class Family:
   ) -> tf_keras.Model:
     """Builds a backbone as the Model Garden's factory asks for it.
 
-    Only called for families with a `config_class`; others are built by the
-    Model Garden.
+    Families that do not override it are built by the Model Garden.
 
     Args:
       input_specs: [batch, frames, height, width, 3].
@@ -84,6 +83,14 @@ class Family:
       by name.  In their order the last, or 'head', is what heads read.
     """
     raise NotImplementedError(f'{self.name} has no builder.')
+
+  def finish(self, backbone: tf_keras.Model, config: Any):
+    """Changes a backbone that was built, where the Model Garden built it.
+
+    Args:
+      backbone: the model that is changed.
+      config: the configuration of the backbone.
+    """
 
   def label(self, config: Any) -> str:
     """What a message calls the backbone of a configuration."""

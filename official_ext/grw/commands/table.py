@@ -21,8 +21,14 @@ at once and frame by frame, with and without the head; and, unless
 --measure=false, milliseconds and peak memory on this machine.  Rows are kept in
 `rows.json` there: interrupted, the same command continues, and only what has
 changed is made anew.
+
+  grw table --output_dir=/tmp/frames --frames=8,16,32 \
+    --configs='configs/movinet_a0_*_k600.yaml'
+
+takes clips of 8, 16 and 32 frames, and draws `memory_against_frames.png` too.
 """
 
+from collections.abc import Sequence
 import os
 import sys
 
@@ -41,6 +47,11 @@ def define_flags():
   flags.DEFINE_bool(
     'measure', True, 'Time clips and streams, and measure their memory.'
   )
+  flags.DEFINE_list(
+    'frames',
+    [],
+    'Lengths of clips, for example 8,16,32, in place of those of the configs.',
+  )
   flags.DEFINE_integer(
     'repeats',
     5,
@@ -50,6 +61,15 @@ def define_flags():
   flags.mark_flags_as_required(['output_dir'])
 
 
+def _lengths(texts: Sequence[str]) -> list[int]:
+  """Numbers of frames; raises ValueError for what is none."""
+  if not all(text.isdecimal() and int(text) for text in texts):
+    raise ValueError(
+      f'--frames={",".join(texts)}: expected numbers of at least 1, as 8,16,32.'
+    )
+  return [int(text) for text in texts]
+
+
 def main(_):
   from official_ext.grw import registry_imports  # noqa: F401
   from official_ext.grw.reports import model_table
@@ -57,6 +77,8 @@ def main(_):
   values = flags.FLAGS
   try:
     configs, found = model_table.read_configs(values.configs)
+    if values.frames:
+      configs = model_table.of_lengths(configs, _lengths(values.frames))
     os.makedirs(values.output_dir, exist_ok=True)
     rows, failures = model_table.make_rows(
       configs, values.output_dir, values.measure, values.repeats

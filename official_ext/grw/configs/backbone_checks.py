@@ -72,6 +72,12 @@ def validate_subclips(task: schema.GrwTask):
   """Raises ValueError for training clips that cannot be split as asked."""
   count = task.num_subclips
   fields.require(count >= 1, 'task.num_subclips', count, 'at least 1')
+  fields.require(
+    not task.subclip_predictions or not task.model.head.per_frame,
+    'task.subclip_predictions',
+    task.subclip_predictions,
+    'False, because task.model.head.per_frame=True: each frame has an answer',
+  )
   if count == 1:
     return
   try:

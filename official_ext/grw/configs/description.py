@@ -315,7 +315,8 @@ def _describe_class(config_class: type, classes: dict[str, Any]):
     if field.name == 'type' and _is_choice(config_class):
       others = [other.name for other in dataclasses.fields(config_class)]
       others.remove('type')
-      kind = {'any_of': [{'one_of': [*others, *registered]}, None]}
+      names = list(dict.fromkeys([*others, *registered]))
+      kind = {'any_of': [{'one_of': names}, None]}
     elif field.name == 'type' and hasattr(config_class, 'type_choices'):
       kind = {'one_of': config_class.type_choices()}
     fields[field.name] = [kind]

@@ -14,14 +14,15 @@
 
 """Configuration of temporal ensembles, and their experiment.
 
-Kondratyuk et al., arXiv 2103.11511, Section 3.3: two models, trained apart on
+Kondratyuk et al., arXiv 2103.11511.  Section 3.3: two models, trained apart on
 clips of half the frame rate, see every second frame of a video each, one of
 them a frame later than the other; the mean of their logits is the ensemble's.
+Appendix B: MoViNet-A6 is A4 and A5, each on clips of its own size and rate.
 """
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from official.core import exp_factory
 from official.modeling import hyperparams
@@ -53,8 +54,13 @@ class Member(hyperparams.Config):
     checkpoint: whatever `task.init_checkpoint` takes, head included.
     num_classes: the number of classes of its logits.
     feature_shape: the shape of the clips it was trained on, half the ensemble's
-      frames.
-    frames_per_second: the rate of these clips, half the ensemble's.
+      frames.  Where `frames` is 'own', of the clips that it sees here.
+    frames_per_second: the rate of these clips, half the ensemble's, or its
+      `frame_step`-th part.
+    frame_step: where `frames` is 'own', from how many frames of the ensemble's
+      clips the member sees one; unset, the N of these over its own.
+    crop_size: where `frames` is 'own', height and width of the center of the
+      ensemble's frames that is resized to `feature_shape`; unset, all.
   """
 
   model: schema.GrwModel = dataclasses.field(
@@ -68,19 +74,26 @@ class Member(hyperparams.Config):
   num_classes: int = completion.UNSET
   feature_shape: tuple[int, ...] = ()
   frames_per_second: float | None = None
+  frame_step: int = completion.UNSET
+  crop_size: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass
 class GrwEnsemble(hyperparams.Config):
-  """Two classifiers, each for every second frame.
+  """Two classifiers of one video.
 
   Attributes:
     model_type: the name of the registered builder.
-    first: sees frames 0, 2, 4 and so on.
-    second: sees frames 1, 3, 5 and so on.
+    frames: which frames of a clip the members see.  'alternate': every second
+      each, so that a video costs what one member costs at the full rate.
+      'own': each all of the video, at a rate and size of its own, as the
+      published MoViNet-A6; such an ensemble does not stream.
+    first: the member that, of 'alternate', sees frames 0, 2, 4 and so on.
+    second: the member that, of 'alternate', sees frames 1, 3, 5 and so on.
   """
 
   model_type: str = 'grw_ensemble'
+  frames: Literal['alternate', 'own'] = 'alternate'
   first: Member = dataclasses.field(default_factory=Member)
   second: Member = dataclasses.field(default_factory=Member)
 
@@ -126,19 +139,77 @@ def classifiers(
   return [model]
 
 
+def require_streams(model: schema.GrwModel | GrwEnsemble):
+  """Raises ValueError for an ensemble that cannot take a video frame by frame.
+
+  Whether the backbones can, others say.
+  """
+  frames = getattr(model, 'frames', 'alternate')
+  fields.require(
+    frames == 'alternate',
+    'task.model.frames',
+    frames,
+    "'alternate', as members that see clips of their own rate and size take no "
+    'stream of single frames. Export the clip model',
+  )
+
+
 def _half(shape: Sequence[int]) -> tuple[int, ...]:
   """The shape of every second frame of clips, [frames, height, width, 3]."""
   return (shape[0] // 2, *shape[1:])
 
 
-def _wanted(data: schema.DataConfig) -> dict[str, Any]:
-  """What an ensemble's data need of its members, by field."""
+def _wanted(
+  data: schema.DataConfig, model: GrwEnsemble, member: Member
+) -> dict[str, Any]:
+  """What an ensemble's data need of a member, by field."""
   rate = data.frames_per_second
+  if model.frames == 'alternate':
+    step, shape = 2, _half(data.feature_shape)
+  else:
+    step = member.frame_step
+    shape = (data.feature_shape[0] // step, *member.feature_shape[1:])
   return {
     'num_classes': data.num_classes,
-    'feature_shape': _half(data.feature_shape),
-    'frames_per_second': rate / 2 if rate else None,
+    'feature_shape': shape,
+    'frames_per_second': rate / step if rate else None,
   }
+
+
+def _set_own_clips(name: str, member: Member, data: schema.DataConfig):
+  """Sets and checks how a member's own clips are made of the ensemble's.
+
+  Raises:
+    ValueError: names the field that does not fit.
+  """
+  field, shape = f'task.model.{name}', tuple(member.feature_shape)
+  total, *size = data.feature_shape[:3]
+  fields.require(
+    len(shape) == 4 and min(shape) >= 1,
+    f'{field}.feature_shape',
+    shape,
+    "the member's own [frames, height, width, 3], because task.model.frames "
+    "is 'own'",
+  )
+  if member.frame_step == completion.UNSET:
+    member.frame_step = max(total // shape[0], 1)
+  if not member.crop_size:
+    member.crop_size = tuple(size)
+  fields.require(
+    member.frame_step >= 1 and shape[0] * member.frame_step == total,
+    f'{field}.frame_step',
+    member.frame_step,
+    f'a number of which {shape[0]}, the frames of {field}.feature_shape, times '
+    f'is {total}, those of task.validation_data.feature_shape',
+  )
+  fields.require(
+    len(member.crop_size) == 2
+    and all(1 <= crop <= side for crop, side in zip(member.crop_size, size)),
+    f'{field}.crop_size',
+    tuple(member.crop_size),
+    f'height and width up to {tuple(size)}, those of '
+    'task.validation_data.feature_shape',
+  )
 
 
 def set_members(task: GrwEnsembleTask):
@@ -147,8 +218,11 @@ def set_members(task: GrwEnsembleTask):
   Raises:
     ValueError: a member's model is not the one that was trained.
   """
-  wanted = _wanted(task.validation_data)
-  for name, member in zip(MEMBERS, task.model.members):
+  model, data = task.model, task.validation_data
+  for name, member in zip(MEMBERS, model.members):
+    if model.frames == 'own':
+      _set_own_clips(name, member, data)
+    wanted = _wanted(data, model, member)
     unset = [
       field
       for field in _SHARED
@@ -209,17 +283,12 @@ def validate_task(task: GrwEnsembleTask):
     'none, as an ensemble takes the weights of its members. Set '
     'task.model.first.checkpoint and task.model.second.checkpoint',
   )
-  for split in ('train_data', 'validation_data'):
-    shape = getattr(task, split).feature_shape
-    fields.require(
-      shape[0] % 2 == 0,
-      f'task.{split}.feature_shape',
-      tuple(shape),
-      'an even number of frames, of which each member of the ensemble sees '
-      'every second',
-    )
-  first, second = task.model.members
-  for name in _SHARED:
+  model, data = task.model, task.validation_data
+  alternates = model.frames == 'alternate'
+  if alternates:
+    _validate_turns(task)
+  first, second = model.members
+  for name in _SHARED if alternates else ('num_classes',):
     one, other = getattr(first, name), getattr(second, name)
     if not _is_same(name, other, one):
       raise ValueError(
@@ -228,22 +297,27 @@ def validate_task(task: GrwEnsembleTask):
         'have the same classes, and clips of the same size and frame rate: '
         'train one of them anew.'
       )
-  for name, wanted in _wanted(task.validation_data).items():
-    value = getattr(first, name)
-    if not _is_same(name, value, wanted):
-      raise ValueError(
-        f'task.model.first.{name}={_shown(value)}: expected '
-        f'{_shown(wanted)}, as task.validation_data has '
-        f'{name}={_shown(getattr(task.validation_data, name))} and each '
-        'member sees every second frame. Train the members on such clips, '
-        'or change task.validation_data.'
-      )
-  for name in MEMBERS:
+  for member_name, member in zip(MEMBERS, model.members):
+    sees = (
+      'each member sees every second frame'
+      if alternates
+      else f'the member sees one of {member.frame_step} frames'
+    )
+    for name, wanted in _wanted(data, model, member).items():
+      value = getattr(member, name)
+      if not _is_same(name, value, wanted):
+        raise ValueError(
+          f'task.model.{member_name}.{name}={_shown(value)}: expected '
+          f'{_shown(wanted)}, as task.validation_data has '
+          f'{name}={_shown(getattr(data, name))} and {sees}. Train the members '
+          'on such clips, or change task.validation_data.'
+        )
+  for name, member in zip(MEMBERS, model.members):
     try:
       schema.GrwTask(
-        model=getattr(task.model, name).model,
-        train_data=_member_data(task.train_data),
-        validation_data=_member_data(task.validation_data),
+        model=member.model,
+        train_data=_member_data(task.train_data, member),
+        validation_data=_member_data(data, member),
         losses=task.losses,
         metrics=task.metrics,
       ).validate()
@@ -253,8 +327,34 @@ def validate_task(task: GrwEnsembleTask):
       ) from error
 
 
-def _member_data(data: schema.DataConfig) -> schema.DataConfig:
-  return data.replace(feature_shape=_half(data.feature_shape))
+def _validate_turns(task: GrwEnsembleTask):
+  """Raises ValueError for frames that members cannot take in turns."""
+  for split in ('train_data', 'validation_data'):
+    shape = getattr(task, split).feature_shape
+    fields.require(
+      shape[0] % 2 == 0,
+      f'task.{split}.feature_shape',
+      tuple(shape),
+      'an even number of frames, of which each member of the ensemble sees '
+      'every second',
+    )
+  for name, member in zip(MEMBERS, task.model.members):
+    for field, unset in (('frame_step', completion.UNSET), ('crop_size', ())):
+      value = getattr(member, field)
+      fields.require(
+        _shown(value) == unset,
+        f'task.model.{name}.{field}',
+        _shown(value),
+        f"{unset}, because task.model.frames is 'alternate'",
+      )
+
+
+def _member_data(data: schema.DataConfig, member: Member) -> schema.DataConfig:
+  """The data as a member sees it; its own clips are made of whole frames."""
+  side = max(data.min_image_size, *member.feature_shape[1:3])
+  return data.replace(
+    feature_shape=tuple(member.feature_shape), min_image_size=side
+  )
 
 
 @exp_factory.register_config_factory('movinet_grw_ensemble_kinetics600')

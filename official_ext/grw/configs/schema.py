@@ -231,6 +231,10 @@ class GrwTask(video_classification.VideoClassificationTask):
       that memory follows N / n frames (MoViNet, Section 3.2.2).  A part holds
       whole windows of the smoothing, whose phase is 'fixed' and which neither
       `cuts` nor `window_range` move.
+    subclip_predictions: whether in training each of these parts ends with a
+      prediction, from all frames so far, and the loss is the mean of theirs
+      (`modeling.subclips`), as in MoViNet.  Otherwise there is one prediction,
+      of the whole clip, as there is with one part.
   """
 
   dataset_info: str = ''
@@ -239,6 +243,7 @@ class GrwTask(video_classification.VideoClassificationTask):
   class_weights: list[float] | Literal['balanced'] | None = None
   seed: int | None = None
   num_subclips: int = 1
+  subclip_predictions: bool = False
   init_checkpoint_modules: Literal['backbone', 'all_but_classifier', 'all'] = (
     'all'
   )

@@ -17,16 +17,19 @@
 Kondratyuk et al., arXiv 2103.11511, Section 3.3: each member sees every second
 frame, the second one frame later; the mean of their logits, before the softmax,
 is the ensemble's.  So a video costs what one member at the full frame rate
-does.
+does.  Or, as their MoViNet-A6 (Appendix B), each member sees the whole video in
+clips of its own rate and size, and a video costs what both cost alone.
 """
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 from typing import Any
 
 from official.vision.modeling import factory_3d
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.datasets import feature_names
@@ -34,6 +37,61 @@ from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 
 _COUNT = 'state_ensemble_frame_count'
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """Which part of a clip [batch, N, height, width, 3] a member sees.
+
+  Attributes:
+    offset: its first frame.
+    step: from one of its frames to the next.
+    crop: height and width of the center of frames that it sees; (), all.
+    size: height and width that the crop is resized to, bilinearly.
+  """
+
+  offset: int
+  step: int
+  crop: tuple[int, ...] = ()
+  size: tuple[int, ...] = ()
+
+  def clips(self, image: tf.Tensor) -> tf.Tensor:
+    """The member's clips."""
+    frames = image[:, self.offset :: self.step]
+    if not self.crop:
+      return frames
+
+    def crop_and_resize(images):
+      _, height, width, _ = frame_operations.sizes(images)
+      top, left = (height - self.crop[0]) // 2, (width - self.crop[1]) // 2
+      # It fails where frames are smaller.
+      images = tf.image.crop_to_bounding_box(images, top, left, *self.crop)
+      if self.crop == self.size:
+        return images
+      return tf.image.resize(images, self.size)
+
+    return frame_operations.on_frames(crop_and_resize, frames)
+
+  def counts(self, num_frames: tf.Tensor) -> tf.Tensor:
+    """How many of the first frames of clips the member sees, at least 1."""
+    return tf.maximum(
+      (num_frames - self.offset + self.step - 1) // self.step, 1
+    )
+
+
+def views(model: ensemble_cfg.GrwEnsemble) -> tuple[View, ...]:
+  """What each of the members sees."""
+  if model.frames == 'alternate':
+    return View(0, 2), View(1, 2)
+  return tuple(
+    View(
+      0,
+      member.frame_step,
+      tuple(member.crop_size),
+      tuple(member.feature_shape[1:3]),
+    )
+    for member in model.members
+  )
 
 
 def _require_even(num_frames: int):
@@ -52,6 +110,9 @@ class TemporalEnsemble(tf_keras.Model):
   The input is {'image': clips}, values in [0, 1]; a call may also give
   'num_frames' as for `GrwClassifier`.  Of a clip with a single frame before the
   first repetition the logits are those of the first member, as in a stream.
+
+  Where `model_config.frames` is 'own', N may be odd, and both members count in
+  any case.
   """
 
   def __init__(
@@ -72,35 +133,48 @@ class TemporalEnsemble(tf_keras.Model):
       **kwargs: the arguments of the Keras model.
 
     Raises:
-      ValueError: the number of frames is odd, or a member cannot be built.
+      ValueError: the members take turns and the number of frames is odd, or a
+        member cannot be built.
     """
     shape = tuple(input_specs.shape)
-    num_frames = shape[1]
-    if num_frames is not None:
-      _require_even(num_frames)
-      num_frames //= 2
+    seen = views(model_config)
+    in_turns = model_config.frames == 'alternate'
+    if in_turns and shape[1] is not None:
+      _require_even(shape[1])
     members = [
       grw_model.GrwClassifier(
         member.model,
         num_classes,
-        tf_keras.layers.InputSpec(shape=(shape[0], num_frames, *shape[2:])),
+        tf_keras.layers.InputSpec(
+          shape=(
+            shape[0],
+            shape[1] and shape[1] // view.step,
+            *(view.size or shape[2:4]),
+            shape[4],
+          )
+        ),
         l2_weight_decay,
         name=name,
       )
-      for name, member in zip(ensemble_cfg.MEMBERS, model_config.members)
+      for name, member, view in zip(
+        ensemble_cfg.MEMBERS, model_config.members, seen
+      )
     ]
     image = tf_keras.Input(shape=shape[1:], name='image')
     first, second = (
-      member({'image': image[:, offset::2]})
-      for offset, member in enumerate(members)
+      member({'image': view.clips(image)})
+      for view, member in zip(seen, members)
     )
     super().__init__(
       inputs={'image': image}, outputs=(first + second) / 2, **kwargs
     )
     # After super(), so that Keras tracks them.
     self._members = members
+    self._views = seen
+    self._in_turns = in_turns
+    # Not as a dict, whose lists Keras would make lists of another kind.
+    self._model_config = model_config.replace()
     self._config = {
-      'model_config': model_config.as_dict(),
       'num_classes': num_classes,
       'input_shape': shape,
       'l2_weight_decay': l2_weight_decay,
@@ -112,13 +186,20 @@ class TemporalEnsemble(tf_keras.Model):
     return self._members
 
   @property
+  def model_config(self) -> ensemble_cfg.GrwEnsemble:
+    """What it was built from."""
+    return self._model_config
+
+  @property
   def smoothing(self) -> None:
     """None: there is no one smoothing layer to measure."""
 
   def call(self, inputs, training=None, mask=None):
     """Logits; see the class for what `inputs` may hold."""
     image = inputs['image']
-    if image.shape[1] is not None:
+    if not self._in_turns:
+      pass
+    elif image.shape[1] is not None:
       _require_even(image.shape[1])
     else:
       tf.debugging.assert_equal(
@@ -134,21 +215,24 @@ class TemporalEnsemble(tf_keras.Model):
     first, second = (
       member(
         {
-          'image': image[:, offset::2],
-          feature_names.NUM_FRAMES: tf.maximum(
-            (num_frames + 1 - offset) // 2, 1
-          ),
+          'image': view.clips(image),
+          feature_names.NUM_FRAMES: view.counts(num_frames),
         },
         training=training,
       )
-      for offset, member in enumerate(self._members)
+      for view, member in zip(self._views, self._members)
     )
-    return tf.where(
-      (num_frames > 1)[:, tf.newaxis], (first + second) / 2, first
-    )
+    mean = (first + second) / 2
+    if not self._in_turns:
+      return mean
+    return tf.where((num_frames > 1)[:, tf.newaxis], mean, first)
 
   def get_config(self) -> dict[str, Any]:
-    return {'name': self.name, **self._config}
+    return {
+      'name': self.name,
+      'model_config': self._model_config.as_dict(),
+      **self._config,
+    }
 
   @classmethod
   def from_config(cls, config, custom_objects=None):
@@ -329,5 +413,6 @@ def stream_of(
     ValueError: the model cannot stream, or a number is out of range.
   """
   if isinstance(model, TemporalEnsemble):
+    ensemble_cfg.require_streams(model.model_config)
     return StreamingEnsemble(model, num_frames, classify_every)
   return streaming.StreamingClassifier(model, num_frames, classify_every)

@@ -63,6 +63,9 @@ def build_backbone(
     norm_activation_config=model_config.norm_activation,
     l2_regularizer=l2_regularizer,
   )
+  families.of(model_config.backbone).finish(
+    backbone, model_config.backbone.get()
+  )
   if model_config.norm_activation.use_sync_bn:
     batch_norm.synchronize(backbone)
   by_frames = {
@@ -190,6 +193,7 @@ class _SmoothingAndHead:
     clip_frames: tf.Tensor | None = None,
     cuts: tf.Tensor | None = None,
     head_frames: tf.Tensor | None = None,
+    predictions: int | None = None,
   ) -> tf.Tensor:
     """Returns logits, [batch, classes].
 
@@ -199,6 +203,8 @@ class _SmoothingAndHead:
       clip_frames: N, a scalar; not None unless num_frames is.
       cuts: [batch, N] bool, frames that begin a shot, or None.
       head_frames: [batch] int, frames that the head sees; None: `num_frames`.
+      predictions: n; logits are [batch, n, classes], those after each of n
+        subclips (`modeling.subclips`).  None, those of the clip alone.
     """
 
     def masked(vectors, frames=num_frames):
@@ -229,7 +235,35 @@ class _SmoothingAndHead:
     seen = masked(features, num_frames if head_frames is None else head_frames)
     self._last_call.vectors = features
     self._last_call.masks = seen
+    if predictions is not None:
+      return self._after_each(features, predictions, **seen)
     return self._head_type.classify(self._head, features, **seen)
+
+  def _after_each(
+    self,
+    vectors: tf.Tensor,
+    num_subclips: int,
+    num_frames: tf.Tensor | None = None,
+  ) -> tf.Tensor:
+    """Logits [batch, n, classes] after each of n subclips of the vectors."""
+    length = frame_operations.sizes(vectors)[1] // num_subclips
+    logits = []
+    for end in range(1, num_subclips + 1):
+      # What the head keeps of the subclips before is a buffer, too.
+      seen = tf.concat(
+        [
+          tf.stop_gradient(vectors[:, : (end - 1) * length]),
+          vectors[:, (end - 1) * length : end * length],
+        ],
+        axis=1,
+      )
+      masks = (
+        {}
+        if num_frames is None
+        else {'num_frames': tf.minimum(num_frames, end * length)}
+      )
+      logits.append(self._head_type.classify(self._head, seen, **masks))
+    return tf.stack(logits, axis=1)
 
   def after(self, count: int) -> tf.Tensor:
     """Logits [batch, classes] of the first vectors of the last call alone."""
@@ -312,6 +346,7 @@ class GrwClassifier(tf_keras.Model):
     self._backbone = backbone
     self._smoothing_and_head = smoothing_and_head
     self._subclips: subclips.SubclipBackbone | None = None
+    self._predictions: int | None = None
     self._smoothing = (
       smoothing_and_head.smooth
       if model_config.smoothing.placement != 'none'
@@ -347,6 +382,7 @@ class GrwClassifier(tf_keras.Model):
       tf.shape(image)[1],
       inputs.get(feature_names.CUTS),
       inputs.get(feature_names.HEAD_FRAMES),
+      self._predictions if in_subclips is not None else None,
     )
 
   def logits_after(self, count: int) -> tf.Tensor:
@@ -363,13 +399,15 @@ class GrwClassifier(tf_keras.Model):
     """
     return self._smoothing_and_head.after(count)
 
-  def train_in_subclips(self, num_subclips: int):
+  def train_in_subclips(self, num_subclips: int, predict_each: bool = False):
     """Lets training calls run the backbone with the stream buffer.
 
     Calls that do not train, weights and checkpoints are as before.
 
     Args:
       num_subclips: n, at least 2; divides the frames of clips.
+      predict_each: whether training calls return [batch, n, classes], the
+        logits after each subclip, in place of those of the clip.
 
     Raises:
       ValueError: the backbone cannot stream, or see `SubclipBackbone`.
@@ -386,6 +424,7 @@ class GrwClassifier(tf_keras.Model):
       self._smoothing_and_head.endpoints,
       num_subclips,
     )
+    self._predictions = num_subclips if predict_each else None
 
   @property
   def backbone(self) -> tf_keras.Model:

@@ -23,6 +23,23 @@ Because everything after the backbone sees all frames at once, its gradient
 with respect to the frames of a subclip is known only when all subclips have
 been through.  So the backbone runs twice: first without keeping activations,
 then, once that gradient is there, again for one subclip after the other.
+
+The loss is one of two.  Let z_1 … z_N be the vectors of the frames, g the head,
+y the label, CE the classification loss and m = N / n.
+
+*   L = CE(g(z_1, …, z_N), y): one prediction, of the whole clip.  The gradient
+    of g reaches all frames.
+*   With `task.subclip_predictions`, as the paper has it, each subclip ends with
+    a prediction of its own, from all frames so far:
+
+        L = 1/n Σ_i CE(g(z̄_1, …, z̄_{(i−1)m}, z_{(i−1)m+1}, …, z_{im}), y),
+
+    where z̄ is z without gradient: what the head keeps of earlier subclips, be
+    it their mean or their vectors, is a buffer as the backbone's states are.
+    The paper accumulates the gradients of the n losses and does not say whether
+    it divides by n; here it is a mean, so that L does not grow with n.
+
+λ · L_smooth is the same in both, as no window spans two subclips.
 """
 
 from collections.abc import Mapping, Sequence

@@ -101,6 +101,7 @@ class Measured(NamedTuple):
 
 def _can_stream(params: cfg.ExperimentConfig) -> bool:
   try:
+    ensemble_cfg.require_streams(params.task.model)
     for model in ensemble_cfg.classifiers(params.task.model):
       families.with_states(model.backbone)
   except ValueError:

@@ -49,6 +49,7 @@ MARKDOWN_FILE = 'model_table.md'
 CSV_FILE = 'model_table.csv'
 PICTURE_FILE = 'accuracy_against_flops.png'
 MEMORY_PICTURE_FILE = 'accuracy_against_memory.png'
+FRAMES_PICTURE_FILE = 'memory_against_frames.png'
 ROWS_FILE = 'rows.json'
 
 # As in megabytes of the papers, of a million bytes.
@@ -147,6 +148,44 @@ def read_config(path: str | os.PathLike) -> Config:
   """Reads the experiment of one config file; see `read_configs`."""
   (config,), _ = read_configs(published.find(str(path)))
   return config
+
+
+def of_lengths(
+  configs: Sequence[Config], lengths: Sequence[int]
+) -> list[Config]:
+  """The same models for clips of other lengths.
+
+  Args:
+    configs: the models.
+    lengths: numbers of frames.
+
+  Returns:
+    A configuration for each model and length, with the published rows of clips
+    of this length alone.
+
+  Raises:
+    ValueError: a model takes no clips of such a length; names it.
+  """
+  found = []
+  for config in configs:
+    for length in lengths:
+      size = config.params.task.validation_data.feature_shape[1:]
+      clips = {'feature_shape': (length, *size)}
+      params = config.params.replace(
+        task={'train_data': clips, 'validation_data': clips}
+      )
+      try:
+        params.task.validate()
+      except ValueError as error:
+        raise ValueError(
+          f'--frames={length}: expected lengths of clips that {config.name} '
+          f'takes. {error}'
+        ) from error
+      rows = tuple(
+        row for row in config.published if row.clip and row.clip[0] == length
+      )
+      found.append(Config(config.name, params, rows))
+  return found
 
 
 def _digest(config: Config, *others: Any) -> str:
@@ -393,6 +432,7 @@ def _measured_table(rows: Sequence[Row]) -> str:
     measured = row.measured
     return [
       row.config.name,
+      _clip_text(row),
       _number(measured.clip_milliseconds, digits=0),
       _number(measured.clip_mebibytes, digits=0),
       _number(measured.frame_milliseconds),
@@ -400,8 +440,93 @@ def _measured_table(rows: Sequence[Row]) -> str:
     ]
 
   return benchmark.markdown_table(
-    ['config', 'clip, ms', 'clip, MiB', 'frame, ms', 'stream, MiB'],
+    [
+      'config',
+      'frames x height x width',
+      'clip, ms',
+      'clip, MiB',
+      'frame, ms',
+      'stream, MiB',
+    ],
     [line(row) for row in rows if row.measured],
+  )
+
+
+class Video(NamedTuple):
+  """What a video costs: frame by frame if the model streams, or at once.
+
+  Attributes:
+    streams: whether the model does.
+    multiply_adds: those of the video, with a stream's head run once.
+    memory_mb: peak, in megabytes.
+    milliseconds: the time of the whole video.
+  """
+
+  streams: bool
+  multiply_adds: int
+  memory_mb: float
+  milliseconds: float
+
+
+def video(row: Row) -> Video | None:
+  """What a video costs a model; None where that was not measured."""
+  counts, measured, frames = row.counts, row.measured, row.clip_shape[0]
+  if measured is None:
+    return None
+  if measured.frame_milliseconds is None or measured.frame_mebibytes is None:
+    return Video(
+      False,
+      counts.clip,
+      _MEGABYTES * measured.clip_mebibytes,
+      measured.clip_milliseconds,
+    )
+  return Video(
+    True,
+    counts.stream(frames, None) or counts.clip,
+    _MEGABYTES * measured.frame_mebibytes,
+    frames * measured.frame_milliseconds,
+  )
+
+
+def _video_table(rows: Sequence[Row]) -> str:
+  """Tables 3 and 6 of arXiv 2103.11511, of these models on this machine."""
+
+  def line(row, cost):
+    frames, height, width, _ = row.clip_shape
+    rate = row.config.params.task.validation_data.frames_per_second
+    top_1 = [
+      entry.top_1
+      for entry in row.config.published
+      if entry.config == row.config.name and entry.top_1
+    ]
+    return [
+      row.config.name,
+      'yes' if cost.streams else 'no',
+      f'{top_1[0]:g}' if top_1 else '',
+      str(height) if height == width else f'{height} x {width}',
+      str(frames),
+      '' if rate is None else f'{rate:g}',
+      _number(cost.multiply_adds, 1e9),
+      _number(cost.memory_mb, digits=0),
+      _number(cost.milliseconds, digits=0),
+      _number(cost.milliseconds / frames),
+    ]
+
+  costs = [(row, video(row)) for row in rows]
+  return benchmark.markdown_table(
+    [
+      'model',
+      'streaming',
+      'top-1, % (published)',
+      'resolution',
+      'frames',
+      'frames a second',
+      'GFLOPs (multiply-adds)',
+      'memory, MB',
+      'video, ms',
+      'frame, ms',
+    ],
+    [line(row, cost) for row, cost in costs if cost],
   )
 
 
@@ -429,6 +554,11 @@ def markdown(rows: Sequence[Row], failures: Mapping[str, str]) -> str:
       'at each T-th frame (a causal one at each). Memory is the peak above '
       'what imports take, weights and graph included.\n',
       _measured_table(rows),
+      '\n### A video\n',
+      'In the columns of Tables 3 and 6 of arXiv 2103.11511, whose numbers '
+      'are of a V100: a model that streams takes the video frame by frame, '
+      'others at once.\n',
+      _video_table(rows),
     ]
   parts += [
     f'\nNot measured: {name}: {reason}' for name, reason in failures.items()
@@ -615,6 +745,36 @@ def draw_both(rows: Sequence[Row], found: zoo.Zoo, output_dir: str):
       draw(entries, field, title, here, path)
 
 
+def draw_lengths(rows: Sequence[Row], path: str):
+  """Draws peak memory against frames, of models of which there are lengths.
+
+  As Figure 3 of arXiv 2103.11511, top right.
+
+  Args:
+    rows: the rows of the table; of one length alone nothing is drawn.
+    path: the path of the PNG.
+  """
+  lines: dict[str, list[tuple[int, float]]] = {}
+  for row in rows:
+    cost = video(row)
+    if cost is not None:
+      lines.setdefault(row.config.name, []).append(
+        (row.clip_shape[0], cost.memory_mb)
+      )
+  if not any(len(points) > 1 for points in lines.values()):
+    return
+  figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout='constrained')
+  axes = figure.subplots()
+  for name, points in lines.items():
+    axes.plot(*zip(*sorted(points)), marker='o', label=name)
+  axes.set_ylim(bottom=0)
+  axes.set_xlabel('frames of a video')
+  axes.set_ylabel('peak memory, MB')
+  axes.grid(alpha=0.3)
+  axes.legend()
+  figures.write(figure, path)
+
+
 def figure_1(found: zoo.Zoo, field: str) -> list[zoo.Published]:
   """The rows of the first table that compares smoothed models at a cost."""
   for smoothed in found.published:
@@ -640,3 +800,4 @@ def write(
   ):
     whole_file.write(os.path.join(output_dir, name), text)
   draw_both(rows, found, output_dir)
+  draw_lengths(rows, os.path.join(output_dir, FRAMES_PICTURE_FILE))

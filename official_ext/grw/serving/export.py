@@ -139,6 +139,7 @@ def _require_one_of(name: str, value: str, choices: Sequence[str]):
 
 def _require_streaming(params: cfg.ExperimentConfig):
   """Raises ValueError if a model cannot stream, before it is built."""
+  ensemble_cfg.require_streams(params.task.model)
   for classifier in ensemble_cfg.classifiers(params.task.model):
     families.with_states(classifier.backbone)
   data = params.task.validation_data

@@ -53,8 +53,12 @@ class GrwEnsembleTask(grw_video_classification.GrwVideoClassificationTask):
   def check_training(self):
     """Raises ValueError, always."""
     frames = self.task_config.validation_data.feature_shape[0] // 2
+    clips = (
+      f'each on clips of {frames} frames at half the frame rate'
+      if self.task_config.model.frames == 'alternate'
+      else 'each at its own frame rate and size'
+    )
     raise ValueError(
-      'An ensemble does not train: train its members apart, each on clips '
-      f'of {frames} frames at half the frame rate, and evaluate with '
-      '--mode=eval.'
+      f'An ensemble does not train: train its members apart, {clips}, and '
+      'evaluate with --mode=eval.'
     )

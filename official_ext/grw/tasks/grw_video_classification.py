@@ -70,7 +70,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   *   `model.head.per_frame`: a label and an answer for each frame.
   *   `label_groups`: a label and a cross entropy of each group of classes.
   *   `class_weights`: the loss of classes with few clips can weigh more.
-  *   `num_subclips`: training with the stream buffer (`modeling.subclips`).
+  *   `num_subclips`: training with the stream buffer (`modeling.subclips`), and
+      with `subclip_predictions` a loss for each subclip.
   """
 
   def __init__(self, params: schema.GrwTask, **kwargs):
@@ -84,7 +85,9 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
       tf_keras.utils.set_random_seed(self.task_config.seed)
     model = super().build_model()
     if self.task_config.num_subclips > 1:
-      model.train_in_subclips(self.task_config.num_subclips)
+      model.train_in_subclips(
+        self.task_config.num_subclips, self.task_config.subclip_predictions
+      )
     return model
 
   @property
@@ -170,10 +173,14 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
     The stock cross entropy clips probabilities, and makes a finite loss of
     logits that are not numbers.  Of several labels a clip the stock loss has an
     entry a clip, whose gradient is their sum; here it is their mean, as of one
-    label.
+    label.  Of outputs [batch, n, classes], those after each of n subclips, the
+    loss is the mean of theirs.
     """
     if self.per_frame:
       labels, model_outputs, labeled = self._by_frame(labels, model_outputs)
+    elif model_outputs.shape.rank == 3:
+      labels = tf.repeat(labels, model_outputs.shape[1], axis=0)
+      model_outputs = tf.reshape(model_outputs, [-1, model_outputs.shape[-1]])
     losses = super().build_losses(labels, model_outputs, aux_losses)
     if self.per_frame:
       entropy = self._frame_entropy(labels, model_outputs, labeled)
@@ -363,7 +370,10 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
   def process_metrics(
     self, metrics: list[Any], labels: Any, model_outputs: Any
   ):
-    """Updates the accuracies; the measures have no label and no prediction."""
+    """Updates the accuracies; the measures have no label and no prediction.
+
+    Of several subclips the last one's prediction counts, that of the clip.
+    """
     accuracies = [
       metric for metric in metrics if metric.name not in _METRIC_CLASSES
     ]
@@ -373,6 +383,8 @@ class GrwVideoClassificationTask(video_classification.VideoClassificationTask):
         metric.update_state(found[metric.name])
       return
     if not self.per_frame:
+      if model_outputs.shape.rank == 3:
+        model_outputs = model_outputs[:, -1]
       super().process_metrics(accuracies, labels, model_outputs)
       return
     labels, model_outputs, labeled = self._by_frame(labels, model_outputs)

@@ -14,9 +14,29 @@
 
 """MoViNet backbones as published (Kondratyuk et al., arXiv 2103.11511)."""
 
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
 from official.projects.movinet.configs import movinet
 
-from official_ext.grw.backbones import config as backbone_config
+if TYPE_CHECKING:
+  from official_ext.grw.backbones import config as backbone_config
+
+
+@dataclasses.dataclass
+class Movinet(movinet.Movinet):
+  """The Model Garden's configuration, with what it lacks.
+
+  Attributes:
+    global_squeeze_excitation: whether the squeeze-excitation of each frame of a
+      causal backbone, whose convolutions stay causal, is that of the whole
+      clip, as in the paper's ablation of operations (Table 4).  Such a backbone
+      sees frames to come, and does not stream.
+  """
+
+  global_squeeze_excitation: bool = False
 
 
 def published(model_id: str, stream: bool) -> backbone_config.Backbone3D:
@@ -29,7 +49,10 @@ def published(model_id: str, stream: bool) -> backbone_config.Backbone3D:
       2021, clip(0.2 x + 0.5, 0, 1), which the name no longer means
       (tensorflow/models#13559).
   """
-  config = movinet.Movinet(
+  # It imports the families, and so this module.
+  from official_ext.grw.backbones import config as backbone_config  # pylint: disable=g-import-not-at-top
+
+  config = Movinet(
     model_id=model_id,
     causal=stream,
     use_positional_encoding=stream and model_id in ('a3', 'a4', 'a5'),

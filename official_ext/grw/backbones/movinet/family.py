@@ -19,13 +19,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TYPE_CHECKING
 
-from official.projects.movinet.configs import movinet as stock_config
 from official.projects.movinet.modeling import movinet
 import tf_keras
 
 from official_ext.grw.backbones import activations  # pylint: disable=unused-import  # Named in configurations. # noqa: F401
 from official_ext.grw.backbones import family
+from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.backbones.movinet import weights as movinet_weights
+from official_ext.grw.compat import squeeze_excitation
 from official_ext.grw.configs import fields
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ _FIELDS = (
   'average_pooling_type',
 )
 # Those of them that the weights do not tell.
-_TRAINED_FIELDS = ('causal', 'se_type', 'activation', 'gating_activation')
+_TRAINED_FIELDS = (
+  'causal',
+  'se_type',
+  'activation',
+  'gating_activation',
+  'global_squeeze_excitation',
+)
 
 
 class MovinetFamily(family.Family):
@@ -63,10 +70,17 @@ class MovinetFamily(family.Family):
 
   name = 'movinet'
   title = 'MoViNet'
+  config_class = movinet_config.Movinet
   weights = movinet_weights.MovinetWeights()
 
-  def label(self, config: stock_config.Movinet) -> str:
+  def finish(self, backbone: tf_keras.Model, config: movinet_config.Movinet):
+    if config.global_squeeze_excitation:
+      squeeze_excitation.pool_whole_clips(backbone)
+
+  def label(self, config: movinet_config.Movinet) -> str:
     kind = 'Stream' if config.causal else 'Base'
+    if config.global_squeeze_excitation:
+      kind = 'with global_squeeze_excitation=True'
     return f'MoViNet-{config.model_id.upper()} {kind}'
 
   def validate(self, model: schema.GrwModel):
@@ -78,6 +92,7 @@ class MovinetFamily(family.Family):
       model_id,
       f'one of {model_ids}',
     )
+    self._validate_squeeze_excitation(model.backbone.get())
     pooling = model.backbone.get().average_pooling_type
     fields.require(
       model.smoothing.placement != 'final' or pooling == '2d',
@@ -87,8 +102,36 @@ class MovinetFamily(family.Family):
       "task.model.smoothing.placement is 'final'",
     )
 
-  def with_states(self, config: stock_config.Movinet) -> stock_config.Movinet:
-    if not config.causal:
+  def _validate_squeeze_excitation(self, config: movinet_config.Movinet):
+    """Raises ValueError for a global one that would change nothing."""
+    if not config.global_squeeze_excitation:
+      return
+    field = 'task.model.backbone.movinet'
+    fields.require(
+      config.causal,
+      f'{field}.global_squeeze_excitation',
+      True,
+      'False, because causal=False: all sees whole clips',
+    )
+    fields.require(
+      config.se_type in ('3d', '2plus3d'),
+      f'{field}.se_type',
+      config.se_type,
+      "'3d' or '2plus3d', which pool over time, because "
+      'global_squeeze_excitation=True',
+    )
+    fields.require(
+      not config.use_positional_encoding,
+      f'{field}.use_positional_encoding',
+      True,
+      'False, because global_squeeze_excitation=True: a mean over all frames '
+      'has no place among them',
+    )
+
+  def with_states(
+    self, config: movinet_config.Movinet
+  ) -> movinet_config.Movinet:
+    if not config.causal or config.global_squeeze_excitation:
       return super().with_states(config)
     fields.require(
       config.average_pooling_type == '2d',
@@ -108,7 +151,6 @@ class MovinetFamily(family.Family):
   def model_config(
     self, found: movinet_weights.FoundMovinet
   ) -> schema.GrwModel:
-    from official_ext.grw.backbones.movinet import config as movinet_config  # pylint: disable=g-import-not-at-top
     from official_ext.grw.configs import schema  # pylint: disable=g-import-not-at-top
 
     if not found.model_id:
@@ -126,18 +168,18 @@ class MovinetFamily(family.Family):
     return model
 
   def set_gating_activation(
-    self, config: stock_config.Movinet, activation: str
+    self, config: movinet_config.Movinet, activation: str
   ):
     config.gating_activation = activation
 
   def trained_fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: fields[name] for name in _TRAINED_FIELDS if name in fields}
 
-  def overrides(self, config: stock_config.Movinet) -> dict[str, Any]:
+  def overrides(self, config: movinet_config.Movinet) -> dict[str, Any]:
     values = config.as_dict()
     return {name: values[name] for name in _FIELDS}
 
-  def clip(self, config: stock_config.Movinet) -> dict[str, Any]:
+  def clip(self, config: movinet_config.Movinet) -> dict[str, Any]:
     if config.model_id not in _CLIPS:
       return {}
     frames, rate, crop, side = _CLIPS[config.model_id]
