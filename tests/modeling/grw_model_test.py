@@ -99,7 +99,12 @@ def final_fixture():
 @pytest.fixture(name='intermediate', scope='module')
 def intermediate_fixture():
   return build(
-    smoothing={'placement': 'intermediate', 'endpoint': 'block1_layer0'},
+    smoothing={
+      'placement': 'intermediate',
+      'endpoint': 'block1_layer0',
+      # A list, which Keras would track; windows of one length, as without it.
+      'window_range': [5, 5],
+    },
     head={'type': 'movinet'},
   )
 

@@ -352,8 +352,9 @@ class GrwClassifier(tf_keras.Model):
       if model_config.smoothing.placement != 'none'
       else None
     )
+    # Not as a dict, whose lists Keras would make lists of another kind.
+    self._model_config = model_config.replace()
     self._config = {
-      'model_config': model_config.as_dict(),
       'num_classes': num_classes,
       'input_shape': tuple(input_specs.shape),
       'l2_weight_decay': l2_weight_decay,
@@ -412,8 +413,7 @@ class GrwClassifier(tf_keras.Model):
     Raises:
       ValueError: the backbone cannot stream, or see `SubclipBackbone`.
     """
-    config = schema.GrwModel()
-    config.override(self._config['model_config'])
+    config = self._model_config.replace()
     config.backbone = families.with_states(config.backbone)
     with_states = build_backbone(
       tf_keras.layers.InputSpec(shape=self._config['input_shape']), config
@@ -442,7 +442,11 @@ class GrwClassifier(tf_keras.Model):
     return {'backbone': self.backbone}
 
   def get_config(self) -> dict[str, Any]:
-    return {'name': self.name, **self._config}
+    return {
+      'name': self.name,
+      'model_config': self._model_config.as_dict(),
+      **self._config,
+    }
 
   @classmethod
   def from_config(cls, config, custom_objects=None):
