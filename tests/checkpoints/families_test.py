@@ -29,6 +29,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.posmlp_video import config as posmlp_config
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import model_config
@@ -301,6 +302,38 @@ def test_weights_for_other_frames_name_both():
     'task.model.backbone.posmlp_video.num_frames to 16.',
   ):
     assert part in str(error.value)
+
+
+def test_weights_for_other_blocks_name_both():
+  with pytest.raises(ValueError) as error:
+    assign.assign(
+      fresh('posmlp_video', block='parallel_sum'), weights_of(small_posmlp())
+    )
+  for part in (
+    'num_frames 16, block parallel_sum)',
+    'block is parallel there and parallel_sum here',
+    'Set task.model.backbone.posmlp_video.block to parallel.',
+  ):
+    assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'block', [block for block in posmlp_config.BLOCKS if block != 'parallel']
+)
+def test_the_block_is_read_from_our_own_checkpoints(block, tmp_path):
+  fields = {'block': block, 'num_frames': 4, 'windows': (2, 4, 2, 3)}
+  model = fresh('posmlp_video', **fields)
+  expected = model.get_weights()
+  tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
+    str(tmp_path / 'ckpt')
+  )
+  report = initialization.initialize(
+    fresh('posmlp_video', **fields), str(tmp_path), 'all'
+  )
+  found = report.weights.architecture.backbone.overrides()
+  assert fields.items() <= found.items()
+  for variable, value in zip(model.variables, expected):
+    np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
 
 def test_weights_of_another_family_name_both():
