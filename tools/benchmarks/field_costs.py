@@ -30,7 +30,6 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw import registry_imports  # noqa: F401
-from official_ext.grw.configs import overrides
 from official_ext.grw.reports import benchmark
 from official_ext.grw.reports import model_cost
 from official_ext.grw.reports import model_table
@@ -50,15 +49,9 @@ def row(change: str) -> list[str]:
   Raises:
     ValueError: a field or a value that is not to be had.
   """
-  params = model_table.read_config(_FOLDER / f'{_CONFIG.value}.yaml').params
-  if change:
-    try:
-      params.override(overrides.parse(change))
-      params.validate()
-    except (LookupError, TypeError, AttributeError) as error:
-      raise ValueError(
-        f'--change={change}: {" ".join(str(error).split())}'
-      ) from error
+  params = model_table.read_changed(
+    _FOLDER / f'{_CONFIG.value}.yaml', change, '--change'
+  )
   counts = model_cost.count(model_cost.build(params), params)
   said = ', '.join(part.split('.')[-1] for part in change.split(',task.'))
   return [

@@ -344,8 +344,8 @@ class NumpyBlock:
 
   def __init__(self, block: posmlp_video.Block):
     self.weights = {
-      variable.name.removeprefix('block/').removesuffix(':0'): np.float64(
-        variable
+      variable.name.removeprefix('block/').removesuffix(':0'): np.asarray(
+        variable, np.float64
       )
       for variable in block.variables
     }
