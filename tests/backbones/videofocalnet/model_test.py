@@ -274,7 +274,7 @@ def numpy_modulation(
   """Focal modulation, written from the paper alone, in float64.
 
   Args:
-    weights: of `modulation_weights`.
+    weights: what `modulation_weights` returned.
     z: [B, N, H, W, C].
     focal_levels: L.
     temporal_branch: whether there is m_t.

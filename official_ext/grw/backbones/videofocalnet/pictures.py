@@ -92,7 +92,8 @@ def draw(
 
   Args:
     clip: [N, height, width, 3], in [0, 1].
-    found: of `magnitudes`; N or, of tubelets of two frames, N / 2 to a row.
+    found: what `magnitudes` returned: N maps to a row, or N / 2 of tubelets of
+      two frames.
   """
   rows = [
     (f'{name}, {kind} ({maps.shape[1]} x {maps.shape[2]})', maps)
