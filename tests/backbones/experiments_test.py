@@ -127,6 +127,17 @@ FOCAL = 'task.model.backbone.videofocalnet.'
     ({FOCAL + 'channels': [8, 8, 8, 0]}, 'channels=.*1 or more'),
     ({FOCAL + 'stochastic_depth_drop_rate': 1.0}, r'rate in \[0, 1\)'),
     ({FOCAL + 'tubelet_size': 4}, r'tubelet_size=4: expected one of \(1, 2\)'),
+    ({FOCAL + 'focal_levels': [2, 2, 2]}, r'levels=\(2, 2, 2\).*four stages'),
+    ({FOCAL + 'focal_levels': [2, 2, 2, 0]}, 'focal_levels=.*1 or more'),
+    ({FOCAL + 'fusion': 'sum'}, "fusion='sum': expected one of .*'average'"),
+    (
+      {FOCAL + 'fusion': 'average', FOCAL + 'temporal_branch': False},
+      "fusion='average': expected 'multiplication' where temporal_branch=False",
+    ),
+    (
+      {FOCAL + 'use_external_states': True},
+      'use_external_states=True: expected False, but for temporal_branch=False',
+    ),
     ({FOCAL + 'mean': [0.5]}, r'mean=\(0.5,\).*three channels'),
     ({FOCAL + 'stddev': [0.5, 0.5, 0.0]}, 'stddev=.*above 0'),
     (

@@ -29,6 +29,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.backbones.posmlp_video import config as posmlp_config
 from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import model_config
@@ -303,6 +304,39 @@ def test_weights_for_other_frames_name_both():
     assert part in str(error.value)
 
 
+def test_weights_for_other_blocks_name_both():
+  with pytest.raises(ValueError) as error:
+    assign.assign(
+      fresh('posmlp_video', block='parallel_sum'), weights_of(small_posmlp())
+    )
+  for part in (
+    'num_frames 16, block parallel_sum)',
+    'block is parallel there and parallel_sum here',
+    'Set task.model.backbone.posmlp_video.block to parallel.',
+  ):
+    assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'block', [block for block in posmlp_config.BLOCKS if block != 'parallel']
+)
+def test_the_block_is_read_from_our_own_checkpoints(block, tmp_path):
+  fields = {'block': block, 'num_frames': 4, 'windows': (2, 4, 2, 3)}
+  model = fresh('posmlp_video', **fields)
+  expected = model.get_weights()
+  tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
+    str(tmp_path / 'ckpt')
+  )
+  report = initialization.initialize(
+    fresh('posmlp_video', **fields), str(tmp_path), 'all'
+  )
+  assert isinstance(report, assign.Report)
+  found = report.weights.architecture.backbone.overrides()
+  assert fields.items() <= found.items()
+  for variable, value in zip(model.variables, expected):
+    np.testing.assert_array_equal(variable, value, err_msg=variable.name)
+
+
 def test_weights_of_another_family_name_both():
   with pytest.raises(
     ValueError,
@@ -369,15 +403,71 @@ def test_a_tubelet_of_one_image_gives_the_stem_what_the_image_does(images):
   )
 
 
-def test_images_with_large_receptive_fields_are_refused():
+def test_images_with_large_receptive_fields_need_as_many_levels():
   names = of_images(small_focalnet())
   for name, shape in list(names.items()):
     if '.modulation.f.' in name:
       names[name] = (shape[0] + 1, *shape[1:])
     if name.endswith('focal_layers.1.0.weight'):
       names[name.replace('layers.1.0', 'layers.2.0')] = (*shape[:2], 7, 7)
-  with pytest.raises(ValueError, match=r'f/kernel.*SRF'):
+  with pytest.raises(ValueError) as error:
     assign.assign(fresh('videofocalnet'), weights_of(names))
+  for part in (
+    'focal_levels is (3, 3, 3, 3) there and (2, 2, 2, 2) here',
+    'videofocalnet.focal_levels to (3, 3, 3, 3)',
+  ):
+    assert part in str(error.value)
+  model = fresh('videofocalnet', focal_levels=(3, 3, 3, 3))
+  report = assign.assign(model, weights_of(names))
+  assert len(report.matched) == len(names) - 2  # Without its classes.
+  config = model_config.model_config(weights_of(names)).backbone.videofocalnet
+  assert config.focal_levels == (3, 3, 3, 3) and config.temporal_branch
+
+
+def test_weights_of_images_are_whole_without_temporal_branch(images):
+  state, path = images
+  model = fresh('videofocalnet', temporal_branch=False)
+  report = assign.assign(model, source.read(path))
+  assert not [name for name in report.initial if not name.startswith('grw_')]
+  for variable in model.backbone.variables:
+    np.testing.assert_array_equal(variable, expected_value(variable, state))
+
+
+@pytest.mark.parametrize(
+  'field, found, theirs',
+  [
+    ('temporal_branch', False, True),
+    ('fusion', 'projection', 'multiplication'),
+  ],
+)
+def test_weights_of_other_modulators_name_both(field, found, theirs):
+  with pytest.raises(ValueError) as error:
+    assign.assign(
+      fresh('videofocalnet', **{field: found}), weights_of(small_focalnet())
+    )
+  for part in (
+    f'{field} is {theirs} there and {found} here',
+    f'Set task.model.backbone.videofocalnet.{field} to {theirs}.',
+  ):
+    assert part in str(error.value)
+
+
+def test_our_own_without_temporal_branch_are_read_with_their_head(tmp_path):
+  def model_without():
+    return fresh('videofocalnet', 'temporal', 'final', temporal_branch=False)
+
+  model = model_without()
+  expected = model.get_weights()
+  tf.train.Checkpoint(model=model, **model.checkpoint_items).save(
+    str(tmp_path / 'ckpt')
+  )
+  report = initialization.initialize(model_without(), str(tmp_path), 'all')
+  assert isinstance(report, assign.Report)
+  assert not report.initial
+  found = report.weights.architecture.backbone.overrides()
+  assert found['temporal_branch'] is False
+  for variable, value in zip(model.variables, expected):
+    np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
 
 @pytest.mark.parametrize(

@@ -81,31 +81,35 @@ class FoundVariant(weights.Found):
     title: the title of the family.
     settings: what shapes tell of its configuration, by field.
     implied: those of them for which the variant's name stands.
+    usual: the fields of those that every variant has, and that are not said.
   """
 
   title: str
   settings: Mapping[str, Any]
   implied: Mapping[str, Any]
+  usual: frozenset[str] = frozenset()
 
   def __str__(self):
     variant = f'-{self.model_id.upper()}' if self.model_id else ' of no variant'
     numbers = ', '.join(
-      f'{field} {value}'
-      for field, value in self.settings.items()
-      if field not in self.implied
+      f'{field} {value}' for field, value in self._told().items()
     )
     return self._named(variant) + (f' ({numbers})' if numbers else '')
 
   def _named(self, variant: str) -> str:
     return self.title + variant
 
-  def overrides(self) -> dict[str, Any]:
-    """The fields of the configuration that make it this backbone."""
-    fields = {
+  def _told(self) -> dict[str, Any]:
+    """The settings for which neither the variant nor its family stands."""
+    return {
       name: value
       for name, value in self.settings.items()
-      if name not in self.implied
+      if name not in self.implied and name not in self.usual
     }
+
+  def overrides(self) -> dict[str, Any]:
+    """The fields of the configuration that make it this backbone."""
+    fields = self._told()
     return {**fields, 'variant': self.model_id} if self.model_id else fields
 
 

@@ -38,6 +38,7 @@ import tf_keras
 import tqdm
 import yaml
 
+from official_ext.grw.configs import overrides
 from official_ext.grw.configs import published
 from official_ext.grw.configs import zoo
 from official_ext.grw.files import figures
@@ -186,6 +187,31 @@ def of_lengths(
       )
       found.append(Config(config.name, params, rows))
   return found
+
+
+def read_changed(
+  path: str | os.PathLike, change: str, option: str
+) -> cfg.ExperimentConfig:
+  """Reads the experiment of one config file, with fields changed.
+
+  Args:
+    path: see `read_config`.
+    change: 'field=value,…'; '' changes nothing.
+    option: what an error calls the change.
+
+  Raises:
+    ValueError: see `read_configs`; or a field or value is wrong.
+  """
+  params = read_config(path).params
+  if change:
+    try:
+      params.override(overrides.parse(change))
+      params.validate()
+    except (LookupError, TypeError, AttributeError) as error:
+      raise ValueError(
+        f'{option}={change}: {" ".join(str(error).split())}'
+      ) from error
+  return params
 
 
 def _digest(config: Config, *others: Any) -> str:

@@ -48,6 +48,7 @@ def test_fields_win_over_the_variant():
     ('depths', (3, 4, 9), '4 numbers above 0'),
     ('windows', (14, 14, 14, 0), '4 numbers above 0'),
     ('num_frames', -1, 'expected above 0'),
+    ('block', 'v2', "expected one of .*'joint', 'parallel'"),
     ('stochastic_depth_drop_rate', 1.0, r'rate in \[0, 1\)'),
     ('mean', (0.5,), 'expected three'),
     ('stddev', (1.0, 0.0, 1.0), 'numbers above 0'),

@@ -14,6 +14,8 @@
 
 """PosMLP-Video is the published network, and takes GRW as any backbone."""
 
+import itertools
+import math
 import pathlib
 from typing import Any
 
@@ -310,6 +312,247 @@ def test_branches_are_dropped_together_and_by_video():
   kept = np.abs(dropped).max((1, 2, 3, 4)) > 0
   np.testing.assert_allclose(dropped[kept], 2 * branches[kept], rtol=1e-4)
   assert 0.2 < kept.mean() < 0.8
+
+
+def small_block(kind: str, drawn: bool = True) -> posmlp_video.Block:
+  """A block of 8 channels on 3 frames of 4 x 6, in windows of 2."""
+  tf_keras.utils.set_random_seed(0)
+  block = posmlp_video.Block(
+    channels=8,
+    groups=2,
+    window=2,
+    num_frames=3,
+    stochastic_depth_drop_rate=0.0,
+    regularizer=None,
+    kind=kind,
+    name='block',
+  )
+  block(small_clips())
+  rng = np.random.default_rng(1)
+  for variable in block.variables if drawn else ():
+    variable.assign(rng.normal(0.0, 0.5, variable.shape))
+  return block
+
+
+def small_clips(batch=2):
+  rng = np.random.default_rng(0)
+  return rng.normal(size=(batch, 3, 4, 6, 8)).astype(np.float32)
+
+
+class NumpyBlock:
+  """A block, written from the paper alone: a token at a time, in float64."""
+
+  def __init__(self, block: posmlp_video.Block):
+    self.weights = {
+      variable.name.removeprefix('block/').removesuffix(':0'): np.asarray(
+        variable, np.float64
+      )
+      for variable in block.variables
+    }
+
+  def __call__(self, x, kind):
+    if kind == 'parallel':  # Two MLPs, each with a residual of its own.
+      return (
+        x
+        + self.mlp(x, 'fc', lambda e: self.gate(e, 'fc', '', 'space'))
+        + self.mlp(x, 't_fc', lambda e: self.gate(e, 't_fc', '', 'time'))
+      )
+
+    def in_time(e):
+      return self.gate(e, kind, 'temporal_', 'time')
+
+    def in_space(e):
+      return self.gate(e, kind, 'spatial_', 'space')
+
+    units = {
+      'joint': lambda e: self.gate(e, kind, '', 'both'),
+      'temporal_spatial': lambda e: in_space(in_time(e)),
+      'spatial_temporal': lambda e: in_time(in_space(e)),
+      'parallel_split': lambda e: np.concatenate(
+        [in_time(e[..., :16]), in_space(e[..., 16:])], -1
+      ),
+      'parallel_concat': lambda e: np.concatenate(
+        [in_time(e), in_space(e)], -1
+      ),
+      'parallel_sum': lambda e: in_time(e) + in_space(e),
+    }
+    return x + self.mlp(x, kind, units[kind])
+
+  def mlp(self, x, name, units):
+    def of(leaf):
+      return self.weights[f'{name}/encoder/{leaf}']
+
+    centered = x - x.mean(-1, keepdims=True)
+    deviation = np.sqrt((centered**2).mean(-1, keepdims=True) + 1e-5)
+    normed = centered / deviation * of('norm/gamma') + of('norm/beta')
+    wide = normed @ of('fc1/kernel') + of('fc1/bias')
+    wide = wide * (1 + np.vectorize(math.erf)(wide / 2**0.5)) / 2
+    return units(wide) @ of('fc2/kernel') + of('fc2/bias')
+
+  def gate(self, wide, name, unit, what):
+    """Half of the channels, mixed within windows, times the other half."""
+    path = f'{name}/encoder/{unit}gate_unit/pos/'
+    table = self.weights[path + 'window_relative_position_bias_table']
+    bias = self.weights[path + 'token_proj_n_bias'].ravel()
+    _, frames, height, width, channels = wide.shape
+    u, v = wide[..., : channels // 2], wide[..., channels // 2 :]
+    # A window: [frames, rows, columns], and where windows begin.
+    extents = {
+      'time': (frames, 1, 1),
+      'space': (1, 2, 2),
+      'both': (frames, 2, 2),
+    }[what]
+    lengths = [2 * extent - 1 for extent in extents]
+    by_distance = table.reshape(*lengths, -1)
+    group = np.arange(channels // 2) % table.shape[-1]
+    mixed = np.zeros_like(u)
+    for begin in itertools.product(
+      *(range(0, s, e) for s, e in zip((frames, height, width), extents))
+    ):
+      places = list(np.ndindex(*extents))
+      for m, out in enumerate(places):
+        to = (slice(None), *np.add(begin, out))
+        mixed[to] += bias[m]
+        for source in places:
+          distance = tuple(np.subtract(out, source) + np.subtract(extents, 1))
+          mixed[to] += (
+            by_distance[distance][group]
+            * u[(slice(None), *np.add(begin, source))]
+          )
+    return mixed * v
+
+
+@pytest.mark.parametrize('kind', config.BLOCKS)
+def test_blocks_are_those_of_a_second_implementation(kind):
+  block = small_block(kind)
+  x = small_clips()
+  found = np.array(block(x))
+  expected = NumpyBlock(block)(np.float64(x), kind)
+  assert relative(found - x, expected - x) < 1e-5
+  # The two implementations part where one of them is of another kind.
+  others = {'temporal_spatial', 'spatial_temporal'}
+  if kind in others:
+    (other,) = others - {kind}
+    swapped = NumpyBlock(block)
+    swapped.weights = {
+      name.replace(kind, other): value
+      for name, value in swapped.weights.items()
+    }
+    assert relative(found - x, swapped(np.float64(x), other) - x) > 0.1
+
+
+@pytest.mark.parametrize('kind', config.BLOCKS)
+def test_blocks_have_the_parameters_of_their_matrices(kind):
+  channels, groups, tokens, frames = 8, 2, 4, 3
+  space, time = 9 * groups + tokens, 5 * groups + frames
+  position = (
+    5 * 9 * groups + frames * tokens if kind == 'joint' else space + time
+  )
+  # Dense layers of C x wide and deep x C, norms and biases.
+  wide, deep, layers = {
+    'parallel': (2 * 16, 2 * 8, 2),
+    'joint': (16, 8, 1),
+    'temporal_spatial': (32, 8, 1),
+    'spatial_temporal': (32, 8, 1),
+    'parallel_split': (32, 16, 1),
+    'parallel_concat': (16, 16, 1),
+    'parallel_sum': (16, 8, 1),
+  }[kind]
+  assert sum(np.prod(v.shape) for v in small_block(kind).variables) == (
+    channels * (wide + deep) + wide + layers * 3 * channels + position
+  )
+
+
+@pytest.mark.parametrize('kind', config.BLOCKS)
+def test_all_of_a_block_learns_from_where_it_begins(kind):
+  block = small_block(kind, drawn=False)
+  x, target = small_clips(), small_clips()[:, ::-1]
+  np.testing.assert_array_equal(block(x), x)  # The identity.
+  before = [variable.numpy() for variable in block.trainable_variables]
+  optimizer = tf_keras.optimizers.Adam(1e-2)
+  losses = []
+  for _ in range(4):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_mean((block(x) - target) ** 2)
+    losses.append(float(loss))
+    optimizer.apply_gradients(
+      zip(
+        tape.gradient(loss, block.trainable_variables),
+        block.trainable_variables,
+      )
+    )
+  assert losses[-1] < losses[0]
+  assert not [
+    variable.name
+    for variable, value in zip(block.trainable_variables, before)
+    if np.array_equal(variable, value)
+  ]
+
+
+def test_half_of_the_channels_each_is_two_mlps_with_one_norm():
+  two, one = small_block('parallel'), small_block('parallel_split')
+  for unit in (two.spatial, two.temporal):
+    unit.norm.set_weights([np.ones(8), np.zeros(8)])
+    unit.project.bias.assign(np.zeros(8))
+  branches = (two.temporal, two.spatial)
+  one.unit.norm.set_weights([np.ones(8), np.zeros(8)])
+  for name, axis in (('expand', 1), ('project', 0)):
+    layers = [getattr(unit, name) for unit in branches]
+    getattr(one.unit, name).kernel.assign(
+      tf.concat([layer.kernel for layer in layers], axis)
+    )
+  one.unit.expand.bias.assign(
+    tf.concat([unit.expand.bias for unit in branches], 0)
+  )
+  one.unit.project.bias.assign(np.zeros(8))
+  one.unit.temporal.set_weights(two.temporal.mix.get_weights())
+  one.unit.spatial.set_weights(two.spatial.mix.get_weights())
+  x = small_clips()
+  np.testing.assert_allclose(one(x), two(x), rtol=1e-4, atol=1e-4)
+
+
+def test_all_blocks_are_builtin_operations_of_a_tflite_file(tmp_path):
+  kinds = [kind for kind in config.BLOCKS if kind != 'parallel']
+  blocks = {kind: small_block(kind) for kind in kinds}
+  x = small_clips(batch=1)
+  serve = tf.function(
+    lambda x: {kind: block(x) for kind, block in blocks.items()},
+    input_signature=[tf.TensorSpec(x.shape, tf.float32, 'x')],
+  )
+  path = str(tmp_path / 'blocks.tflite')
+  variables = [v for block in blocks.values() for v in block.variables]
+  tflite.convert({'serving_default': serve}, variables, path, 'float32')
+  interpreter = litert.Interpreter(path)
+  assert not [
+    name
+    for name in operations(interpreter)
+    if 'Flex' in name or 'CUSTOM' in name
+  ]
+  found = interpreter.get_signature_runner()(x=x)
+  for kind, block in blocks.items():
+    assert relative(found[kind], block(x)) < 1e-5, kind
+
+
+@pytest.mark.parametrize('kind', ['joint', 'temporal_spatial'])
+def test_a_backbone_has_the_blocks_of_its_config(kind):
+  model = build(block=kind)
+  assert (
+    type(model.get_layer('blocks4').blocks[0].unit).__name__
+    == {
+      'joint': 'GatedUnit',
+      'temporal_spatial': 'TwoGatedUnits',
+    }[kind]
+  )
+  image = tf.Variable(clips(batch=1))
+  with tf.GradientTape() as tape:
+    middle = tf.reduce_sum(model(image)['stage4'][:, 3] ** 2)
+  seen = np.abs(tape.gradient(middle, image)).sum((0, 2, 3, 4))
+  assert np.all(seen > 0)
+  again = posmlp_video.PosMlpVideo.from_config(model.get_config())
+  again.set_weights(model.get_weights())
+  np.testing.assert_array_equal(
+    again(clips())['stage4'], model(clips())['stage4']
+  )
 
 
 def test_the_image_is_normalized_inside(tiny_model):

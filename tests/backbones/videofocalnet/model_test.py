@@ -16,6 +16,7 @@
 
 import functools
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -27,9 +28,13 @@ import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.backbones import config as backbone_config
+from official_ext.grw.backbones import families
 from official_ext.grw.backbones.videofocalnet import config
 from official_ext.grw.backbones.videofocalnet import model as videofocalnet
+from official_ext.grw.backbones.videofocalnet import pictures
+from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
+from official_ext.grw.modeling import streaming
 from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
@@ -241,6 +246,230 @@ def test_drop_rates_rise_over_the_whole_network():
     if isinstance(layer, videofocalnet.Block)
   ]
   np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.3])
+
+
+VARIATIONS: dict[str, dict] = {
+  'as published': {},
+  'one level': {'focal_levels': 1},
+  'three levels': {'focal_levels': 3},
+  'no temporal branch': {'temporal_branch': False},
+  **{fusion: {'fusion': fusion} for fusion in config.FUSIONS[1:]},
+}
+
+
+def small_modulation(**fields):
+  """A modulation with random weights, and [2, 5, 4, 6, 8] for it."""
+  modulation = videofocalnet.Modulation(name='modulation', **fields)
+  rng = np.random.default_rng(0)
+  z = rng.normal(size=(2, 5, 4, 6, 8)).astype(np.float32)
+  modulation(z)
+  for variable in modulation.variables:
+    variable.assign(rng.normal(0, 0.4, variable.shape))
+  return modulation, z
+
+
+def numpy_modulation(
+  weights, z, focal_levels=2, temporal_branch=True, fusion='multiplication'
+):
+  """Focal modulation, written from the paper alone, in float64.
+
+  Args:
+    weights: what `modulation_weights` returned.
+    z: [B, N, H, W, C].
+    focal_levels: L.
+    temporal_branch: whether there is m_t.
+    fusion: how m_s and m_t meet the query.
+
+  Returns:
+    The modulated features, and m_s and m_t.
+  """
+  channels = z.shape[-1]
+
+  def linear(x, name):
+    kernel = weights[f'{name}/kernel'].reshape(x.shape[-1], -1)
+    return x @ kernel + weights[f'{name}/bias']
+
+  def gelu(x):
+    return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+  def gathered(context, gates, convolve, axes):
+    total = 0
+    for level in range(focal_levels):
+      context = gelu(convolve(context, level))
+      total = total + context * gates[..., level, np.newaxis]
+    everywhere = gelu(context.mean(axes, keepdims=True))
+    return total + everywhere * gates[..., focal_levels, np.newaxis]
+
+  def in_space(x, level):
+    side = 3 + 2 * level
+    kernel = weights[f'focal_layers/{level}/0/depthwise_kernel'][..., 0]
+    padded = np.pad(x, [(0, 0), (0, 0), *[(side // 2,) * 2] * 2, (0, 0)])
+    height, width = x.shape[2:4]
+    return sum(
+      padded[:, :, i : i + height, j : j + width] * kernel[i, j]
+      for i in range(side)
+      for j in range(side)
+    )
+
+  def in_time(x, level):
+    length = 3 + 2 * level
+    kernel = weights[f'focal_layers_temporal/{level}/0/kernel']
+    padded = np.pad(x, [(0, 0), (length // 2,) * 2, *[(0, 0)] * 3])
+    return sum(padded[:, i : i + x.shape[1]] @ kernel[i] for i in range(length))
+
+  mapped = linear(z, 'f')
+  query = mapped[..., :channels]
+  spatial = linear(
+    gathered(
+      mapped[..., channels : 2 * channels],
+      mapped[..., 2 * channels :],
+      in_space,
+      (2, 3),
+    ),
+    'h',
+  )
+  if not temporal_branch:
+    return linear(query * spatial, 'proj'), spatial, None
+  source = query * spatial if fusion == 'sequence' else z
+  mapped = linear(source, 'f_temporal')
+  temporal = linear(
+    gathered(mapped[..., :channels], mapped[..., channels:], in_time, 1),
+    'h_temporal',
+  )
+  if fusion == 'average':
+    modulator = (spatial + temporal) / 2
+  elif fusion == 'projection':
+    modulator = linear(np.concatenate([spatial, temporal], -1), 'fuse_temporal')
+  else:
+    modulator = spatial * temporal
+  return linear(query * modulator, 'proj'), spatial, temporal
+
+
+def modulation_weights(modulation):
+  """Its values in float64, by their names below it."""
+  return {
+    variable.name.removesuffix(':0').split('modulation/')[1]: np.float64(
+      variable
+    )
+    for variable in modulation.variables
+  }
+
+
+@pytest.mark.parametrize('name', VARIATIONS)
+def test_modulation_is_that_of_a_second_implementation(name):
+  fields = VARIATIONS[name]
+  modulation, z = small_modulation(**fields)
+  weights = modulation_weights(modulation)
+  expected, *modulators = numpy_modulation(weights, np.float64(z), **fields)
+  found = np.array(modulation(z))
+  assert relative(found, expected) < 1e-5
+  for one, other in zip(modulation.modulators(z)[1:], modulators):
+    assert (one is None) == (other is None)
+    assert one is None or relative(np.array(one), other) < 1e-5
+  if fields.get('fusion') in ('average', 'sequence'):
+    # With the same weights, another function.
+    published, *_ = numpy_modulation(weights, np.float64(z))
+    assert relative(found, published) > 0.1
+
+
+def test_a_level_costs_a_gate_and_a_convolution_in_each_branch():
+  counts = {
+    name: sum(
+      np.prod(variable.shape)
+      for variable in small_modulation(**fields)[0].variables
+    )
+    for name, fields in VARIATIONS.items()
+  }
+  channels, published = 8, counts.pop('as published')
+  gate = channels + 1
+  assert {name: count - published for name, count in counts.items()} == {
+    'one level': -2 * gate - 25 * channels - 5 * channels**2,
+    'three levels': 2 * gate + 49 * channels + 7 * channels**2,
+    'no temporal branch': -(channels + 1) * (2 * channels + 3)
+    - 8 * channels**2,
+    'average': 0,
+    'projection': (2 * channels + 1) * channels,
+    'sequence': 0,
+  }
+
+
+@pytest.mark.parametrize('name', VARIATIONS)
+def test_all_of_a_modulation_has_a_gradient(name):
+  modulation, z = small_modulation(**VARIATIONS[name])
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_mean(modulation(z) ** 2)
+  gradients = tape.gradient(loss, modulation.trainable_variables)
+  assert not [
+    variable.name
+    for variable, gradient in zip(modulation.trainable_variables, gradients)
+    if gradient is None or not np.any(gradient)
+  ]
+
+
+def test_stages_have_the_levels_of_the_config():
+  model = build(focal_levels=(1, 2, 3, 4), fusion='projection')
+  assert [
+    len(model.get_layer(name).modulation.focal_layers)
+    for name in pictures.block_names(model)
+  ] == [1, 2, 3, 4]
+  again = videofocalnet.VideoFocalNet.from_config(model.get_config())
+  again.set_weights(model.get_weights())
+  np.testing.assert_array_equal(
+    again(clips())['stage4'], model(clips())['stage4']
+  )
+
+
+def test_without_temporal_branch_frames_stream_alone():
+  model = schema.GrwModel()
+  model.override(
+    {
+      'backbone': {
+        'type': 'videofocalnet',
+        'videofocalnet': {**TINY, 'temporal_branch': False},
+      },
+      'smoothing': {'placement': 'final', 'window': 3},
+      'head': {'num_layers': 1, 'num_heads': 2},
+    }
+  )
+  classifier = grw_model.GrwClassifier(model, CLASSES, ANY)
+  image = clips(batch=1)
+  stream = streaming.StreamingClassifier(classifier, FRAMES)
+  states = stream.init_states(image.shape)
+  for frame in np.split(image, FRAMES, axis=1):
+    logits, states = stream({**states, 'image': frame})
+  assert relative(logits.numpy(), classifier({'image': image}).numpy()) < 1e-5
+  assert not [name for name in states if 'modulation' in name]
+
+
+def test_tubelets_and_temporal_branches_do_not_stream():
+  for fields in ({}, {'temporal_branch': False, 'tubelet_size': 2}):
+    with pytest.raises(ValueError, match='is videofocalnet, which is not caus'):
+      families.with_states(tiny_backbone(**fields))
+
+
+def test_pictures_are_of_the_norms_of_the_modulators(tiny_model):
+  name = 'layers/2/blocks/0'
+  clip = clips()[0]
+  found = pictures.magnitudes(tiny_model, clip, [name])[name]
+  # What the block is given: the stage before, made smaller.
+  block = tiny_model.get_layer(name)
+  given = tiny_model.get_layer('layers/1/downsample')(
+    tiny_model(clip[np.newaxis])['stage2']
+  )
+  _, *modulators = numpy_modulation(
+    modulation_weights(block.modulation), np.float64(block.norm1(given))
+  )
+  for kind, modulator in zip(('space', 'time'), modulators):
+    expected = np.sqrt((modulator[0] ** 2).sum(-1))
+    assert expected.shape == (FRAMES, 2, 2)
+    assert relative(found[kind], expected) < 1e-5
+  sheet = pictures.draw(clip, {name: found})
+  assert len(sheet.axes) == 3 * FRAMES
+  shown = sheet.axes[2 * FRAMES + 1].images[0]
+  np.testing.assert_array_equal(shown.get_array(), found['time'][1])
+  assert shown.get_clim() == (found['time'].min(), found['time'].max())
+  with pytest.raises(ValueError, match='expected of layers/0/blocks/0 to'):
+    pictures.magnitudes(tiny_model, clip, ['layers/9/blocks/0'])
 
 
 def test_the_image_is_normalized_inside(tiny_model):

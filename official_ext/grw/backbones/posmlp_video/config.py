@@ -24,6 +24,18 @@ from official_ext.grw.configs import fields
 
 FIELD = 'task.model.backbone.posmlp_video'
 
+# How the spatial (PoSGU), temporal (PoTGU) and spatio-temporal (PoSTGU) gating
+# units make a block, and r_e: to how many times the channels it widens them
+# for its units, so that what they mix last has as many channels as the block.
+BLOCKS = {
+  'parallel': 2,
+  'joint': 2,
+  'temporal_spatial': 4,
+  'spatial_temporal': 4,
+  'parallel_split': 4,
+  'parallel_concat': 2,
+  'parallel_sum': 2,
+}
 # Steps from the input to a stage's features, in height and in width.
 _STRIDES = (4, 8, 16, 32)
 _S = {
@@ -59,6 +71,14 @@ class PosMlpVideo(hyperparams.Config):
       they must divide the stage's height and width.
     num_frames: the frames of every clip, since weights belong to frames; 0
       takes the variant's.
+    block: how spatial and temporal gating units make a block.  'parallel', the
+      published one, adds an MLP with a spatial unit and one with a temporal
+      (PoTGU+PoSGU, "V1").  Others are one MLP: 'joint' has one unit over all
+      tokens of a window in all frames (PoSTGU); 'temporal_spatial' and
+      'spatial_temporal' one unit after the other (PoTGU→PoSGU, PoSGU→PoTGU);
+      'parallel_split' gives each unit half of the channels and concatenates
+      what they give ("V2"), 'parallel_concat' gives all to both ("V3"), and
+      'parallel_sum' adds them ("V4").  Only 'parallel' has published weights.
     stochastic_depth_drop_rate: the rate of the last block; it rises from 0 at
       the first.
     mean: taken off the channels of the input, which are in [0, 1]; () nothing.
@@ -73,6 +93,7 @@ class PosMlpVideo(hyperparams.Config):
   groups: tuple[int, ...] = ()
   windows: tuple[int, ...] = ()
   num_frames: int = 0
+  block: str = 'parallel'
   stochastic_depth_drop_rate: float = 0.1
   mean: tuple[float, ...] = ()
   stddev: tuple[float, ...] = ()
@@ -86,6 +107,7 @@ class PosMlpVideo(hyperparams.Config):
     _require(
       self, 'variant', self.variant in VARIANTS, f'one of {sorted(VARIANTS)}'
     )
+    _require(self, 'block', self.block in BLOCKS, f'one of {sorted(BLOCKS)}')
     values = {
       name: getattr(self, name) or value
       for name, value in VARIANTS[self.variant].items()

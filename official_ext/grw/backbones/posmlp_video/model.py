@@ -78,18 +78,31 @@ class PositionMixing(tf_keras.layers.Layer):
   distance m − n and each of G groups of channels.
   """
 
-  def __init__(self, extents: Sequence[int], groups: int, **kwargs):
+  def __init__(
+    self,
+    extents: Sequence[int],
+    groups: int,
+    bias_initializer: str = 'zeros',
+    **kwargs,
+  ):
     """Initializes the layer.
 
     Args:
       extents: the extents of a window: (height, width), or (frames,).
       groups: G; channel c belongs to group c mod G.
+      bias_initializer: the initializer of b.
       **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._extents = tuple(extents)
     self._tokens = math.prod(extents)
     self._groups = groups
+    self._bias_initializer = bias_initializer
+
+  @property
+  def _token_axes(self) -> list[int]:
+    """The axes of the input that are mixed: its second, fourth, ..."""
+    return list(range(1, 2 * len(self._extents), 2))
 
   def build(self, input_shape):
     lengths = [2 * extent - 1 for extent in self._extents]
@@ -99,7 +112,9 @@ class PositionMixing(tf_keras.layers.Layer):
       initializer='zeros',
     )
     self.bias = self.add_weight(
-      'token_proj_n_bias', [1, self._tokens, 1], initializer='zeros'
+      'token_proj_n_bias',
+      [1, self._tokens, 1],
+      initializer=self._bias_initializer,
     )
     super().build(input_shape)
 
@@ -111,18 +126,17 @@ class PositionMixing(tf_keras.layers.Layer):
     weights = tf.reshape(
       self.table, [*(2 * extent - 1 for extent in self._extents), self._groups]
     )
-    for axis, extent in enumerate(self._extents):
-      # An axis at a time: one index for all pairs of tokens would be as fast,
-      # and many times larger than the table.
-      places = np.arange(extent, dtype=np.int32)
-      distances = places[:, np.newaxis] - places + extent - 1
-      weights = tf.gather(weights, distances, axis=2 * axis)
+    weights = _by_places(weights, self._extents, axis=0)
     # From [row out, row in, column out, column in, group].
     axes = 2 * len(self._extents)
     return tf.reshape(
       tf.transpose(weights, [axes, *range(0, axes, 2), *range(1, axes, 2)]),
       [self._groups, self._tokens, self._tokens],
     )
+
+  def _products(self, tokens: tf.Tensor) -> tf.Tensor:
+    """P · u of each group: [G, tokens, all else] to the same."""
+    return tf.matmul(self.matrices(), tokens)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     """Mixes the extents, each second axis of [.., extent, .., channels]."""
@@ -131,19 +145,136 @@ class PositionMixing(tf_keras.layers.Layer):
     x = tf.reshape(inputs, tf.concat([shape[:-1], split], 0))
     # To [group, tokens, all else]: one product of matrices a group.
     rank = inputs.shape.rank + 1
-    first = [rank - 1, *range(1, 2 * len(self._extents), 2)]
+    first = [rank - 1, *self._token_axes]
     order = first + [axis for axis in range(rank) if axis not in first]
     x = tf.transpose(x, order)
-    mixed = tf.matmul(
-      self.matrices(), tf.reshape(x, [self._groups, self._tokens, -1])
+    mixed = self._products(
+      tf.reshape(x, [self._groups, self._tokens, -1]),
     )
     mixed = tf.reshape(mixed + self.bias, tf.shape(x))
     back = [order.index(axis) for axis in range(rank)]
     return tf.reshape(tf.transpose(mixed, back), shape)
 
+  def on_clips(self, clips: tf.Tensor) -> tf.Tensor:
+    """Mixes [batch, frames, height, width, channels], window by window.
+
+    With one extent, the frames of each place are a window.
+    """
+    shape = tf.shape(clips)
+    batch, frames, height, width, _ = tf.unstack(shape)
+    # Every size is given: with one left open, windows could reach from one
+    # frame into the next.
+    if len(self._extents) == 1:
+      windows = [batch, frames, height * width, clips.shape[-1]]
+    else:
+      rows, columns = self._extents
+      windows = [
+        batch * frames * (height // rows),
+        rows,
+        width // columns,
+        columns,
+        clips.shape[-1],
+      ]
+    return tf.reshape(self(tf.reshape(clips, windows)), shape)
+
+
+class SpatioTemporalMixing(PositionMixing):
+  """Mixes all tokens of a window in all frames, by their distance in both.
+
+  P would be larger than the table by far: at 16 frames and windows of 14, each
+  of its groups has 3136² weights of 31 · 27² numbers.  Its rows for one frame
+  are therefore taken out of the matrices of a window, which lie side by side
+  by their distance in time.  They are computed at each call: as constants of
+  an exported file they would be gigabytes.
+  """
+
+  def __init__(self, num_frames: int, window: int, groups: int, **kwargs):
+    """Initializes the layer for clips of `num_frames`; see `PositionMixing`."""
+    super().__init__((num_frames, window, window), groups, **kwargs)
+
+  @property
+  def _token_axes(self) -> list[int]:
+    return [1, 3]  # Frames, and the tokens of a window, row by row.
+
+  def _products(self, tokens: tf.Tensor) -> tf.Tensor:
+    num_frames, window, _ = self._extents
+    count, lengths = window**2, (2 * num_frames - 1, 2 * window - 1)
+    # From the largest distance down: later inputs, smaller distances.
+    weights = tf.reverse(tf.reshape(self.table, [lengths[0], -1]), [0])
+    weights = _by_places(
+      tf.reshape(weights, [lengths[0], lengths[1], lengths[1], self._groups]),
+      (window, window),
+      axis=1,
+    )
+    # From [time, row out, row in, column out, column in, group].
+    matrices = tf.reshape(
+      tf.transpose(weights, [5, 1, 3, 0, 2, 4]),
+      [self._groups, count, lengths[0] * count],
+    )
+    return tf.concat(
+      [
+        tf.matmul(
+          matrices[:, :, first * count : (first + num_frames) * count], tokens
+        )
+        for first in reversed(range(num_frames))
+      ],
+      axis=1,
+    )
+
+  def on_clips(self, clips: tf.Tensor) -> tf.Tensor:
+    """Mixes [batch, frames, height, width, channels], window by window."""
+    shape = tf.shape(clips)
+    batch, frames, height, width, _ = tf.unstack(shape)
+    window, channels = self._extents[-1], clips.shape[-1]
+    rows, columns = height // window, width // window
+    by_row = [batch * frames * rows, window, columns, window * channels]
+    by_window = [batch * frames * rows, columns, window, window * channels]
+    x = tf.transpose(tf.reshape(clips, by_row), [0, 2, 1, 3])
+    x = self(
+      tf.reshape(x, [batch, frames, rows * columns, window**2, channels])
+    )
+    x = tf.transpose(tf.reshape(x, by_window), [0, 2, 1, 3])
+    return tf.reshape(x, shape)
+
+
+def _by_places(
+  weights: tf.Tensor, extents: Sequence[int], axis: int
+) -> tf.Tensor:
+  """Weights by distance as weights by place out and place in.
+
+  Args:
+    weights: from `axis` on, an axis of 2E − 1 for each extent E.
+    extents: the extents of a window.
+    axis: the first of them.
+
+  Returns:
+    For each such axis two, [.., E out, E in, ..].
+  """
+  for number, extent in enumerate(extents):
+    # An axis at a time: one index for all pairs of tokens would be as fast,
+    # and many times larger than the table.
+    places = np.arange(extent, dtype=np.int32)
+    distances = places[:, np.newaxis] - places + extent - 1
+    weights = tf.gather(weights, distances, axis=axis + 2 * number)
+  return weights
+
+
+def _gated(mix: PositionMixing, inputs: tf.Tensor) -> tf.Tensor:
+  """A gating unit: half of the channels, its tokens mixed, times the rest.
+
+  Args:
+    mix: the tokens that it mixes make it PoSGU, PoTGU or PoSTGU.
+    inputs: [batch, frames, height, width, channels].
+
+  Returns:
+    [batch, frames, height, width, channels / 2].
+  """
+  mixed, gate = tf.split(inputs, 2, axis=-1)
+  return mix.on_clips(mixed) * gate
+
 
 class GatedUnit(tf_keras.layers.Layer):
-  """One half of the channels, its tokens mixed, times the other half.
+  """An MLP with one gating unit.
 
   From and to [batch, frames, height, width, channels].
   """
@@ -151,9 +282,7 @@ class GatedUnit(tf_keras.layers.Layer):
   def __init__(
     self,
     channels: int,
-    groups: int,
-    window: int | None,
-    num_frames: int,
+    mix: PositionMixing,
     regularizer: Regularizer | None,
     **kwargs,
   ):
@@ -161,47 +290,90 @@ class GatedUnit(tf_keras.layers.Layer):
 
     Args:
       channels: width of the input.
+      mix: the mixing of the gating unit.
+      regularizer: the regularizer of the dense layers.
+      **kwargs: the arguments of the Keras layer.
+    """
+    super().__init__(**kwargs)
+    self.norm = _layer_norm('norm')
+    self.expand = _dense(2 * channels, regularizer, 'fc1')
+    self.mix = mix
+    self.project = _dense(channels, regularizer, 'fc2')
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    expanded = activations.gelu(self.expand(self.norm(inputs)))
+    return self.project(_gated(self.mix, expanded))
+
+
+class TwoGatedUnits(tf_keras.layers.Layer):
+  """An MLP with a temporal and a spatial gating unit.
+
+  From and to [batch, frames, height, width, channels].
+  """
+
+  def __init__(
+    self,
+    kind: str,
+    channels: int,
+    groups: int,
+    window: int,
+    num_frames: int,
+    regularizer: Regularizer | None,
+    **kwargs,
+  ):
+    """Initializes the layer.
+
+    Args:
+      kind: one of `posmlp_config.BLOCKS`.
+      channels: width of the input.
       groups: see `PositionMixing`.
-      window: side of the windows of a frame in which tokens mix; None mixes
-        the frames of each place.
+      window: side of the windows of a frame in which tokens mix.
       num_frames: in a clip.
       regularizer: the regularizer of the dense layers.
       **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
-    self._window = window
+    self._kind = kind
+
+    def mixing(name, extents):
+      # The first of two in a row begins by passing its gate on, as gMLP does:
+      # what begins with zero after zero has no gradient, and stays there.
+      first = kind.startswith(f'{name}_')
+      return PositionMixing(
+        extents,
+        groups,
+        'ones' if first else 'zeros',
+        name=f'{name}_gate_unit/pos',
+      )
+
     self.norm = _layer_norm('norm')
-    self.expand = _dense(2 * channels, regularizer, 'fc1')
-    self.mix = PositionMixing(
-      (window, window) if window else (num_frames,),
-      groups,
-      name='gate_unit/pos',
+    self.expand = _dense(
+      posmlp_config.BLOCKS[kind] * channels, regularizer, 'fc1'
     )
+    self.temporal = mixing('temporal', (num_frames,))
+    self.spatial = mixing('spatial', (window, window))
     self.project = _dense(channels, regularizer, 'fc2')
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    expanded = activations.gelu(self.expand(self.norm(inputs)))
-    mixed, gate = tf.split(expanded, 2, axis=-1)
-    shape = tf.shape(mixed)
-    batch, frames, height, width, _ = tf.unstack(shape)
-    # Every size is given: with one left open, windows could reach from one
-    # frame into the next.
-    if self._window:
-      windows = [
-        batch * frames * (height // self._window),
-        self._window,
-        width // self._window,
-        self._window,
-        mixed.shape[-1],
-      ]
-    else:
-      windows = [batch, frames, height * width, mixed.shape[-1]]
-    mixed = tf.reshape(self.mix(tf.reshape(mixed, windows)), shape)
-    return self.project(mixed * gate)
+    x = activations.gelu(self.expand(self.norm(inputs)))
+    if self._kind == 'temporal_spatial':
+      return self.project(_gated(self.spatial, _gated(self.temporal, x)))
+    if self._kind == 'spatial_temporal':
+      return self.project(_gated(self.temporal, _gated(self.spatial, x)))
+    in_time = in_space = x
+    if self._kind == 'parallel_split':
+      in_time, in_space = tf.split(x, 2, axis=-1)
+    in_time = _gated(self.temporal, in_time)
+    in_space = _gated(self.spatial, in_space)
+    return self.project(
+      in_time + in_space
+      if self._kind == 'parallel_sum'
+      else tf.concat([in_time, in_space], axis=-1)
+    )
 
 
 class Block(tf_keras.layers.Layer):
-  """x + spatial(x) + temporal(x)."""
+  """x + spatial(x) + temporal(x), or x + an MLP with both units."""
 
   def __init__(
     self,
@@ -211,22 +383,51 @@ class Block(tf_keras.layers.Layer):
     num_frames: int,
     stochastic_depth_drop_rate: float,
     regularizer: Regularizer | None,
+    kind: str = 'parallel',
     **kwargs,
   ):
-    """Initializes the block; arguments as of `GatedUnit`."""
+    """Initializes the block; arguments as of `TwoGatedUnits`."""
     super().__init__(**kwargs)
-    self.spatial = GatedUnit(
-      channels, groups, window, num_frames, regularizer, name='fc/encoder'
-    )
-    self.temporal = GatedUnit(
-      channels, groups, None, num_frames, regularizer, name='t_fc/encoder'
-    )
+    self._parallel = kind == 'parallel'
+    if self._parallel:
+      self.spatial = GatedUnit(
+        channels,
+        PositionMixing((window, window), groups, name='gate_unit/pos'),
+        regularizer,
+        name='fc/encoder',
+      )
+      self.temporal = GatedUnit(
+        channels,
+        PositionMixing((num_frames,), groups, name='gate_unit/pos'),
+        regularizer,
+        name='t_fc/encoder',
+      )
+    elif kind == 'joint':
+      self.unit = GatedUnit(
+        channels,
+        SpatioTemporalMixing(num_frames, window, groups, name='gate_unit/pos'),
+        regularizer,
+        name='joint/encoder',
+      )
+    else:
+      self.unit = TwoGatedUnits(
+        kind,
+        channels,
+        groups,
+        window,
+        num_frames,
+        regularizer,
+        name=f'{kind}/encoder',
+      )
     self._drop = nn_layers.StochasticDepth(stochastic_depth_drop_rate)
 
   def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-    return inputs + self._drop(
-      self.spatial(inputs) + self.temporal(inputs), training=training
+    branches = (
+      self.spatial(inputs) + self.temporal(inputs)
+      if self._parallel
+      else self.unit(inputs)
     )
+    return inputs + self._drop(branches, training=training)
 
 
 class Stage(tf_keras.layers.Layer):
@@ -240,6 +441,7 @@ class Stage(tf_keras.layers.Layer):
     num_frames: int,
     stochastic_depth_drop_rates: Sequence[float],
     regularizer: Regularizer | None,
+    kind: str,
     **kwargs,
   ):
     """Initializes the stage; one block for each drop rate."""
@@ -252,6 +454,7 @@ class Stage(tf_keras.layers.Layer):
         num_frames,
         rate,
         regularizer,
+        kind,
         name=str(number),
       )
       for number, rate in enumerate(stochastic_depth_drop_rates)
@@ -413,6 +616,7 @@ class PosMlpVideo(tf_keras.Model):
         config.num_frames,
         rates[first : first + depths[number - 1]],
         regularizer,
+        config.block,
         name=f'blocks{number}',
       )(x)
       if number == len(depths):

@@ -15,11 +15,13 @@
 """How weights of PosMLP-Video (zhouds1918/PosMLP_Video) show."""
 
 import math
+from typing import Any
 
 from official_ext.grw.backbones import variants
 from official_ext.grw.backbones import weights
 from official_ext.grw.backbones.posmlp_video import config
 
+_TABLE = 'pos/window_relative_position_bias_table'
 _MARK = 'blocks1.0.t_fc.encoder.gate_unit.pos.token_proj_n_bias'
 
 
@@ -28,7 +30,7 @@ class PosMlpWeights(variants.VariantWeights):
 
   names = variants.TorchNames(r'(patch_embed\d?|blocks\d|norm)/')
   title = 'PosMLP-Video'
-  marks = 'blocks*/*/t_fc position table'
+  marks = 'blocks*/*/*/encoder position table'
   field = config.FIELD
 
   def __init__(self):
@@ -42,21 +44,72 @@ class PosMlpWeights(variants.VariantWeights):
     )
 
   def identify(self, shapes: weights.Shapes) -> variants.FoundVariant | None:
-    dense = variants.by_stage(shapes, r'blocks(\d+)/\d+/fc/encoder/fc1/kernel')
-    # A row for each distance, from one end to the other and back.
-    table = 'encoder/gate_unit/pos/window_relative_position_bias_table'
-    spatial = variants.by_stage(shapes, rf'blocks(\d+)/\d+/fc/{table}')
-    temporal = variants.by_stage(shapes, rf'blocks(\d+)/\d+/t_fc/{table}')
-    if not dense or not spatial or not temporal:
+    for block in config.BLOCKS:
+      encoder = 'fc' if block == 'parallel' else block
+      dense = _by_stage(shapes, encoder, 'fc1/kernel')
+      if dense and (mixed := _mixed(shapes, block, encoder)):
+        break
+    else:
       return None
     settings = {
       'depths': tuple(len(blocks) for blocks in dense),
       'channels': tuple(blocks[0][0] for blocks in dense),
-      'groups': tuple(blocks[0][-1] for blocks in spatial),
-      'windows': tuple(
-        (math.isqrt(blocks[0][0]) + 1) // 2 for blocks in spatial
-      ),
-      'num_frames': (temporal[0][0][0] + 1) // 2,
+      **mixed,
+      'block': block,
     }
     model_id, implied = variants.variant_of(settings, config.VARIANTS)
-    return variants.FoundVariant(model_id, self.title, settings, implied)
+    usual = frozenset({'block'} if block == 'parallel' else ())
+    return variants.FoundVariant(model_id, self.title, settings, implied, usual)
+
+
+def _by_stage(
+  shapes: weights.Shapes, encoder: str, leaf: str
+) -> list[list[tuple[int, ...]]]:
+  return variants.by_stage(shapes, rf'blocks(\d+)/\d+/{encoder}/encoder/{leaf}')
+
+
+def _mixed(
+  shapes: weights.Shapes, block: str, encoder: str
+) -> dict[str, Any] | None:
+  """What tables and biases tell: groups, windows and frames."""
+  if block == 'joint':
+    table = _by_stage(shapes, encoder, f'gate_unit/{_TABLE}')
+    bias = _by_stage(shapes, encoder, 'gate_unit/pos/token_proj_n_bias')
+    if not table or not bias:
+      return None
+    # T · w² tokens have (2T − 1) · (2w − 1)² distances.
+    found = [
+      [
+        (tokens // window**2, window)
+        for window in range(1, math.isqrt(tokens) + 1)
+        if tokens % window**2 == 0
+        and (2 * tokens // window**2 - 1) * (2 * window - 1) ** 2 == rows
+      ]
+      for (((rows, _), *_), ((_, tokens, _), *_)) in zip(table, bias)
+    ]
+    if not all(found):
+      return None
+    return {
+      'groups': tuple(blocks[0][-1] for blocks in table),
+      'windows': tuple(pairs[0][1] for pairs in found),
+      'num_frames': found[0][0][0],
+    }
+  # A row for each distance, from one end to the other and back.
+  spatial_unit, temporal_unit = (
+    ('gate_unit', 'gate_unit')
+    if block == 'parallel'
+    else ('spatial_gate_unit', 'temporal_gate_unit')
+  )
+  spatial = _by_stage(shapes, encoder, f'{spatial_unit}/{_TABLE}')
+  temporal = _by_stage(
+    shapes,
+    't_fc' if block == 'parallel' else encoder,
+    f'{temporal_unit}/{_TABLE}',
+  )
+  if not spatial or not temporal:
+    return None
+  return {
+    'groups': tuple(blocks[0][-1] for blocks in spatial),
+    'windows': tuple((math.isqrt(blocks[0][0]) + 1) // 2 for blocks in spatial),
+    'num_frames': (temporal[0][0][0] + 1) // 2,
+  }

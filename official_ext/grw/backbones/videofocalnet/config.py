@@ -31,6 +31,7 @@ FIELD = 'task.model.backbone.videofocalnet'
 # Of a frame: less leaves nothing of the last stage, 1/32 of it.
 MIN_SIZE = 32
 TUBELET_SIZES = (1, 2)
+FUSIONS = ('multiplication', 'average', 'projection', 'sequence')
 
 
 class Architecture(NamedTuple):
@@ -66,6 +67,17 @@ class VideoFocalNet(hyperparams.Config):
       is dropped, frame by frame; it rises from 0 at the first.  Null is the
       variant's.
     tubelet_size: frames in a feature vector, 1 (all published models) or 2.
+    focal_levels: L in each of the four stages: how many convolutions upon
+      convolutions gather the context, of 3, 5, 7, ... tokens.  All published
+      models have 2.
+    temporal_branch: whether there is a temporal modulator.  Without it a
+      feature vector knows of no other frame, as in a FocalNet for images.
+    fusion: how the modulators of space and time meet the query q: q · m_s · m_t
+      ('multiplication', all published models), q · (m_s + m_t) / 2 ('average'),
+      q · (W [m_s, m_t] + b) ('projection'), or one after the other
+      ('sequence'): q · m_s · m_t where m_t is gathered from q · m_s.
+    use_external_states: be called as a stream is, which takes a backbone
+      without temporal branch.
     mean: the mean of the input's channels, for images in [0, 1]; () is 0.
     stddev: the standard deviation of the input's channels; () is 1.
   """
@@ -75,8 +87,17 @@ class VideoFocalNet(hyperparams.Config):
   channels: tuple[int, ...] = ()
   stochastic_depth_drop_rate: float | None = None
   tubelet_size: int = 1
+  focal_levels: tuple[int, ...] = (2, 2, 2, 2)
+  temporal_branch: bool = True
+  fusion: str = FUSIONS[0]
+  use_external_states: bool = False
   mean: tuple[float, ...] = ()
   stddev: tuple[float, ...] = ()
+
+  @property
+  def is_of_frames(self) -> bool:
+    """Whether the features of a frame depend on no other."""
+    return not self.temporal_branch and self.tubelet_size == 1
 
   def architecture(self) -> Architecture:
     """The variant's numbers, or those that are set.
@@ -116,6 +137,30 @@ class VideoFocalNet(hyperparams.Config):
       f'{FIELD}.tubelet_size',
       self.tubelet_size,
       f'one of {TUBELET_SIZES}',
+    )
+    fields.require(
+      len(self.focal_levels) == 4 and min(self.focal_levels) >= 1,
+      f'{FIELD}.focal_levels',
+      tuple(self.focal_levels),
+      'a number of 1 or more for each of the four stages',
+    )
+    fields.require(
+      self.fusion in FUSIONS,
+      f'{FIELD}.fusion',
+      self.fusion,
+      f'one of {FUSIONS}',
+    )
+    fields.require(
+      self.temporal_branch or self.fusion == FUSIONS[0],
+      f'{FIELD}.fusion',
+      self.fusion,
+      f'{FUSIONS[0]!r} where temporal_branch=False leaves nothing to fuse',
+    )
+    fields.require(
+      self.is_of_frames or not self.use_external_states,
+      f'{FIELD}.use_external_states',
+      self.use_external_states,
+      'False, but for temporal_branch=False and tubelet_size=1',
     )
     for name in ('mean', 'stddev'):
       value = getattr(self, name)

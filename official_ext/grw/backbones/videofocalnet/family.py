@@ -44,5 +44,12 @@ class VideoFocalNetFamily(variants.VariantFamily):
   def frames_per_vector(self, config: focalnet_config.VideoFocalNet) -> int:
     return config.tubelet_size
 
+  def with_states(
+    self, config: focalnet_config.VideoFocalNet
+  ) -> focalnet_config.VideoFocalNet:
+    if not config.is_of_frames:
+      return super().with_states(config)
+    return config.replace(use_external_states=True)
+
   def register_experiments(self):
     from official_ext.grw.backbones.videofocalnet import experiments  # pylint: disable=g-import-not-at-top,unused-import  # noqa: F401

@@ -22,6 +22,7 @@ The variables' names are those of the published PyTorch models, with slashes:
 `layers/0/blocks/1/modulation/f/kernel:0` here.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -35,8 +36,10 @@ from official_ext.grw.compat import keras3
 
 PATCH_SIZE = 4
 MLP_RATIO = 4
-# Side of the depthwise kernels, and length of the temporal ones, by level.
-FOCAL_WINDOWS = (3, 5)
+# Side of the depthwise kernels, and length of the temporal ones, at the first
+# level, and how much larger they are at each that follows.
+FOCAL_WINDOW = 3
+FOCAL_FACTOR = 2
 _EPSILON = 1e-5
 
 
@@ -166,13 +169,32 @@ class Modulation(tf_keras.layers.Layer):
   """
 
   def __init__(
-    self, regularizer: tf_keras.regularizers.Regularizer | None = None, **kwargs
+    self,
+    regularizer: tf_keras.regularizers.Regularizer | None = None,
+    focal_levels: int = 2,
+    temporal_branch: bool = True,
+    fusion: str = 'multiplication',
+    **kwargs,
   ):
+    """Initializes the layer.
+
+    Args:
+      regularizer: the regularizer of the kernels.
+      focal_levels: L, convolutions in each branch.
+      temporal_branch: whether there is a temporal context.
+      fusion: see `config.VideoFocalNet`.
+      **kwargs: the arguments of the Keras layer.
+    """
     super().__init__(**kwargs)
     self._regularizer = regularizer
+    self._windows = tuple(
+      FOCAL_WINDOW + FOCAL_FACTOR * level for level in range(focal_levels)
+    )
+    self._temporal_branch = temporal_branch
+    self._fusion = fusion
 
   def build(self, input_shape):
-    channels, gates = input_shape[-1], len(FOCAL_WINDOWS) + 1
+    channels, gates = input_shape[-1], len(self._windows) + 1
     regularizer = self._regularizer
     pointwise: dict[str, Any] = {
       'filters': channels,
@@ -189,7 +211,7 @@ class Modulation(tf_keras.layers.Layer):
         depthwise_regularizer=regularizer,
         name=f'focal_layers/{level}/0',
       )
-      for level, size in enumerate(FOCAL_WINDOWS)
+      for level, size in enumerate(self._windows)
     ]
     self.h = tf_keras.layers.Conv2D(
       kernel_initializer=_uniform(channels),
@@ -197,45 +219,90 @@ class Modulation(tf_keras.layers.Layer):
       name='h',
       **pointwise,
     )
-    self.f_temporal = _dense(channels + gates, 'f_temporal', regularizer)
-    self.focal_layers_temporal = [
-      TemporalConvolution(
-        size, regularizer, name=f'focal_layers_temporal/{level}/0'
+    if self._temporal_branch:
+      self.f_temporal = _dense(channels + gates, 'f_temporal', regularizer)
+      self.focal_layers_temporal = [
+        TemporalConvolution(
+          size, regularizer, name=f'focal_layers_temporal/{level}/0'
+        )
+        for level, size in enumerate(self._windows)
+      ]
+      self.h_temporal = tf_keras.layers.Conv1D(
+        kernel_initializer=_uniform(channels),
+        bias_initializer=_uniform(channels),
+        name='h_temporal',
+        **pointwise,
       )
-      for level, size in enumerate(FOCAL_WINDOWS)
-    ]
-    self.h_temporal = tf_keras.layers.Conv1D(
-      kernel_initializer=_uniform(channels),
-      bias_initializer=_uniform(channels),
-      name='h_temporal',
-      **pointwise,
-    )
+    if self._fusion == 'projection':
+      self.fuse_temporal = _dense(channels, 'fuse_temporal', regularizer)
     self.proj = _dense(channels, 'proj', regularizer)
     super().build(input_shape)
 
-  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+  def modulators(
+    self, inputs: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    """The query q, and the modulators of space and time.
+
+    Args:
+      inputs: [B, N, H, W, C].
+
+    Returns:
+      q, m_s and m_t, [B, N, H, W, C] each; m_t is None without a temporal
+      branch.
+    """
+    shape = tf.shape(inputs)
+    query, spatial, temporal = self._modulators(inputs)
+    return (
+      tf.reshape(query, shape),
+      tf.reshape(spatial, shape),
+      None if temporal is None else tf.reshape(temporal, shape),
+    )
+
+  def _modulators(
+    self, inputs: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    """The same, of each frame by itself: [B N, H, W, C]."""
     _, frames, height, width, channels = frame_operations.sizes(inputs)
     rows = [-1, height, width, channels]
     sequences = [-1, frames, height * width, channels]
 
     query, context, gates = tf.split(
       self.f(tf.reshape(inputs, rows)),
-      [channels, channels, len(FOCAL_WINDOWS) + 1],
+      [channels, channels, len(self._windows) + 1],
       axis=-1,
     )
     spatial = self.h(
       _gated_context(context, gates, self.focal_layers, axis=[1, 2])
     )
+    if not self._temporal_branch:
+      return query, spatial, None
+    source = query * spatial if self._fusion == 'sequence' else inputs
     context, gates = tf.split(
-      self.f_temporal(tf.reshape(inputs, sequences)),
-      [channels, len(FOCAL_WINDOWS) + 1],
+      self.f_temporal(tf.reshape(source, sequences)),
+      [channels, len(self._windows) + 1],
       axis=-1,
     )
     temporal = self.h_temporal(
       _gated_context(context, gates, self.focal_layers_temporal, axis=1)
     )
-    modulated = self.proj(query * spatial * tf.reshape(temporal, rows))
-    return tf.reshape(modulated, [-1, frames, height, width, channels])
+    return query, spatial, tf.reshape(temporal, rows)
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    _, frames, height, width, channels = frame_operations.sizes(inputs)
+    query, spatial, temporal = self._modulators(inputs)
+    if temporal is None:
+      modulated = query * spatial
+    elif self._fusion == 'average':
+      modulated = query * (spatial + temporal) / 2
+    elif self._fusion == 'projection':
+      modulated = query * self.fuse_temporal(
+        tf.concat([spatial, temporal], axis=-1)
+      )
+    else:
+      modulated = query * spatial * temporal
+    return tf.reshape(
+      self.proj(modulated), [-1, frames, height, width, channels]
+    )
 
 
 def _gated_context(context, gates, convolutions, axis):
@@ -258,6 +325,9 @@ class Block(tf_keras.layers.Layer):
     self,
     stochastic_depth_drop_rate: float,
     regularizer: tf_keras.regularizers.Regularizer | None = None,
+    focal_levels: int = 2,
+    temporal_branch: bool = True,
+    fusion: str = 'multiplication',
     **kwargs,
   ):
     """Initializes the layer.
@@ -265,12 +335,15 @@ class Block(tf_keras.layers.Layer):
     Args:
       stochastic_depth_drop_rate: chance to drop a branch of a frame, in [0, 1).
       regularizer: the regularizer of the kernels.
+      focal_levels, temporal_branch, fusion: see `Modulation`.
       **kwargs: the arguments of the Keras layer.
     """
     super().__init__(**kwargs)
     self._regularizer = regularizer
     self.norm1 = _norm('norm1')
-    self.modulation = Modulation(regularizer, name='modulation')
+    self.modulation = Modulation(
+      regularizer, focal_levels, temporal_branch, fusion, name='modulation'
+    )
     self.norm2 = _norm('norm2')
     # As published: each frame is dropped for itself, not the clip.
     self.drop_path = tf_keras.layers.Dropout(
@@ -298,6 +371,9 @@ class VideoFocalNet(tf_keras.Model):
   Endpoints are [B, N / tubelet size, height, width, channels]: 'patch_embed',
   1/4 of the clip's height and width, and 'stage1' to 'stage4', 1/4 to 1/32,
   the last normalized; their spatial mean is the published model's embedding.
+
+  With `use_external_states` it is called as a streaming MoViNet is, on
+  {'image': clips}, for (endpoints, states), of which there are none.
   """
 
   def __init__(
@@ -350,18 +426,39 @@ class VideoFocalNet(tf_keras.Model):
         x = Block(
           architecture.stochastic_depth_drop_rate * number / (blocks - 1),
           regularizer,
+          config.focal_levels[stage],
+          config.temporal_branch,
+          config.fusion,
           name=f'layers/{stage}/blocks/{block}',
         )(x)
         number += 1
       endpoints[f'stage{stage + 1}'] = x
     endpoints['stage4'] = _norm('norm')(x)
 
-    super().__init__(inputs=image, outputs=endpoints, **kwargs)
+    super().__init__(
+      inputs={'image': image} if config.use_external_states else image,
+      outputs=(endpoints, {}) if config.use_external_states else endpoints,
+      **kwargs,
+    )
     self._config = {
       'config': config.as_dict(),
       'input_shape': tuple(input_specs.shape),
       'regularizer': tf_keras.regularizers.serialize(regularizer),
     }
+
+  def initial_state_specs(
+    self, input_shape: Sequence[int | None]
+  ) -> dict[str, tf_keras.layers.InputSpec]:
+    """Shape and type of every state of a stream: a frame alone needs none."""
+    del input_shape
+    return {}
+
+  def init_states(
+    self, input_shape: Sequence[int] | tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    """The states before the first frame: none."""
+    del input_shape
+    return {}
 
   def get_config(self) -> dict[str, Any]:
     return {'name': self.name, **self._config}

@@ -93,32 +93,44 @@ class FocalNetWeights(variants.VariantWeights):
     )
     if not stem or not dense:
       return None
+    temporal = any(map(_in_temporal_branch, shapes))
+    # Ours without the branch has our head; that of images has a linear one.
+    images = not temporal and not any(
+      name.startswith('grw_') and not name.startswith('grw_linear_head/')
+      for name in shapes
+    )
+    projected = any('/fuse_temporal/' in name for name in shapes)
     settings = {
       'depths': tuple(len(blocks) for blocks in dense),
       'channels': tuple(blocks[0][0] for blocks in dense),
       'tubelet_size': stem[0] if len(stem) == 5 else 1,
+      # A gate a level, and one for the mean.
+      'focal_levels': tuple(
+        blocks[0][1] - 2 * blocks[0][0] - 1 for blocks in dense
+      ),
+      'temporal_branch': temporal,
+      # Shapes tell no more of it.
+      'fusion': 'projection' if projected else 'multiplication',
     }
     model_id, implied = variants.variant_of(settings, _VARIANTS)
+    default = config.VideoFocalNet()
+    usual = {
+      name
+      for name in ('focal_levels', 'temporal_branch', 'fusion')
+      if settings[name] == getattr(default, name)
+    }
+    if images:  # A video model of them has the branch.
+      usual.add('temporal_branch')
     return FoundFocalNet(
-      model_id,
-      self.title,
-      settings,
-      implied,
-      images=not any(map(_in_temporal_branch, shapes)),
+      model_id, self.title, settings, implied, frozenset(usual), images=images
     )
 
   def may_differ(self, theirs: variants.FoundVariant, field: str) -> bool:
-    return theirs.of_images and field == 'tubelet_size'
-
-  def likely_cause(
-    self, theirs: variants.FoundVariant, ours: variants.FoundVariant
-  ) -> str:
-    if theirs.of_images:
-      return (
-        'Video-FocalNets have two focal levels: of the FocalNets for '
-        'images take one with small receptive fields (SRF).'
-      )
-    return super().likely_cause(theirs, ours)
+    return theirs.of_images and field in (
+      'tubelet_size',
+      'temporal_branch',
+      'fusion',
+    )
 
   def optional_part(self, structural: str) -> str:
     return 'the temporal branch' if _in_temporal_branch(structural) else ''
