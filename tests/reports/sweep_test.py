@@ -532,14 +532,17 @@ def test_a_wrong_definition_is_one_error_that_names_the_file(
 @pytest.mark.parametrize(
   'path', sorted((CONFIGS / 'sweeps').iterdir()), ids=lambda path: path.stem
 )
-def test_the_papers_sweeps_fit_airplanes_and_kinetics(path):
+def test_the_papers_sweeps_fit_their_experiments(path):
   definition = sweep.read_definition(path)
   kinetics = hyperparams.override_params_dict(
     exp_factory.get_exp_config('movinet_grw_kinetics600'),
     str(CONFIGS / 'movinet_a0_stream_grw_k600.yaml'),
     is_strict=True,
   )
-  for params in (exp_factory.get_exp_config(EXPERIMENT), kinetics):
+  experiments = [exp_factory.get_exp_config(EXPERIMENT), kinetics]
+  if path.stem == 'movinet_operations':  # Of base models.
+    experiments = [exp_factory.get_exp_config('movinet_scratch_kinetics600')]
+  for params in experiments:
     params.task.init_checkpoint = '/weights'
     runs = sweep.plan(definition, params, [0])
     # No two rows are the same.

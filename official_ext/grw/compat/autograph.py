@@ -38,12 +38,12 @@ _AS_WRITTEN = (
   'official.vision.dataloaders',
   'official.vision.modeling.backbones',
   'official.vision.modeling.layers.nn_blocks',
-  'official.vision.modeling.layers.nn_layers',
   'official.vision.ops.preprocess_ops',
   'official.vision.ops.preprocess_ops_3d',
   'official.vision.tasks.video_classification',
 )
-# The exception: RandAugment decides by what it draws.
+# Not the Model Garden's `nn_layers`: in graphs of TensorFlow 1 `training` is a
+# tensor there.  And of our own all but one: RandAugment decides by what it draws.
 _CONVERTED = 'official_ext.grw.compat.drawn_magnitude'
 
 
