@@ -43,7 +43,7 @@ _AS_WRITTEN = (
   'official.vision.tasks.video_classification',
 )
 # Not the Model Garden's `nn_layers`: in graphs of TensorFlow 1 `training` is a
-# tensor there.  And of our own all but one: RandAugment decides by what it draws.
+# tensor there.  And of our own all but RandAugment, which decides by its draws.
 _CONVERTED = 'official_ext.grw.compat.drawn_magnitude'
 
 
