@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Reads the backbone of an image classifier, layer by layer.
 
 The Model Garden's image classification saves a functional model, of which a

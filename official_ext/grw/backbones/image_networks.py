@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """What backbones that run an image network on each frame have in common."""
 
 from collections.abc import Sequence

@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """ViT experiments are what their files say, and wrong values are refused."""
 
 import pathlib

@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Weights of an image ViT go where they belong, or not at all."""
 
 import functools

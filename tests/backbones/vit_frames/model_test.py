@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """The Model Garden's ViT is the same network on each frame of a video."""
 
 import functools

@@ -22,7 +22,6 @@ The variables' names are those of the published PyTorch models, with slashes:
 `layers/0/blocks/1/modulation/f/kernel:0` here.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -30,6 +29,7 @@ import tf_keras
 
 from official_ext.grw.backbones import activations
 from official_ext.grw.backbones import normalization
+from official_ext.grw.backbones import stateless
 from official_ext.grw.backbones.videofocalnet import config as focalnet_config
 from official_ext.grw.compat import frame_operations
 from official_ext.grw.compat import keras3
@@ -365,7 +365,7 @@ class Block(tf_keras.layers.Layer):
 
 
 @keras3.tf_keras_only
-class VideoFocalNet(tf_keras.Model):
+class VideoFocalNet(stateless.Stateless, tf_keras.Model):
   """Clips [B, N, H, W, 3] in [0, 1] to features by endpoint.
 
   Endpoints are [B, N / tubelet size, height, width, channels]: 'patch_embed',
@@ -445,20 +445,6 @@ class VideoFocalNet(tf_keras.Model):
       'input_shape': tuple(input_specs.shape),
       'regularizer': tf_keras.regularizers.serialize(regularizer),
     }
-
-  def initial_state_specs(
-    self, input_shape: Sequence[int | None]
-  ) -> dict[str, tf_keras.layers.InputSpec]:
-    """Shape and type of every state of a stream: a frame alone needs none."""
-    del input_shape
-    return {}
-
-  def init_states(
-    self, input_shape: Sequence[int] | tf.Tensor
-  ) -> dict[str, tf.Tensor]:
-    """The states before the first frame: none."""
-    del input_shape
-    return {}
 
   def get_config(self) -> dict[str, Any]:
     return {'name': self.name, **self._config}

@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Configuration of the Model Garden's image ViT on the frames of a video."""
 
 from collections.abc import Sequence

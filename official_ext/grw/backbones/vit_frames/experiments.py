@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Experiments with the Model Garden's image ViT, a frame at a time.
 
 Settings are those of Goldman et al., NeurIPS 2025, arXiv 2511.20928, Section 4,

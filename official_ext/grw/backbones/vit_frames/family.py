@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """The Model Garden's image ViT on the frames of a video, as a family."""
 
 from __future__ import annotations

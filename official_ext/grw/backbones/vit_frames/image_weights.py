@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """ViT weights of image classifiers, for the frames of videos.
 
 They are those that the Model Garden's image classification saves, or those of

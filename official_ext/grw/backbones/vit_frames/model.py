@@ -12,14 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """The Model Garden's image ViT on the frames of a video.
 
 Dosovitskiy et al., arXiv 2010.11929.  The layers that have variables are the
 Model Garden's own, in its order, so that its checkpoints fit.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from official.vision.modeling.backbones import vit
@@ -27,6 +25,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.backbones import image_networks
+from official_ext.grw.backbones import stateless
 from official_ext.grw.backbones.vit_frames import config as vit_config
 from official_ext.grw.compat import keras3
 
@@ -54,7 +53,7 @@ class Encoder(vit.Encoder):
 
 @tf_keras.utils.register_keras_serializable(package='grw')
 @keras3.tf_keras_only
-class ViTFrames(tf_keras.Model):
+class ViTFrames(stateless.Stateless, tf_keras.Model):
   """Clips [batch, N, height, width, 3] to endpoints of the same N frames.
 
   The input is {'image': clips}, values in [0, 1], which are normalized as for
@@ -137,20 +136,6 @@ class ViTFrames(tf_keras.Model):
       'regularizer': tf_keras.regularizers.serialize(regularizer),
     }
     self.numbers = numbers
-
-  def initial_state_specs(
-    self, input_shape: Sequence[int | None]
-  ) -> Mapping[str, tf_keras.layers.InputSpec]:
-    """Shape and type of every state, by name: none."""
-    del input_shape
-    return {}
-
-  def init_states(
-    self, input_shape: Sequence[int] | tf.Tensor
-  ) -> dict[str, tf.Tensor]:
-    """The states before the first frame: none."""
-    del input_shape
-    return {}
 
   def get_config(self) -> dict[str, Any]:
     return {'name': self.name, **self._config}
