@@ -240,6 +240,43 @@ def test_frames_of_a_camera_have_the_answers_of_python(site, address, page):
   assert not elsewhere
 
 
+# What a busy browser does: it announces a frame and does not have it.
+UNREADABLE = """
+  const create = window.createImageBitmap;
+  let left = %s;
+  window.createImageBitmap = (...of) => left-- > 0 ?
+    Promise.reject(new DOMException('not usable', 'InvalidStateError')) :
+    create(...of);
+"""
+
+
+def test_a_frame_that_cannot_be_read_is_lost_alone(address, page, tmp_path):
+  page.add_init_script(UNREADABLE % 3)
+  page.context.grant_permissions(['camera'])
+  opened(page, f'{address}/model/?record=2')
+  page.click('#camera')
+  answers(page, 2)
+  assert int(page.inner_text('#lost').split()[0]) >= 3
+  opened(page, f'{address}/model/?record=9')
+  video = video_files.write_video(tmp_path / 'a.webm', 9, rate=RATE)
+  page.set_input_files('#file', video)
+  page.wait_for_selector('#status:has-text("at its end")')
+  found = answers(page, 6)
+  assert video_files.shown_number(found[0]['image']) == 3
+  assert found[0]['seconds'] == 0
+
+
+def test_frames_that_can_never_be_read_are_a_message(address, page):
+  page.add_init_script(UNREADABLE % 'Infinity')
+  page.context.grant_permissions(['camera'])
+  opened(page, f'{address}/model/')
+  page.click('#camera')
+  assert 'The browser could not read 50 frames in a row (not usable)' in said(
+    page
+  )
+  assert page.is_enabled('#camera')
+
+
 def test_the_page_is_not_let_out(address, page):
   opened(page, f'{address}/model/')
   with browser_lib.served(os.path.dirname(__file__)) as other:

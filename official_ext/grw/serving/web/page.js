@@ -32,6 +32,7 @@ const TIMELINE_SECONDS = 60;
 const THRESHOLD = 0.5;
 // Frames that wait for the worker before a file is paused.
 const MOST_WAITING = 2;
+const MOST_UNREAD = 50;
 
 const element = (id) => document.getElementById(id);
 const video = element('video');
@@ -186,6 +187,7 @@ class Source {
     this.tick = 0;  // The next.
     this.waiting = 0;  // Frames that the worker has not answered.
     this.lost = 0;
+    this.unread = 0;  // Frames in a row.
     this.answered = [];  // When, for the rate.
     this.cancel = () => {};
   }
@@ -198,6 +200,26 @@ class Source {
 
   answer() {
     this.waiting -= 1;
+  }
+
+  /** The picture that is shown, or null where the browser cannot read it. */
+  async picture() {
+    try {
+      const bitmap = await createImageBitmap(video);
+      this.unread = 0;
+      return bitmap;
+    } catch (error) {
+      // A busy browser announces frames that it does not have.
+      if (error.name !== 'InvalidStateError') throw error;
+      this.unread += 1;
+      if (this.unread >= MOST_UNREAD) {
+        throw new Problem(
+            `The browser could not read ${MOST_UNREAD} frames in a row ` +
+            `(${error.message}). Close other programs and start again, or ` +
+            'use another browser.');
+      }
+      return null;
+    }
   }
 
   listen() {
@@ -216,7 +238,8 @@ class Source {
 
 /**
  * The first frame at or after each tick.  Ticks at which the worker is busy
- * are lost, so that what is seen is always the present.
+ * are lost, so that what is seen is always the present; so are those whose
+ * frame cannot be read.
  */
 class Camera extends Source {
   constructor(stream) {
@@ -232,9 +255,13 @@ class Camera extends Source {
     this.lost += tick - this.tick;
     this.tick = tick + 1;
     this.waiting += 1;
-    const bitmap = await createImageBitmap(video);
+    const bitmap = await this.picture();
     this.waiting -= 1;
-    this.send(bitmap, [tick / this.rate]);
+    if (bitmap) {
+      this.send(bitmap, [tick / this.rate]);
+    } else {
+      this.lost += 1;
+    }
   }
 
   close() {
@@ -259,14 +286,15 @@ class VideoFile extends Source {
   }
 
   take(mediaTime) {
-    this.first ??= mediaTime;
-    const seconds = mediaTime - this.first;
     // Taken now, and waited for in the order of frames.
-    const picture = createImageBitmap(video);
+    const picture = this.picture();
     this.shown = this.shown.then(async () => {
       const bitmap = await picture;
+      // The frame before it stands for one that cannot be read.
+      if (!bitmap) return;
       if (source !== this) return bitmap.close();
-      this.finishHeld(seconds);
+      this.first ??= mediaTime;
+      this.finishHeld(mediaTime - this.first);
       this.held = bitmap;
     });
     return this.shown;
@@ -375,8 +403,6 @@ async function startCamera() {
 
 async function startFile(file) {
   stop();
-  say('');
-  hint(`Opening ${file.name} …`);
   const url = URL.createObjectURL(file);
   const loaded = new Promise((resolve, reject) => {
     const cannot = (reason) => reject(new Problem(
@@ -387,17 +413,13 @@ async function startFile(file) {
       video.videoWidth ? resolve() : cannot('it has no pictures');
     video.onerror = () => cannot(video.error?.message || 'unknown format');
   });
+  const next = new VideoFile(url);
+  // Before it is loaded, or the first frame may be shown unheard.
+  watch(next, file.name);
   video.src = url;
   video.load();
-  try {
-    await loaded;
-  } catch (error) {
-    video.removeAttribute('src');
-    URL.revokeObjectURL(url);
-    throw error;
-  }
-  const next = new VideoFile(url);
-  watch(next, file.name);
+  await loaded;
+  if (source !== next) return;
   video.onerror = () => {
     if (source === next) {
       fail(new Problem(
