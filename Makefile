@@ -75,7 +75,8 @@ $(INSTALLED): pyproject.toml requirements.txt setup.py
 	fi; \
 	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
 	if [ -z "$(UV)" ] || \
-	  ! $(UV) pip install --python $(RUN) -e '.[test]'; then \
+	  ! $(UV) pip install --compile-bytecode --python $(RUN) \
+	    -e '.[test]'; then \
 	  $(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
 	fi; \
 	rm -f $(INCOMPLETE); \

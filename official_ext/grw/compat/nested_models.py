@@ -33,7 +33,10 @@ _KerasTensor: Any = tf_keras.__internal__.KerasTensor
 
 
 def _specs(values: Any) -> Any:
-  return tf.nest.map_structure(lambda value: value.type_spec, values)
+  # Without names, which differ.
+  return tf.nest.map_structure(
+    lambda value: tf.TensorSpec(value.shape, value.dtype), values
+  )
 
 
 @contextlib.contextmanager
