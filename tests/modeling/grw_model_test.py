@@ -16,6 +16,7 @@
 
 import numpy as np
 from official.projects.movinet.modeling import movinet
+from official.projects.movinet.modeling import movinet_layers
 from official.projects.movinet.modeling import movinet_model
 from official.vision.configs import backbones_3d
 from official.vision.modeling import factory_3d
@@ -119,6 +120,18 @@ def gradients(model, inputs):
       tape.gradient(loss, model.trainable_variables),
     )
   )
+
+
+def test_the_backbone_runs_once_in_the_making(monkeypatch):
+  calls = []
+
+  def counted(self, *args, **kwargs):
+    calls.append(self)
+    return tf_keras.layers.Layer.__call__(self, *args, **kwargs)
+
+  monkeypatch.setattr(movinet_layers.MovinetBlock, '__call__', counted)
+  build()
+  assert len(calls) == len(set(map(id, calls))) > 0
 
 
 def test_final_placement_smooths_what_the_head_reads(final):
