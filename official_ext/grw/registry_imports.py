@@ -24,6 +24,7 @@ from official.vision import registry_imports
 
 from official_ext.grw.backbones import families
 from official_ext.grw.compat import autograph
+from official_ext.grw.compat import known_sizes
 from official_ext.grw.configs import ensemble as ensemble_config
 from official_ext.grw.datasets import airplanes
 from official_ext.grw.modeling import ensemble
@@ -33,4 +34,5 @@ from official_ext.grw.tasks import grw_ensemble
 from official_ext.grw.tasks import grw_video_classification
 
 autograph.trace_as_written()
+known_sizes.use_known_sizes()
 families.register_experiments()
