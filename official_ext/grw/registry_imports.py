@@ -24,6 +24,7 @@ from official.vision import registry_imports
 
 from official_ext.grw.backbones import families
 from official_ext.grw.compat import autograph
+from official_ext.grw.compat import config_types
 from official_ext.grw.compat import known_sizes
 from official_ext.grw.configs import ensemble as ensemble_config
 from official_ext.grw.datasets import airplanes
@@ -34,5 +35,6 @@ from official_ext.grw.tasks import grw_ensemble
 from official_ext.grw.tasks import grw_video_classification
 
 autograph.trace_as_written()
+config_types.remember()
 known_sizes.use_known_sizes()
 families.register_experiments()

@@ -85,6 +85,8 @@ def record_parser(params: schema.DataConfig) -> record_check.ParseFn:
     A function of what `record_check.read_records` yields.  It decodes every
     frame, not only those of the clip.
   """
+  # RandAugment takes seconds to trace, and fails for no record.
+  params = params.replace(aug_type=None)
   decoder, parser = (
     video_decoders.decoder(params),
     video_parser.VideoParser(params),
