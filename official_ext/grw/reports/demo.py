@@ -257,13 +257,14 @@ def compare(
 
 
 def measure(
-  model_dir: pathlib.Path,
+  model_dir: pathlib.Path, experiment: str = EXPERIMENT
 ) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
   """Evaluates a trained run on its validation split.
 
   Args:
     model_dir: the folder of a run of train.py, with `params.yaml` and
       checkpoints.
+    experiment: the name of its experiment.
 
   Returns:
     Its validation metrics by name, with `at_seams` and `away_from_seams` of
@@ -271,7 +272,7 @@ def measure(
     labels [clips].
   """
   params = hyperparams.override_params_dict(
-    exp_factory.get_exp_config(EXPERIMENT),
+    exp_factory.get_exp_config(experiment),
     str(model_dir / 'params.yaml'),
     is_strict=True,
   )
