@@ -23,6 +23,7 @@ Modules of commands import neither TensorFlow nor what imports it, except inside
 `main`: help and wrong flags are answered at once.
 """
 
+import atexit
 from collections.abc import Iterator, Sequence
 import contextlib
 import importlib
@@ -111,6 +112,13 @@ def flags_of(command: Command) -> Iterator[list[str]]:
       flags.FLAGS.register_flag_by_module(module, other)
 
 
+def _end_quietly():
+  """Drops what LiteRT logs when it is unloaded, which no setting of it does."""
+  if 'ai_edge_litert' in sys.modules:
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def run(
   name: str, arguments: Sequence[str] | None = None, program: str = ''
 ) -> None:
@@ -126,6 +134,8 @@ def run(
     SystemExit: always; no code or 0 is success, a text the error that is
       printed.
   """
+  # First, to be called after all others.
+  atexit.register(_end_quietly)
   # Else TensorFlow imports Keras 3 too, for seconds and for nothing: all here
   # is of tf_keras, as the Model Garden is.
   os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
