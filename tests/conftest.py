@@ -41,18 +41,18 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile('repeatable')
 
-# Files that take a minute or more, longest first: begun last, one would keep a
+# Files that take longest, longest first: begun last, one would keep a
 # process busy while the other has nothing left.
 _LONG = (
   'distribution_test.py',
   'parity_test.py',
-  'demo_test.py',
+  'tflite_test.py',
   'train_test.py',
-  'wheel_test.py',
   'sweep_test.py',
-  'own_data_test.py',
   'ensemble_export_test.py',
-  'a3_export_test.py',
+  'own_data_test.py',
+  'wheel_test.py',
+  'demo_test.py',
 )
 
 
