@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 r"""How smooth the runs of a sweep are at the seams of windows, and elsewhere.
 
   python3 tools/benchmarks/seams.py --sweep=/tmp/windows \

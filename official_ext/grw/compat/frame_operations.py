@@ -33,12 +33,15 @@ import tensorflow as tf
 import tf_keras
 
 
+def size(x: tf.Tensor, axis: int) -> Any:
+  """A size, as a number where it is known."""
+  known = x.shape[axis]
+  return tf.shape(x)[axis] if known is None else known
+
+
 def sizes(x: tf.Tensor) -> list[Any]:
   """The shape, as numbers where they are known."""
-  dynamic = tf.shape(x)
-  return [
-    dynamic[axis] if size is None else size for axis, size in enumerate(x.shape)
-  ]
+  return [size(x, axis) for axis in range(len(x.shape))]
 
 
 def on_frames(

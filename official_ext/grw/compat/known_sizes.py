@@ -29,26 +29,32 @@ from typing import Any
 from official.projects.movinet.modeling import movinet_layers
 import tensorflow as tf
 
-
-def _size(x: tf.Tensor, axis: int) -> Any:
-  """A number where it is known."""
-  known = x.shape[axis]
-  return tf.shape(x)[axis] if known is None else known
+from official_ext.grw.compat import frame_operations
 
 
 def _sizes(*axes: tuple[tf.Tensor, int]) -> list[Any]:
   """A number each where they are known; the first other one is inferred."""
   inferred = next((pair for pair in axes if pair[0].shape[pair[1]] is None), ())
-  return [-1 if pair is inferred else _size(*pair) for pair in axes]
+  return [
+    -1 if pair is inferred else frame_operations.size(*pair) for pair in axes
+  ]
 
 
 def _convolve(
   layer: movinet_layers.MobileConv2D, inputs: tf.Tensor
 ) -> tf.Tensor:
   """What the stock `call` computes, of videos [batch, N, H, W, C]."""
-  rows, columns = _size(inputs, 2), _size(inputs, 3)
+  rows, columns = (
+    frame_operations.size(inputs, 2),
+    frame_operations.size(inputs, 3),
+  )
   if layer._use_temporal:
-    shape = [-1, _size(inputs, 1), rows * columns, inputs.shape[4]]
+    shape = [
+      -1,
+      frame_operations.size(inputs, 1),
+      rows * columns,
+      inputs.shape[4],
+    ]
   else:
     shape = [-1, rows, columns, inputs.shape[4]]
   x = layer._conv(tf.reshape(inputs, shape))
