@@ -219,7 +219,7 @@ def test_norms_keep_inference_and_let_training_compute_the_same(stock, ours):
   trained = ours({'image': video}, training=True)
   far = saved_model.relative_difference(identity, before)
   near = saved_model.relative_difference(trained, before)
-  assert near < far / 5
+  assert near < far / 10
 
 
 def test_training_computes_what_inference_does_on_the_clips_of_the_statistics(
