@@ -33,6 +33,7 @@ from official_ext.grw.datasets import video_conversion
 from official_ext.grw.datasets import video_input
 from official_ext.grw.datasets import video_records
 from official_ext.grw.datasets import video_sources
+from official_ext.grw.evaluation import early_decisions
 from official_ext.grw.heads import temporal
 from official_ext.grw.inference import exported
 from official_ext.grw.modeling import streaming
@@ -231,6 +232,16 @@ def test_eval_measures_average_precision_over_frames(
     for row in rows
   ]
   assert float(logs['top_1_accuracy']) == pytest.approx(np.mean(right))
+  # Of each clip the answers after 1, 2, ... frames, in order.
+  with open(report / early_decisions.CSV, encoding='utf-8') as file:
+    curve = {
+      int(row['frames']): float(row['top_1']) for row in csv.DictReader(file)
+    }
+  after = {frames: right[frames - 1 :: 8] for frames in range(1, 9)}
+  assert curve == pytest.approx(
+    {frames: np.mean(values) for frames, values in after.items()}, abs=1e-4
+  )
+  assert (report / early_decisions.PICTURE).exists()
 
 
 def test_the_stream_is_exported_and_a_clip_model_refused(

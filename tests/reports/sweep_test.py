@@ -532,7 +532,7 @@ def test_a_wrong_definition_is_one_error_that_names_the_file(
 @pytest.mark.parametrize(
   'path', sorted((CONFIGS / 'sweeps').iterdir()), ids=lambda path: path.stem
 )
-def test_the_papers_sweeps_fit_their_experiments(path):
+def test_sweeps_fit_their_experiments(path):
   definition = sweep.read_definition(path)
   kinetics = hyperparams.override_params_dict(
     exp_factory.get_exp_config('movinet_grw_kinetics600'),
@@ -542,6 +542,17 @@ def test_the_papers_sweeps_fit_their_experiments(path):
   experiments = [exp_factory.get_exp_config(EXPERIMENT), kinetics]
   if path.stem == 'movinet_operations':  # Of base models.
     experiments = [exp_factory.get_exp_config('movinet_scratch_kinetics600')]
+  if path.stem == 'per_frame':
+    experiments = [exp_factory.get_exp_config('movinet_grw_own_data')]
+    data = {'input_path': 'clips.tfrecord', 'num_examples': 20}
+    data |= {'num_classes': 2, 'feature_shape': [10, 32, 32, 3]}
+    experiments[0].override(
+      {'task': {'train_data': data, 'validation_data': data}}
+    )
+  if path.stem == 'vit_frames':
+    experiments = experiments[:1]
+    backbone = experiments[0].task.model.backbone
+    backbone.override({'type': 'vit_frames', 'vit_frames': {'image_size': 64}})
   for params in experiments:
     params.task.init_checkpoint = '/weights'
     runs = sweep.plan(definition, params, [0])

@@ -23,12 +23,16 @@ records and their dataset.json are for trainings with and without
 `task.model.smoothing.cuts`.  Then content scores are measured at the splices
 and everywhere else, as frames `--stride` apart have them, and printed for
 several thresholds.  Without `--dataset_info` airplanes are rendered.
+
+With `--other_classes` clips go on with one of another class, and every frame
+has a label: a set for `task.model.head.per_frame`.
 """
 
 from collections.abc import Iterator, Mapping
 import json
 import pathlib
 import sys
+from typing import Any
 
 from absl import flags
 import cv2
@@ -39,6 +43,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from official_ext.grw.configs import dataset_info
 from official_ext.grw.datasets import airplanes
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import shot_boundaries
 from official_ext.grw.datasets import video_records
 from official_ext.grw.files import whole_file
@@ -60,6 +65,9 @@ _OUTPUT_DIR = flags.DEFINE_string(
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of partners and places.')
 _STRIDE = flags.DEFINE_integer(
   'stride', 1, 'Frames from one that is compared to the next.', lower_bound=1
+)
+_OTHER_CLASSES = flags.DEFINE_bool(
+  'other_classes', False, 'Partners are of another class; labels each frame.'
 )
 
 # JPEG frames, and the label.
@@ -111,31 +119,35 @@ def _as_large(image: bytes, like: bytes) -> bytes:
 
 
 def splice(
-  clips: list[Clip], rng: np.random.Generator
-) -> Iterator[tuple[list[bytes], int, int]]:
-  """Goes on with another clip of the class, somewhere within each.
+  clips: list[Clip], rng: np.random.Generator, other_classes: bool = False
+) -> Iterator[tuple[list[bytes], list[int], int]]:
+  """Goes on with another clip, somewhere within each.
 
   Args:
     clips: the clips of a split.
     rng: draws the partners and the places.
+    other_classes: whether partners are of another class, or of the same.
 
   Yields:
-    Frames, label, and the number of the first frame of the partner.
+    Frames, the label of each, and the number of the first frame of the partner.
   """
-  of_class: dict[int, list[int]] = {}
-  for number, (_, label) in enumerate(clips):
-    of_class.setdefault(label, []).append(number)
   for number, (images, label) in enumerate(clips):
-    others = [other for other in of_class[label] if other != number]
+    others = [
+      other
+      for other, (_, of_other) in enumerate(clips)
+      if other != number and (of_other != label) == other_classes
+    ]
     room = len(images) - 2 * LEAST_FRAMES
     if room < 0 or not others:
       continue
-    partner = clips[int(rng.choice(others))][0]
+    partner, of_partner = clips[int(rng.choice(others))]
     place = LEAST_FRAMES + int(rng.integers(room + 1))
     rest = [_as_large(image, images[0]) for image in partner[place:]]
     # A partner that is shorter ends the clip early.
     if len(rest) >= LEAST_FRAMES:
-      yield images[:place] + rest[: len(images) - place], label, place
+      frames = images[:place] + rest[: len(images) - place]
+      labels = [label] * place + [of_partner] * (len(frames) - place)
+      yield frames, labels, place
 
 
 def scores_of(images: list[bytes], stride: int, phase: int) -> np.ndarray:
@@ -167,16 +179,17 @@ def write_splits(
   for split, clips in splits.items():
     count = 0
     with whole_file.opened(folder / f'{split}.tfrecord') as file:
-      for images, label, place in splice(clips, rng):
+      spliced = splice(clips, rng, _OTHER_CLASSES.value)
+      for images, of_frames, place in spliced:
+        context: dict[str, Any] = {
+          'clip/label/index': of_frames[0],
+          'clip/media_id': f'{split}/{count} at {place}'.encode(),
+        }
+        if _OTHER_CLASSES.value:
+          context[feature_names.FRAME_LABELS_KEY] = of_frames
         video_records.write_record(
           file,
-          video_records.sequence_example(
-            {
-              'clip/label/index': label,
-              'clip/media_id': f'{split}/{count} at {place}'.encode(),
-            },
-            {'image/encoded': images},
-          ),
+          video_records.sequence_example(context, {'image/encoded': images}),
         )
         scores = scores_of(images, stride, place % stride)
         is_splice = np.arange(len(scores)) == place // stride - 1

@@ -42,12 +42,14 @@ class Predictions:
     probabilities: [n, classes] float, of each by itself.
     sources: [n], what each clip's record calls its video; '' if nothing.
     unit: what is classified, in words: clips, or frames.
+    places: [n] int, of frames the number in its clip, from 0; None of clips.
   """
 
   labels: np.ndarray
   probabilities: np.ndarray
   sources: Sequence[str]
   unit: str = 'clips'
+  places: np.ndarray | None = None
 
   @classmethod
   def from_batches(
@@ -92,6 +94,7 @@ class Predictions:
         for clip, frame in zip(clips.tolist(), frames.tolist())
       ],
       unit='frames',
+      places=frames,
     )
 
   @property

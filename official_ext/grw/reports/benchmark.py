@@ -27,6 +27,7 @@ import sys
 import time
 
 from absl import app
+import numpy as np
 
 from official_ext.grw.compat import cores
 
@@ -97,6 +98,17 @@ def resident_memory_mib() -> float:
   with open('/proc/self/statm') as file:
     pages = int(file.read().split()[1])
   return pages * os.sysconf('SC_PAGE_SIZE') / 2**20
+
+
+def with_deviation(values: np.ndarray, unit: str) -> str:
+  """A mean, and of several values ± their sample standard deviation.
+
+  Args:
+    values: [n] float.
+    unit: how each number is shown, as '.2f' or '.1%'.
+  """
+  mean = f'{values.mean():{unit}}'
+  return f'{mean} ± {values.std(ddof=1):{unit}}' if len(values) > 1 else mean
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -77,6 +77,7 @@ _FOLD = '{fold}'
 # Measure, heading and how a mean and a deviation are shown.
 _SHOWN = (
   ('top_1_accuracy', 'top-1', '.1%'),
+  ('mean_average_precision', 'mAP', '.1%'),  # Of frames.
   ('order_loss', 'order loss', '.2f'),
   ('acceleration_over_speed', 'acceleration / speed', '.2f'),
 )
@@ -542,6 +543,27 @@ def train(
   return failed
 
 
+def trained(
+  output_dir: str | os.PathLike[str],
+) -> dict[str, list[pathlib.Path]]:
+  """The model directories of each row that have a checkpoint.
+
+  Raises:
+    SweepError: there is none.
+  """
+  found: dict[str, list[pathlib.Path]] = {}
+  for params in sorted(pathlib.Path(output_dir).glob('runs/**/params.yaml')):
+    if (params.parent / 'checkpoint').exists():
+      row = params.relative_to(pathlib.Path(output_dir) / 'runs').parts[0]
+      found.setdefault(row, []).append(params.parent)
+  if not found:
+    raise SweepError(
+      f'{output_dir}: expected the --output_dir of a sweep, with a checkpoint '
+      'in runs/<row>/…/'
+    )
+  return found
+
+
 def results(runs: Sequence[Run], output_dir: str) -> list[Result]:
   """What is finished of each row, in the order of the rows."""
   by_row: dict[str, list[Run]] = {}
@@ -643,12 +665,7 @@ def _num_runs(result: Result) -> int:
 def _with_deviation(result: Result, measure: str, unit: str) -> str:
   if measure not in result.measures:
     return ''
-  mean = f'{result.mean(measure):{unit}}'
-  return (
-    f'{mean} ± {result.deviation(measure):{unit}}'
-    if _num_runs(result) > 1
-    else mean
-  )
+  return benchmark.with_deviation(result.measures[measure], unit)
 
 
 def table_csv(

@@ -367,8 +367,7 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     folder = os.path.join(self.model_dir, REPORT_FOLDER)
     report = _report_of(predictions)
     report.write_report(predictions, self._label_texts, folder)
-    if isinstance(predictions, evaluation.Predictions):
-      early_decisions.write(predictions, folder)
+    early_decisions.write(predictions, folder)
     for line in report.classes(predictions, self._label_texts):
       screen.write(line)
     screen.write(f'written: {folder}')

@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.configs import dataset_info
+from official_ext.grw.datasets import feature_names
 from official_ext.grw.reports import sweep
 from tests import tiny
 from tools.benchmarks import cuts
@@ -71,6 +72,29 @@ def test_a_clip_goes_on_with_another_of_its_class(records, tmp_path, capsys):
       for others, of_class in before
       if of_class == label
     )
+
+
+def test_a_clip_of_labeled_frames_goes_on_with_another_class(
+  records, tmp_path, capsys
+):
+  flags.FLAGS.mark_as_parsed()
+  with flagsaver.flagsaver(
+    dataset_info=str(records / 'dataset.json'),
+    output_dir=str(tmp_path),
+    other_classes=True,
+  ):
+    cuts.main(None)
+  assert 'of 5 splices found' in capsys.readouterr().out
+  before = cuts.read_clips(str(records / 'train.tfrecord'))
+  class_of = {image: label for images, label in before for image in images}
+  for serialized in tf.data.TFRecordDataset(str(tmp_path / 'train.tfrecord')):
+    example = tf.train.SequenceExample.FromString(serialized.numpy())
+    feature = example.context.feature[feature_names.FRAME_LABELS_KEY]
+    images = example.feature_lists.feature_list['image/encoded'].feature
+    assert list(feature.int64_list.value) == [
+      class_of[image.bytes_list.value[0]] for image in images
+    ]
+    assert len(set(feature.int64_list.value)) == 2
 
 
 def test_scores_are_of_the_frames_that_a_stride_leaves():

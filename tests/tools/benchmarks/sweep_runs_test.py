@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The table of seams is of the runs that a sweep has trained."""
+"""What is measured of a sweep is of the runs that it has trained."""
 
+import csv
 import shutil
 
-from absl import app
 import numpy as np
 from official.core import exp_factory
 from official.core import task_factory
@@ -27,9 +27,10 @@ import tf_keras
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.losses import seams
 from official_ext.grw.reports import demo
+from official_ext.grw.reports import sweep
 from official_ext.grw.training import launch
 from tests import tiny
-from tools.benchmarks import seams as tool
+from tools.benchmarks import sweep_runs
 
 
 def test_each_row_has_the_means_of_its_runs(tmp_path):
@@ -66,12 +67,26 @@ def test_each_row_has_the_means_of_its_runs(tmp_path):
   columns = (at_seams, elsewhere, at_seams / elsewhere)
   assert min(values.std() for values in columns) > 0.01
   cells = [f'{x.mean():.2f} ± {x.std(ddof=1):.2f}' for x in columns]
-  *_, line = tool.table(
-    tmp_path / 'sweep', 'movinet_grw_airplanes'
+  *_, line = sweep_runs.table(
+    str(tmp_path / 'sweep'), 'movinet_grw_airplanes', 'seams'
   ).splitlines()
+  assert line == f'| grw | 2 | {" | ".join(cells)} |'
+
+  # Of the same runs, how soon their streams are right.
+  *_, line = sweep_runs.table(
+    str(tmp_path / 'sweep'), 'movinet_grw_airplanes', 'early_decisions'
+  ).splitlines()
+  curves = []
+  for seed in (0, 1):
+    path = row / f'seed{seed}' / 'evaluation' / 'early_decisions.csv'
+    with open(path, encoding='utf-8') as file:
+      curves.append([float(entry['top_1']) for entry in csv.DictReader(file)])
+  after = np.transpose(curves)
+  assert len(after) == tiny.FRAMES
+  cells = [f'{x.mean():.1%} ± {x.std(ddof=1):.1%}' for x in after]
   assert line == f'| grw | 2 | {" | ".join(cells)} |'
 
 
 def test_a_folder_that_is_no_sweep_is_named(tmp_path):
-  with pytest.raises(app.UsageError, match=f'--sweep={tmp_path}: expected'):
-    tool.table(tmp_path, 'movinet_grw_airplanes')
+  with pytest.raises(sweep.SweepError, match=f'{tmp_path}: expected'):
+    sweep_runs.table(str(tmp_path), 'movinet_grw_airplanes', 'seams')
