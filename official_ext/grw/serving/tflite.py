@@ -14,7 +14,7 @@
 
 """Writes trained models as TFLite files that prove themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import io
 import os
@@ -38,6 +38,7 @@ from official_ext.grw.heads import head_types
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.modeling import ensemble
 from official_ext.grw.modeling import signals as signals_lib
+from official_ext.grw.modeling import streaming
 from official_ext.grw.serving import agreement
 from official_ext.grw.serving import distinct_outputs
 from official_ext.grw.serving import saved_model
@@ -201,6 +202,48 @@ def _write(
   )
 
 
+def _specs(
+  shape: Sequence[int], states: Mapping[str, tf.TensorSpec]
+) -> dict[str, tf.TensorSpec]:
+  """What a signature takes: an image of a shape and states, all named."""
+  image = tf.TensorSpec(shape, tf.float32, 'image')
+  return {
+    'image': image,
+    **{
+      name: tf.TensorSpec(spec.shape, spec.dtype, name)
+      for name, spec in states.items()
+    },
+  }
+
+
+def _split_functions(
+  stream: streaming.StreamingClassifier, shape: Sequence[int], num_frames: int
+) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+  """The signatures of `SPLIT_FILE`, for images of a shape."""
+
+  @tf.function(
+    input_signature=[_specs(shape, stream.backbone_state_specs(shape))],
+    autograph=False,
+  )
+  def encode(inputs):
+    embeddings, states = stream.encode(inputs)
+    return {**states, 'embedding': embeddings[:, 0]}
+
+  @tf.function(
+    input_signature=[
+      tf.TensorSpec(
+        [1, num_frames, stream.embedding_dim], tf.float32, 'embeddings'
+      ),
+      tf.TensorSpec([1], tf.int32, 'num_frames'),
+    ],
+    autograph=False,
+  )
+  def classify(embeddings, num_frames):
+    return {'logits': stream.classify(embeddings, num_frames[0])}
+
+  return {'encode': encode, 'classify': classify}
+
+
 def export_stream(
   model: saved_model.Model,
   folder: str,
@@ -254,21 +297,10 @@ def export_stream(
   frame_operations.compute_frame_by_frame(stream)
   dense_layers.use_dense_layers(stream)
   shape = (1, 1, height, width, 3)
-  image = tf.TensorSpec(shape, tf.float32, 'image')
-
-  def specs(states):
-    return {
-      'image': image,
-      **{
-        name: tf.TensorSpec(spec.shape, spec.dtype, name)
-        for name, spec in states.items()
-      },
-    }
-
   signalling = signals_lib.SignallingStream(stream) if signals else None
   states = (signalling or stream).initial_state_specs(shape)
 
-  @tf.function(input_signature=[specs(states)], autograph=False)
+  @tf.function(input_signature=[_specs(shape, states)], autograph=False)
   def serve(inputs):
     if signalling is None:
       logits, states = stream(inputs)
@@ -290,30 +322,9 @@ def export_stream(
     data,
   )
   if split_head:
-
-    @tf.function(
-      input_signature=[specs(stream.backbone_state_specs(shape))],
-      autograph=False,
-    )
-    def encode(inputs):
-      embeddings, states = stream.encode(inputs)
-      return {**states, 'embedding': embeddings[:, 0]}
-
-    @tf.function(
-      input_signature=[
-        tf.TensorSpec(
-          [1, num_frames, stream.embedding_dim], tf.float32, 'embeddings'
-        ),
-        tf.TensorSpec([1], tf.int32, 'num_frames'),
-      ],
-      autograph=False,
-    )
-    def classify(embeddings, num_frames):
-      return {'logits': stream.classify(embeddings, num_frames[0])}
-
     last = num_frames // classify_every * classify_every
     split = _write(
-      {'encode': encode, 'classify': classify},
+      _split_functions(stream, shape, num_frames),
       stream.variables,
       os.path.join(folder, SPLIT_FILE),
       quantization,
