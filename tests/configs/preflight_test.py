@@ -172,6 +172,10 @@ SLIPS = [
     "'higher' or 'lower'",
   ),
   (
+    ['--params_override=trainer.best_checkpoint_standard_errors=-1'],
+    'standard_errors=-1.*: expected a number of standard errors, or 0',
+  ),
+  (
     ['--params_override=task.losses.one_hot=false'],
     'task.train_data.one_hot=True: expected False, as task.losses.one_hot',
   ),

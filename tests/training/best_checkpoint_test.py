@@ -28,7 +28,7 @@ from tests import tiny
 class Training:
   """A model of one weight, and what keeps its best checkpoint."""
 
-  def __init__(self, folder, worker_folder=None):
+  def __init__(self, folder, worker_folder=None, **tolerance):
     self.model = tf.Module()
     self.model.weight = tf.Variable(0.0)
     self.checkpoint = tf.train.Checkpoint(
@@ -37,7 +37,11 @@ class Training:
       optimizer=tf.Module(),
     )
     self.exporter = best_checkpoint.BestCheckpointExporter(
-      str(folder / 'best'), 'top_1_accuracy', 'higher', worker_folder
+      str(folder / 'best'),
+      'top_1_accuracy',
+      'higher',
+      worker_folder,
+      **tolerance,
     )
 
   def validate(self, step, accuracy):
@@ -117,6 +121,42 @@ def test_a_worker_decides_alike_and_saves_elsewhere(folder, tmp_path_factory):
   assert worker.validate(60, 0.75)
   assert (folder / 'best' / 'info.json').read_bytes() == before
   assert list(elsewhere.glob('best_ckpt-60.index'))
+
+
+def test_the_latest_that_the_clips_cannot_tell_from_the_best_is_kept(tmp_path):
+  # Of 64 clips half are right: a standard error is 1 / 16.
+  tolerance = {'standard_errors': 1.0, 'clips': 64}
+  training = Training(tmp_path, **tolerance)
+  write_params(tmp_path)
+  for step, accuracy, is_kept in (
+    (10, 0.4, True),
+    (20, 0.5, True),
+    (30, 0.43, False),
+    (40, 0.45, True),
+  ):
+    assert training.validate(step, accuracy) == is_kept
+  assert (training.exporter.step, training.exporter.best_step) == (40, 20)
+  found = best.find(str(tmp_path))
+  assert found is not None and found.step == 40
+  assert found.value == pytest.approx(0.45)
+  assert (
+    '0.45 at step 40, which they cannot tell from the best, 0.5 at step 20'
+  ) in found.reason
+  # What came down a little at each step is compared with the best of all, by
+  # another process too.
+  again = Training(tmp_path, **tolerance)
+  assert again.exporter.best_step == 20
+  assert not again.validate(50, 0.43)
+  assert again.validate(60, 0.44)
+  assert again.validate(70, 0.75)
+  found = best.find(str(tmp_path))
+  assert found is not None and 'the best by top_1_accuracy' in found.reason
+
+
+def test_without_a_number_of_clips_the_best_is_kept(tmp_path):
+  training = Training(tmp_path, standard_errors=1.0)
+  assert training.validate(10, 0.5)
+  assert not training.validate(20, 0.49)
 
 
 @pytest.mark.parametrize('subdir', ['', 'elsewhere'])

@@ -96,7 +96,7 @@ def test_the_time_that_is_left_has_validations_as_long_as_the_last(
   run(display, clock, 1, 20)
   display.validating(20)
   clock.now += 7
-  display.validated(20, {'validation_loss': 1.0}, is_best=False)
+  display.validated(20, {'validation_loss': 1.0})
   assert display.seconds_left(20) == pytest.approx(80 + 4 * 7)
 
 
@@ -114,8 +114,8 @@ def test_a_row_a_validation_and_one_header(display, clock, capsys):
   display.validating(20)
   clock.now += 5
   measures = {'validation_loss': 2.0, 'top_1_accuracy': 0.25}
-  display.validated(20, measures, is_best=True)
-  display.validated(40, measures, is_best=False)
+  display.validated(20, measures, 'best')
+  display.validated(40, measures)
   header, first, second = capsys.readouterr().out.splitlines()
   assert header.split() == (
     'epoch step loss top-1 val loss val top-1 clips/s time'.split()

@@ -26,7 +26,8 @@ of four motions, and 300 clips of three turns.  'videos' are real, with weights:
     --videos=DIR --groups=DIR/videos.txt --weights=CHECKPOINT \
     --override='task: {model: {backbone: {movinet: {gating_activation: X}}}}'
 
-Of five folds with sources of their own one is measured and one validates.
+Of five folds with sources of their own `--fold` is measured, and the next one
+validates.
 
 Interrupted, the same command goes on.  A second one of the same --output_dir,
 at the same time, shares the work: each takes the next training that nobody has.
@@ -127,6 +128,13 @@ _VIDEOS = flags.DEFINE_string(
 _GROUPS = flags.DEFINE_string(
   'groups', None, 'What `grw convert --groups` takes.'
 )
+_FOLD = flags.DEFINE_integer(
+  'fold',
+  0,
+  "The fold of 'videos' that is measured; another has another --output_dir.",
+  lower_bound=0,
+  upper_bound=_FOLDS - 1,
+)
 _WEIGHTS = flags.DEFINE_string(
   'weights', None, "Initial weights of trainings on 'videos'."
 )
@@ -218,7 +226,8 @@ def _convert_videos(folder: pathlib.Path):
     raise app.UsageError('--set=videos needs --videos, and --weights')
   found = video_sources.folder_sources(_VIDEOS.value, True)
   splits = {}
-  for split, fold in (('test', 0), ('validation', 1)):
+  of_splits = {'test': _FOLD.value, 'validation': (_FOLD.value + 1) % _FOLDS}
+  for split, fold in of_splits.items():
     folds = video_folds.split(found, _FOLDS, fold, _GROUPS.value)
     for clip in folds.clips:
       if clip.split == 'validation':

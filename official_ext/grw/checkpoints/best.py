@@ -13,6 +13,7 @@
 # limitations under the License.
 """The best checkpoint of a training, which stands beside its last ones."""
 
+from collections.abc import Mapping
 import dataclasses
 import json
 import os
@@ -27,6 +28,10 @@ from official_ext.grw.files import paths
 # Of the folder of best checkpoints, by the Model Garden.
 INFO = 'info.json'
 _STEP = 'best_ckpt_global_step'
+# In it by us: the best value so far and its step.  What is kept may be of a later
+# step that is as good.
+HIGHEST = 'highest'
+HIGHEST_STEP = 'highest_global_step'
 _INDEX = re.compile(r'(best_ckpt-\d+)\.index')
 
 
@@ -39,6 +44,9 @@ class Best:
     step: that its weights are of.
     metric: by which it was chosen.
     value: the value of this metric on the validation data.
+    highest: the best value of all steps; a little better where the validation
+      clips cannot tell them apart.
+    highest_step: its step.
     last_step: the step of the last checkpoint in the model folder, or 0.
   """
 
@@ -46,16 +54,38 @@ class Best:
   step: int
   metric: str
   value: float
+  highest: float
+  highest_step: int
   last_step: int
 
   @property
   def reason(self) -> str:
     """Which it is and why, in one line."""
     last = f' (the last is of step {self.last_step})' if self.last_step else ''
+    if self.step != self.highest_step:
+      return (
+        f'{self.path}: {self.metric} on the validation data is '
+        f'{self.value:.4g} at step {self.step}, which they cannot tell from '
+        f'the best, {self.highest:.4g} at step {self.highest_step}{last}'
+      )
     return (
       f'{self.path}: the best by {self.metric} on the validation data, '
       f'{self.value:.4g} at step {self.step}{last}'
     )
+
+
+def highest(info: Mapping[str, float], metric: str) -> tuple[float, int]:
+  """The best value of a metric and its step.
+
+  Args:
+    info: what the file of that name says.
+    metric: the name of the metric.
+  """
+  # Files of earlier versions, and of the Model Garden, keep the best alone.
+  return (
+    float(info.get(HIGHEST, info[metric])),
+    int(info.get(HIGHEST_STEP, info[_STEP])),
+  )
 
 
 def find(
@@ -97,11 +127,14 @@ def find(
     for name in paths.names(model_dir)
     if re.fullmatch(r'ckpt-\d+\.index', name)
   ]
+  best_value, best_step = highest(found, metric)
   return Best(
     path=os.path.join(place, newest),
     step=int(newest.rpartition('-')[2]),
     metric=metric,
     value=float(found[metric]),
+    highest=best_value,
+    highest_step=best_step,
     last_step=max(steps, default=0),
   )
 

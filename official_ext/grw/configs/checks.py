@@ -292,6 +292,12 @@ def validate_best_checkpoint(
     trainer.best_checkpoint_metric_comp,
     "'higher' or 'lower'",
   )
+  fields.require(
+    trainer.best_checkpoint_standard_errors >= 0,
+    'trainer.best_checkpoint_standard_errors',
+    trainer.best_checkpoint_standard_errors,
+    'a number of standard errors, or 0 to keep the best alone',
+  )
 
 
 def validate_runtime(config: schema.GrwExperimentConfig):

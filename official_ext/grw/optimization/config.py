@@ -104,10 +104,15 @@ class TrainerConfig(config_definitions.TrainerConfig):
       of the best validation, which evaluation and exports take; '' keeps none.
     best_checkpoint_eval_metric: by which it is the best; '' is top-1, or with
       several labels a clip mean average precision.
+    best_checkpoint_standard_errors: a later checkpoint takes the place of the
+      best if its accuracy is lower by no more than so many standard errors of
+      the best one, as the validation clips cannot tell them apart; 0 keeps the
+      best, and so does a metric that is no accuracy.
   """
 
   best_checkpoint_export_subdir: str = 'best'
   best_checkpoint_eval_metric: str = ''
+  best_checkpoint_standard_errors: float = 0.0
   early_stopping_patience: int = 0
   train_epochs: int = 0
   warmup_epochs: int = 0

@@ -15,14 +15,22 @@
 
 The stock exporter saves all that training needs, with the weights and their
 moving averages changed over, so that whoever restores it has to know that.
+
+Few validation clips choose badly: of 60, an accuracy of 70 % has a standard
+error of 6 %, so that the best of ten validations is mostly the luckiest.  What
+no more than so many standard errors are between, they cannot tell apart; of
+those the latest can be kept, as the learning rate has fallen since.
 """
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 from absl import logging
 from official.core import train_utils
 import tensorflow as tf
+
+from official_ext.grw.checkpoints import best as best_checkpoints
 
 
 class BestCheckpointExporter(train_utils.BestCheckpointExporter):
@@ -32,9 +40,9 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
   model: what is saved is what was evaluated.
 
   Attributes:
-    step: where the validation was the best; None if none has been in this
-      process.
-    best_step: the same over all processes; 0 if there has been no validation.
+    step: that is kept; None if it is of another process.
+    best_step: where the validation was the best, in all processes; 0 if there
+      has been none.
   """
 
   step: int | None = None
@@ -47,6 +55,8 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     metric: str,
     comparison: str,
     worker_folder: str | None = None,
+    standard_errors: float = 0.0,
+    clips: int = 0,
   ):
     """Goes on from what the folder says is the best so far.
 
@@ -56,14 +66,20 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
       comparison: 'higher' or 'lower', which is better.
       worker_folder: where a worker saves that is not the chief: all have to
         take part in saving, and decide alike.
+      standard_errors: how many may be between the best accuracy and a later one
+        that takes its place.
+      clips: in the validation data; 0 if nobody knows, or `standard_errors` is.
     """
     super().__init__(folder, metric, comparison)
-    best = self.best_ckpt_logs
+    self._metric = metric
+    self._standard_errors, self._clips = standard_errors, clips
+    self._highest = 0.0
+    kept = self.best_ckpt_logs
     # Of another metric, or of a process that was killed before it saved.
-    if best is not None and (metric not in best or self.best_ckpt_path is None):
-      self._best_ckpt_logs = best = None
-    if best is not None:
-      self.best_step = int(best['best_ckpt_global_step'])
+    if kept is not None and (metric not in kept or self.best_ckpt_path is None):
+      self._best_ckpt_logs = kept = None
+    if kept is not None:
+      self._highest, self.best_step = best_checkpoints.highest(kept, metric)
     if worker_folder:
       self._export_dir = worker_folder
     self._weights: tf.train.Checkpoint | None = None
@@ -75,9 +91,12 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     global_step: int,
     write_logs: bool = True,
   ) -> bool:
-    """Saves the weights if they are the best so far; returns whether it did."""
-    best = self.best_ckpt_logs
-    if best is not None and not self._new_metric_is_better(best, eval_logs):
+    """Saves the weights if they are to be kept; returns whether it did."""
+    value = float(eval_logs[self._metric])
+    is_better = not self.best_step or self._new_metric_is_better(
+      {self._metric: self._highest}, eval_logs
+    )
+    if not is_better and not self._is_as_good(value):
       return False
     if self._weights is None:
       model = checkpoint.model
@@ -89,9 +108,22 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     self._get_checkpoint_manager(self._weights).save(
       checkpoint_number=int(global_step)
     )
-    self._best_ckpt_logs = dict(eval_logs)
+    self.step = int(global_step)
+    if is_better:
+      self._highest, self.best_step = value, self.step
+    self._best_ckpt_logs = {
+      **eval_logs,
+      best_checkpoints.HIGHEST: self._highest,
+      best_checkpoints.HIGHEST_STEP: self.best_step,
+    }
     if write_logs:
       self.export_best_eval_metric(self._best_ckpt_logs, global_step)
-    self.step = self.best_step = int(global_step)
     logging.info('The best checkpoint so far is of step %d.', self.step)
     return True
+
+  def _is_as_good(self, value: float) -> bool:
+    """Whether the clips cannot tell an accuracy from a higher one."""
+    if not self._standard_errors or not self._clips:
+      return False
+    error = math.sqrt(self._highest * (1 - self._highest) / self._clips)
+    return value >= self._highest - self._standard_errors * error

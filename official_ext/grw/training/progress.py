@@ -282,13 +282,13 @@ class Display:
     self._validation_begun = self._clock()
     self._show(step, 'validating')
 
-  def validated(self, step: int, measures: Mapping[str, float], is_best: bool):
+  def validated(self, step: int, measures: Mapping[str, float], mark: str = ''):
     """Adds a row to the table.
 
     Args:
       step: that the weights are of.
       measures: what was measured, by name.
-      is_best: whether the checkpoint of this step is kept as the best.
+      mark: what is said of the checkpoint of this step, in a word.
     """
     self._validation_seconds = self._clock() - self._validation_begun
     heading = self.plan.heading
@@ -320,7 +320,7 @@ class Display:
       screen.write(row(title for title, _ in columns))
       self._has_header = True
     screen.write(
-      row(text for _, text in columns) + ('  best' if is_best else '')
+      row(text for _, text in columns) + (f'  {mark}' if mark else '')
     )
 
   def close(self):

@@ -147,11 +147,15 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     folder = settings.best_checkpoint_export_subdir
     if self._mode not in ('train_and_eval', 'continuous_eval') or not folder:
       return None
+    metric = settings.best_checkpoint_eval_metric
+    errors = settings.best_checkpoint_standard_errors
     return best_checkpoint.BestCheckpointExporter(
       os.path.join(self.model_dir, folder),
-      settings.best_checkpoint_eval_metric,
+      metric,
       settings.best_checkpoint_metric_comp,
       os.path.join(self._worker_dir.name, folder) if self._worker_dir else None,
+      errors if metric.endswith('accuracy') else 0.0,
+      max(0, self.params.task.validation_data.num_examples),
     )
 
   def _find_best(self) -> best_checkpoints.Best | None:
@@ -230,12 +234,14 @@ class ExperimentRunner(train_lib.OrbitExperimentRunner):
     if self._progress_file is not None:
       self._progress_file.append(progress.VALIDATION, step, measures)
     exporter = self.trainer.checkpoint_exporter
-    is_best = exporter is not None and exporter.step == step
-    if is_best and self.trainer.keeps_predictions:
+    is_kept = exporter is not None and exporter.step == step
+    if is_kept and self.trainer.keeps_predictions:
       self._best_predictions = self.trainer.predictions
       self._best_measures = measures
     if self._display is not None:
-      self._display.validated(step, measures, is_best=is_best)
+      is_best = exporter is not None and exporter.best_step == step
+      mark = 'best' if is_best else 'kept' if is_kept else ''
+      self._display.validated(step, measures, mark)
 
   def _require_common_step(self):
     """Raises CheckpointError if workers have restored different steps."""

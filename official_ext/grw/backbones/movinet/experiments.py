@@ -329,6 +329,8 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   )
   config.task.init_checkpoint_modules = 'all_but_classifier'
   config.trainer.early_stopping_patience = completion.UNSET
+  # A few dozen validation clips choose the luckiest of many checkpoints.
+  config.trainer.best_checkpoint_standard_errors = 1.0
   optimizer = config.trainer.optimizer_config
   optimizer.optimizer.two_rate_adamw.backbone_lr_scale = completion.UNSET
   optimizer.learning_rate.cosine.initial_learning_rate = None
