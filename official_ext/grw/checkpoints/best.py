@@ -28,8 +28,8 @@ from official_ext.grw.files import paths
 # Of the folder of best checkpoints, by the Model Garden.
 INFO = 'info.json'
 _STEP = 'best_ckpt_global_step'
-# In it by us: the best value so far and its step.  What is kept may be of a later
-# step that is as good.
+# In it by us: the best value so far and its step.  What is kept may be of a
+# later step that is as good.
 HIGHEST = 'highest'
 HIGHEST_STEP = 'highest_global_step'
 _INDEX = re.compile(r'(best_ckpt-\d+)\.index')
