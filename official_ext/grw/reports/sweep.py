@@ -348,6 +348,7 @@ def _put_fold(params: cfg.ExperimentConfig, fold: int | None):
 _LAST_STEP = {
   'best_checkpoint_export_subdir': '',
   'best_checkpoint_eval_metric': '',
+  'best_checkpoint_standard_errors': 0.0,
   'early_stopping_patience': 0,
 }
 
