@@ -82,6 +82,26 @@ def test_tables_of_fine_tuning_are_means_of_the_runs_that_are_published():
       assert cell in line, page
 
 
+def test_tables_of_other_pages_are_means_of_the_runs_that_are_published():
+  top_1: dict[tuple[str, str, str], list[float]] = {}
+  with open(DOCS / 'measured_runs.csv', newline='') as file:
+    for run in csv.DictReader(file):
+      of_row = top_1.setdefault((run['page'], run['set'], run['row']), [])
+      of_row.append(float(run['top_1_accuracy']))
+  assert all(len(of_row) in (3, 5) for of_row in top_1.values())
+  for page in {page for page, _, _ in top_1}:
+    lines = (DOCS / page).read_text().splitlines()
+    found = [line for line in lines if '% ±' in line]
+    expected = [
+      f'| {statistics.mean(of_row):.1%} ± {statistics.stdev(of_row):.1%} |'
+      for (of_page, _, _), of_row in top_1.items()
+      if of_page == page
+    ]
+    assert len(found) == len(expected), page
+    for line, cell in zip(found, expected):
+      assert cell in line, page
+
+
 def test_the_notebook_of_own_videos_runs(tmp_path, monkeypatch, capfd):
   """With a tiny model and few videos; all else is as it stands there."""
   monkeypatch.chdir(tmp_path)
