@@ -60,46 +60,47 @@ def test_the_notebook_runs_and_finds_smoother_paths_with_grw(tmp_path):
   plt.close('all')
 
 
-def test_tables_of_fine_tuning_are_means_of_the_runs_that_are_published():
-  top_1: dict[tuple[str, str], list[float]] = {}
-  with open(DOCS / 'fine_tuning_runs.csv', newline='') as file:
+def top_1_cells(name, *columns):
+  """Cells of tables, of each row of runs; and how many runs there are of each.
+
+  Args:
+    name: a CSV in docs/ with a line for each run.
+    *columns: what tells rows apart.
+  """
+  top_1: dict[tuple[str, ...], list[float]] = {}
+  with open(DOCS / name, newline='') as file:
     for run in csv.DictReader(file):
-      of_folds = top_1.setdefault((run['epochs'], run['row']), [])
-      of_folds.append(float(run['top_1_accuracy']))
-  assert all(len(of_folds) == 5 for of_folds in top_1.values())
-  cells = [
-    f'| {statistics.mean(of_folds):.1%} ± {statistics.stdev(of_folds):.1%} |'
-    for of_folds in top_1.values()
-  ]
-  of_six_epochs = sum(epochs == '6' for epochs, _ in top_1)
-  for page, expected in (
-    (DOCS / 'fine_tuning.md', cells),
-    (DOCS.parent / 'README.md', cells[:of_six_epochs]),
-  ):
-    lines = [line for line in page.read_text().splitlines() if '% ±' in line]
-    assert len(lines) == len(expected)
-    for line, cell in zip(lines, expected):
-      assert cell in line, page
+      of_row = top_1.setdefault(tuple(run[column] for column in columns), [])
+      of_row.append(float(run['top_1_accuracy']))
+  cells = {
+    row: f'| {statistics.mean(runs):.1%} ± {statistics.stdev(runs):.1%} |'
+    for row, runs in top_1.items()
+  }
+  return cells, {len(runs) for runs in top_1.values()}
+
+
+def require_rows(page, cells):
+  """The lines of a page with a mean have these cells, in this order."""
+  lines = [line for line in page.read_text().splitlines() if '% ±' in line]
+  assert len(lines) == len(cells), page
+  for line, cell in zip(lines, cells):
+    assert cell in line, page
+
+
+def test_tables_of_fine_tuning_are_means_of_the_runs_that_are_published():
+  cells, runs = top_1_cells('fine_tuning_runs.csv', 'epochs', 'row')
+  assert runs == {5}
+  require_rows(DOCS / 'fine_tuning.md', list(cells.values()))
+  of_six_epochs = sum(epochs == '6' for epochs, _ in cells)
+  require_rows(DOCS.parent / 'README.md', list(cells.values())[:of_six_epochs])
 
 
 def test_tables_of_other_pages_are_means_of_the_runs_that_are_published():
-  top_1: dict[tuple[str, str, str], list[float]] = {}
-  with open(DOCS / 'measured_runs.csv', newline='') as file:
-    for run in csv.DictReader(file):
-      of_row = top_1.setdefault((run['page'], run['set'], run['row']), [])
-      of_row.append(float(run['top_1_accuracy']))
-  assert all(len(of_row) in (3, 5) for of_row in top_1.values())
-  for page in {page for page, _, _ in top_1}:
-    lines = (DOCS / page).read_text().splitlines()
-    found = [line for line in lines if '% ±' in line]
-    expected = [
-      f'| {statistics.mean(of_row):.1%} ± {statistics.stdev(of_row):.1%} |'
-      for (of_page, _, _), of_row in top_1.items()
-      if of_page == page
-    ]
-    assert len(found) == len(expected), page
-    for line, cell in zip(found, expected):
-      assert cell in line, page
+  cells, runs = top_1_cells('measured_runs.csv', 'page', 'set', 'row')
+  assert runs == {3, 5}
+  for page in {page for page, _, _ in cells}:
+    of_page = [cell for row, cell in cells.items() if row[0] == page]
+    require_rows(DOCS / page, of_page)
 
 
 def test_the_notebook_of_own_videos_runs(tmp_path, monkeypatch, capfd):

@@ -30,8 +30,8 @@ INFO = 'info.json'
 _STEP = 'best_ckpt_global_step'
 # In it by us: the best value so far and its step.  What is kept may be of a
 # later step that is as good.
-HIGHEST = 'highest'
-HIGHEST_STEP = 'highest_global_step'
+BEST_VALUE = 'best_value'
+BEST_STEP = 'best_value_global_step'
 _INDEX = re.compile(r'(best_ckpt-\d+)\.index')
 
 
@@ -44,9 +44,9 @@ class Best:
     step: that its weights are of.
     metric: by which it was chosen.
     value: the value of this metric on the validation data.
-    highest: the best value of all steps; a little better where the validation
+    best_value: the best value of all steps; a little better where the validation
       clips cannot tell them apart.
-    highest_step: its step.
+    best_step: the step of that value.
     last_step: the step of the last checkpoint in the model folder, or 0.
   """
 
@@ -54,19 +54,19 @@ class Best:
   step: int
   metric: str
   value: float
-  highest: float
-  highest_step: int
+  best_value: float
+  best_step: int
   last_step: int
 
   @property
   def reason(self) -> str:
     """Which it is and why, in one line."""
     last = f' (the last is of step {self.last_step})' if self.last_step else ''
-    if self.step != self.highest_step:
+    if self.step != self.best_step:
       return (
         f'{self.path}: {self.metric} on the validation data is '
         f'{self.value:.4g} at step {self.step}, which they cannot tell from '
-        f'the best, {self.highest:.4g} at step {self.highest_step}{last}'
+        f'the best, {self.best_value:.4g} at step {self.best_step}{last}'
       )
     return (
       f'{self.path}: the best by {self.metric} on the validation data, '
@@ -74,8 +74,8 @@ class Best:
     )
 
 
-def highest(info: Mapping[str, float], metric: str) -> tuple[float, int]:
-  """The best value of a metric and its step.
+def best_so_far(info: Mapping[str, float], metric: str) -> tuple[float, int]:
+  """The best value of a metric, and its step.
 
   Args:
     info: what the file of that name says.
@@ -83,8 +83,8 @@ def highest(info: Mapping[str, float], metric: str) -> tuple[float, int]:
   """
   # Files of earlier versions, and of the Model Garden, keep the best alone.
   return (
-    float(info.get(HIGHEST, info[metric])),
-    int(info.get(HIGHEST_STEP, info[_STEP])),
+    float(info.get(BEST_VALUE, info[metric])),
+    int(info.get(BEST_STEP, info[_STEP])),
   )
 
 
@@ -127,14 +127,14 @@ def find(
     for name in paths.names(model_dir)
     if re.fullmatch(r'ckpt-\d+\.index', name)
   ]
-  best_value, best_step = highest(found, metric)
+  best_value, best_step = best_so_far(found, metric)
   return Best(
     path=os.path.join(place, newest),
     step=int(newest.rpartition('-')[2]),
     metric=metric,
     value=float(found[metric]),
-    highest=best_value,
-    highest_step=best_step,
+    best_value=best_value,
+    best_step=best_step,
     last_step=max(steps, default=0),
   )
 

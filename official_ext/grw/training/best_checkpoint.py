@@ -73,13 +73,15 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     super().__init__(folder, metric, comparison)
     self._metric = metric
     self._standard_errors, self._clips = standard_errors, clips
-    self._highest = 0.0
+    self._best_value = 0.0
     kept = self.best_ckpt_logs
     # Of another metric, or of a process that was killed before it saved.
     if kept is not None and (metric not in kept or self.best_ckpt_path is None):
       self._best_ckpt_logs = kept = None
     if kept is not None:
-      self._highest, self.best_step = best_checkpoints.highest(kept, metric)
+      self._best_value, self.best_step = best_checkpoints.best_so_far(
+        kept, metric
+      )
     if worker_folder:
       self._export_dir = worker_folder
     self._weights: tf.train.Checkpoint | None = None
@@ -94,7 +96,7 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     """Saves the weights if they are to be kept; returns whether it did."""
     value = float(eval_logs[self._metric])
     is_better = not self.best_step or self._new_metric_is_better(
-      {self._metric: self._highest}, eval_logs
+      {self._metric: self._best_value}, eval_logs
     )
     if not is_better and not self._is_as_good(value):
       return False
@@ -110,11 +112,11 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     )
     self.step = int(global_step)
     if is_better:
-      self._highest, self.best_step = value, self.step
+      self._best_value, self.best_step = value, self.step
     self._best_ckpt_logs = {
       **eval_logs,
-      best_checkpoints.HIGHEST: self._highest,
-      best_checkpoints.HIGHEST_STEP: self.best_step,
+      best_checkpoints.BEST_VALUE: self._best_value,
+      best_checkpoints.BEST_STEP: self.best_step,
     }
     if write_logs:
       self.export_best_eval_metric(self._best_ckpt_logs, global_step)
@@ -125,5 +127,5 @@ class BestCheckpointExporter(train_utils.BestCheckpointExporter):
     """Whether the clips cannot tell an accuracy from a higher one."""
     if not self._standard_errors or not self._clips:
       return False
-    error = math.sqrt(self._highest * (1 - self._highest) / self._clips)
-    return value >= self._highest - self._standard_errors * error
+    error = math.sqrt(self._best_value * (1 - self._best_value) / self._clips)
+    return value >= self._best_value - self._standard_errors * error
