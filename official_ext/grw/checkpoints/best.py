@@ -44,8 +44,8 @@ class Best:
     step: that its weights are of.
     metric: by which it was chosen.
     value: the value of this metric on the validation data.
-    best_value: the best value of all steps; a little better where the validation
-      clips cannot tell them apart.
+    best_value: the best value of all steps; a little better where the
+      validation clips cannot tell them apart.
     best_step: the step of that value.
     last_step: the step of the last checkpoint in the model folder, or 0.
   """
