@@ -20,8 +20,9 @@ DEMO_FLAGS ?=
 # Three processes, as some tests wait for programs of their own; the tests of a
 # file stay together, as they share built models, and files come in the order of
 # tests/conftest.py.
-# Tests of several processes could wait for each other for ever, hence a limit.
-PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder --timeout 900
+# Tests of several processes could wait for each other for ever, hence a limit; and
+# xdist could after a process that died, unless it starts no other.
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder --timeout 900 --max-worker-restart 0
 
 ifneq ($(words $(VENV)),1)
 $(error VENV must be one path without spaces, got "$(VENV)")

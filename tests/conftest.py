@@ -21,10 +21,13 @@ import os
 
 import hypothesis
 
+from official_ext.grw.compat import cpu_settings
+
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 # As `grw` sets it: TensorFlow imports Keras 3 for those alone who use it.
 os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+cpu_settings.use()
 
 # pytest-xdist runs several processes; each takes its share of the cores, since
 # TensorFlow would otherwise start one thread per core in each of them.

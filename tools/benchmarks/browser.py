@@ -20,8 +20,9 @@ Runs the model of a folder of `grw export web` in the worker of its page and in
 240 random pixels, one right after the other.  Milliseconds are of a frame,
 medians: as a clock on the wall has them; and of the processor, which other work
 on the machine disturbs less.  The latter are of the model alone in Python, and
-of all that the worker's thread does in the browser.  Chromium is one that is
-installed (`apt-get install chromium`); Linux only.
+of all that the worker's thread does in the browser.  Then the page itself
+watches a camera of Chromium's own, and says how many frames it left out.
+Chromium is one that is installed (`apt-get install chromium`); Linux only.
 """
 
 import functools
@@ -48,6 +49,9 @@ _MODEL = flags.DEFINE_string(
 )
 _FRAMES = flags.DEFINE_integer('frames', 50, 'Frames a stream.', lower_bound=1)
 _REPEATS = flags.DEFINE_integer('repeats', 9, 'Streams of each.', lower_bound=1)
+_CAMERA_SECONDS = flags.DEFINE_integer(
+  'camera_seconds', 60, 'How long the page watches a camera.', lower_bound=1
+)
 _CHROMIUM = flags.DEFINE_string(
   'chromium',
   None,
@@ -139,6 +143,18 @@ def python_times(
   return times, processor / len(frames)
 
 
+def camera_frames(page: sync_api.Page, seconds: int) -> tuple[int, int]:
+  """Frames of a camera that the page answers in so long, and leaves out."""
+  page.evaluate(
+    'answered = 0; addEventListener("answer", () => { answered += 1; })'
+  )
+  page.click('#camera')
+  page.wait_for_timeout(1e3 * seconds)
+  lost = page.evaluate('source.lost')
+  page.click('#stop')
+  return page.evaluate('answered'), lost
+
+
 def main(_):
   chromium = _CHROMIUM.value or shutil.which('chromium')
   chromium = chromium or shutil.which('google-chrome')
@@ -164,7 +180,12 @@ def main(_):
   processor: dict[str, list[float]] = {'Python': [], 'browser': []}
   with sync_api.sync_playwright() as playwright:
     browser = playwright.chromium.launch(
-      executable_path=chromium, chromium_sandbox=os.getuid() != 0
+      executable_path=chromium,
+      chromium_sandbox=os.getuid() != 0,
+      args=[
+        '--use-fake-device-for-media-stream',
+        '--use-fake-ui-for-media-stream',
+      ],
     )
     page = browser.new_page()
     page.goto(f'http://127.0.0.1:{server.server_port}/')
@@ -177,6 +198,7 @@ def main(_):
         if turn:  # The first warms up.
           found[name] += times
           processor[name].append(of_processor)
+    answered, lost = camera_frames(page, _CAMERA_SECONDS.value)
     version = browser.version
     browser.close()
   server.shutdown()
@@ -198,6 +220,11 @@ def main(_):
         for name in found
       ],
     )
+  )
+  print(
+    f'\nA camera of {_CAMERA_SECONDS.value} s at '
+    f'{model.card.frames_per_second} frames a second: {answered} answers, '
+    f'{lost} frames left out'
   )
 
 

@@ -67,6 +67,12 @@ from official_ext.grw.serving import tflite
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint', None, 'Weights of the experiment; random ones without.'
 )
+_BESIDE = flags.DEFINE_multi_string(
+  'beside',
+  [],
+  'TFLite streams to time in the same run: of other weights, or of an earlier '
+  'version of this project.  `encode` is timed of a file that has it.',
+)
 _REPEATS = flags.DEFINE_integer(
   'repeats', 9, 'Timed streams of each.', lower_bound=1
 )
@@ -272,6 +278,13 @@ def candidates(config, folder: str) -> list[Candidate]:
       )
       for quantization, path in paths.items()
     ]
+  found += [
+    Candidate(
+      path, path, 'encode' if 'encode' in signatures else next(iter(signatures))
+    )
+    for path in _BESIDE.value
+    for signatures in [litert.Interpreter(path).get_signature_list()]
+  ]
   return found
 
 

@@ -35,6 +35,7 @@ from typing import Protocol
 from absl import app
 from absl import flags
 
+from official_ext.grw.compat import cpu_settings
 from official_ext.grw.files import extras
 
 # Modules that are programs, or commands.
@@ -139,6 +140,7 @@ def run(
   # Else TensorFlow imports Keras 3 too, for seconds and for nothing: all here
   # is of tf_keras, as the Model Garden is.
   os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+  cpu_settings.use()
   command = load(name)
   arguments = sys.argv[1:] if arguments is None else list(arguments)
   with flags_of(command) as own:

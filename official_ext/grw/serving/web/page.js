@@ -291,7 +291,10 @@ class VideoFile extends Source {
     this.shown = this.shown.then(async () => {
       const bitmap = await picture;
       // The frame before it stands for one that cannot be read.
-      if (!bitmap) return;
+      if (!bitmap) {
+        this.lost += 1;
+        return;
+      }
       if (source !== this) return bitmap.close();
       this.first ??= mediaTime;
       this.finishHeld(mediaTime - this.first);
@@ -555,7 +558,7 @@ function showNumbers({preparationMs, modelMs}) {
   }
   element('lost').textContent = source.lost;
   element('lost').append(Object.assign(document.createElement('small'), {
-    textContent: 'as the model was busy',
+    textContent: 'for want of time',
   }));
 }
 
