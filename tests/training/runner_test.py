@@ -242,6 +242,15 @@ def trained(folder):
   return experiment
 
 
+def test_nothing_is_left_for_the_first_step_to_create(tmp_path):
+  experiment = launch.build_runner(
+    experiment_config(tmp_path), 'train', str(tmp_path / 'model')
+  )
+  trained = experiment.trainer.model.trainable_variables
+  # Two moments of each, and the step.
+  assert len(experiment.trainer.optimizer.variables) == 2 * len(trained) + 1
+
+
 @pytest.fixture
 def experiment(trained):
   """The experiment, back at its checkpoint of step 2."""

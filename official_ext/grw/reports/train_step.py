@@ -18,9 +18,11 @@ from collections.abc import Callable
 
 from official.core import config_definitions as cfg
 from official.core import task_factory
+from official.modeling.optimization import ema_optimizer
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import optimizer_slots
 from official_ext.grw.datasets import feature_names
 
 
@@ -42,6 +44,9 @@ def build(
   task = task_factory.get_task(params.task)
   model = task.build_model()
   optimizer = task.create_optimizer(params.trainer.optimizer_config)
+  if isinstance(optimizer, ema_optimizer.ExponentialMovingAverage):
+    optimizer.shadow_copy(model)  # As the Model Garden's trainer does.
+  optimizer_slots.create(optimizer, model.trainable_variables)
   metrics = task.build_metrics()
   clips = tf.random.stateless_uniform([batch_size, *data.feature_shape], [0, 1])
   features = {

@@ -24,6 +24,7 @@ from official.modeling import optimization
 import orbit
 import tensorflow as tf
 
+from official_ext.grw.compat import optimizer_slots
 from official_ext.grw.datasets import feature_names
 from official_ext.grw.datasets import record_check
 from official_ext.grw.datasets import video_input
@@ -53,6 +54,18 @@ class Trainer(base_trainer.Trainer):
   first_step: int = 0
   failed_terms: dict[str, int]
   _batches: list[dict[str, np.ndarray]]
+
+  def __init__(self, *args: Any, train: bool = True, **kwargs: Any):
+    """As the stock trainer, in the scope of the strategy.
+
+    Args:
+      *args: see `base_trainer.Trainer`.
+      train: whether it will train.
+      **kwargs: see `base_trainer.Trainer`.
+    """
+    super().__init__(*args, train=train, **kwargs)
+    if train:
+      optimizer_slots.create(self.optimizer, self.model.trainable_variables)
 
   def begin_averages(self):
     """Starts moving averages that are still zero at the weights.
