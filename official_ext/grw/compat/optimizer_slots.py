@@ -34,8 +34,8 @@ def create(
   """Creates them, in the scope of the strategy; a second call does nothing.
 
   Args:
-    optimizer: an optimizer of Keras, old or new, or one of them wrapped for moving
-      averages or loss scaling.
+    optimizer: an optimizer of Keras, old or new, or one of them wrapped for
+      moving averages or loss scaling.
     variables: all that will be trained.
   """
   while True:
