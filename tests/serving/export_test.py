@@ -223,7 +223,7 @@ def test_a_folder_in_use_is_left_alone(trained, tmp_path):
 
 
 def test_a_difference_leaves_nothing(trained, tmp_path, monkeypatch):
-  monkeypatch.setitem(tflite.MAX_DIFFERENCE, 'float32', -1.0)
+  monkeypatch.setattr(tflite, 'MAX_DIFFERENCE', -1.0)
   with pytest.raises(export_folder.ExportError, match='Nothing was written'):
     export_with(trained, tmp_path)
   assert not list(tmp_path.iterdir())

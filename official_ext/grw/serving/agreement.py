@@ -33,6 +33,8 @@ from official_ext.grw.serving import export_folder
 NUM_FRAMES = 300
 LEAST_SAME_ANSWERS = 0.95
 MOST_DIFFERENCE = 0.2
+# In 16 bits.
+MOST_DIFFERENCE_OF_FLOAT16 = 0.05
 # Classes whose probabilities are closer are as good an answer.
 _TIE = 0.1
 
@@ -108,20 +110,25 @@ def measure(
   )
 
 
-def require(found: Agreement, instead: str = 'float16'):
+def require(
+  found: Agreement,
+  instead: str = 'float16',
+  most_difference: float = MOST_DIFFERENCE,
+):
   """Raises ExportError, with what to do, for answers that are others.
 
   Args:
     found: what was measured.
     instead: what to export with instead, such as 'float16'.
+    most_difference: the largest `difference` that is allowed.
   """
   # Not a number is not below.
   if not (
     found.same_answers >= LEAST_SAME_ANSWERS
-    and found.difference <= MOST_DIFFERENCE
+    and found.difference <= most_difference
   ):
     raise export_folder.ExportError(
-      f'In 8 bits the model answers differently: {found}; expected at least '
-      f'{LEAST_SAME_ANSWERS:.0%} and at most {MOST_DIFFERENCE:.0%}. Use '
-      f'--quantization={instead}. Nothing was written.'
+      f'With rounded weights the model answers differently: {found}; expected '
+      f'at least {LEAST_SAME_ANSWERS:.0%} and at most {most_difference:.0%}. '
+      f'Use --quantization={instead}. Nothing was written.'
     )

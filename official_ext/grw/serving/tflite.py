@@ -45,13 +45,13 @@ from official_ext.grw.serving import saved_model
 
 SPLIT_FILE = 'model_split.tflite'
 
-# By quantization, the largest difference of logits to the model, relative to
-# the largest logit.
-MAX_DIFFERENCE = {'float32': 1e-4, 'float16': 1e-2}
-# By quantization, the operations whose weights are in 8 bits; how their answers
-# are judged, see `agreement`.  Depthwise convolutions are never among them: in
-# 8 bits the kernels they get are slower.  So are activations not: states
-# quantized to integers are not zero at the start and drift.
+# The largest difference of logits to the model, relative to the largest logit,
+# in float32.  Where weights are rounded answers are judged, see `agreement`.
+MAX_DIFFERENCE = 1e-4
+# By quantization, the operations whose weights are in 8 bits.  Depthwise
+# convolutions are never among them: in 8 bits the kernels they get are slower.
+# So are activations not: states quantized to integers are not zero at the start
+# and drift.
 IN_8_BITS = {
   'dense_int8': (qtyping.TFLOperationName.FULLY_CONNECTED,),
   'dynamic_int8': (
@@ -59,7 +59,7 @@ IN_8_BITS = {
     qtyping.TFLOperationName.CONV_2D,
   ),
 }
-QUANTIZATIONS = (*MAX_DIFFERENCE, *IN_8_BITS)
+QUANTIZATIONS = ('float32', 'float16', *IN_8_BITS)
 
 
 def default_classify_every(
@@ -176,30 +176,40 @@ def _write(
   Raises:
     export_folder.ExportError: they differ by too much.
   """
+  groups = label_groups.read(data.label_groups, data.num_classes)
+
+  def agreed(got, want, *bounds) -> saved_model.Written:
+    found = agreement.measure(got, want, data.is_multilabel, groups)
+    agreement.require(found, *bounds)
+    difference = saved_model.relative_difference(got, want)
+    return saved_model.Written(difference, {}, str(found))
+
+  if quantization == 'float16':
+    convert(signatures, variables, path, quantization)
+    return agreed(
+      answers(path, clips[:1]),
+      expected,
+      'float32',
+      agreement.MOST_DIFFERENCE_OF_FLOAT16,
+    )
   with tempfile.TemporaryDirectory() as folder:
     in_8_bits = quantization in IN_8_BITS
     floating = os.path.join(folder, 'float32.tflite') if in_8_bits else path
-    kind = 'float32' if in_8_bits else quantization
-    convert(signatures, variables, floating, kind)
+    convert(signatures, variables, floating, 'float32')
     difference = saved_model.relative_difference(
       answers(floating, clips[:1]), expected
     )
-    saved_model.require_agreement(difference, MAX_DIFFERENCE[kind])
+    saved_model.require_agreement(difference, MAX_DIFFERENCE)
     if not in_8_bits:
       return saved_model.Written(difference, {})
     quantize(floating, path, quantization)
-    want, got = answers(floating, clips), answers(path, clips)
-  groups = label_groups.read(data.label_groups, data.num_classes)
-  found = agreement.measure(got, want, data.is_multilabel, groups)
-  agreement.require(
-    found,
-    'dense_int8, which has its convolutions in float32, or float16'
-    if quantization == 'dynamic_int8'
-    else 'float16',
-  )
-  return saved_model.Written(
-    saved_model.relative_difference(got, want), {}, str(found)
-  )
+    return agreed(
+      answers(path, clips),
+      answers(floating, clips),
+      'dense_int8, which has its convolutions in float32, or float16'
+      if quantization == 'dynamic_int8'
+      else 'float16',
+    )
 
 
 def _specs(
@@ -289,7 +299,7 @@ def export_stream(
   Raises:
     ValueError: the model cannot stream, or an argument is out of range.
     export_folder.ExportError: a difference is larger than MAX_DIFFERENCE, or
-      answers in 8 bits are others, see `agreement`.
+      answers with rounded weights are others, see `agreement`.
   """
   check_quantization(quantization)
   num_frames, height, width, _ = data.feature_shape
