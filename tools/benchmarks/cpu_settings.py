@@ -15,7 +15,7 @@ r"""Times a training step with and without the settings for CPUs, side by side.
 
   python3 tools/benchmarks/cpu_settings.py
 
-MoViNet-A0-Stream with GRW on 4 clips of noise, of 10 frames of 172 x 172: a
+MoViNet-A0-Stream with GRW on 8 clips of noise, of 10 frames of 172 x 172: a
 step in a process with the settings that `grw` makes (`compat/cpu_settings.py`),
 in one with the first of them, and in one with none.  They take turns.  Linux
 only.
@@ -39,7 +39,7 @@ _REPEATS = flags.DEFINE_integer(
 _CORES = flags.DEFINE_integer(
   'cores', 1, 'The cores of a process.', lower_bound=1
 )
-_BATCH = flags.DEFINE_integer('batch', 4, 'Clips in a step.', lower_bound=1)
+_BATCH = flags.DEFINE_integer('batch', 8, 'Clips in a step.', lower_bound=1)
 
 # A process of its own: answers each line with a line, after a step.
 _STEPS = """
