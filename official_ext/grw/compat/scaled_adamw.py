@@ -17,7 +17,7 @@
 Patches: `tf_keras.optimizers.experimental.AdamW` reads one learning rate for
 all variables, in private methods, and the Model Garden's exponential moving
 average calls `_get_hyper`, which optimizers of this kind lack.  It also writes
-some thirty operations for each variable, the bias corrections of the step among
+some forty operations for each variable, the bias corrections of the step among
 them: of MoViNet-A0 they are most of the graph of a training step, and tracing
 them most of the wait for the first.
 
