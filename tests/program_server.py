@@ -27,6 +27,7 @@ import os
 import pathlib
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,8 +43,10 @@ def start():
   """Starts the server of this process, once; it ends with the process."""
   if ADDRESS in os.environ:
     return
-  folder = tempfile.TemporaryDirectory(prefix='grw_programs_')
-  address = os.path.join(folder.name, 'socket')
+  # Not one that cleans up after itself: a fork of this process that ends would
+  # take the socket with it.
+  owner, folder = os.getpid(), tempfile.mkdtemp(prefix='grw_programs_')
+  address = os.path.join(folder, 'socket')
   listener = socket.socket(socket.AF_UNIX)
   listener.bind(address)
   listener.listen()
@@ -63,9 +66,11 @@ def start():
 
   @atexit.register
   def end():
+    if os.getpid() != owner:
+      return
     process.kill()
     process.wait()
-    folder.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def request(arguments: list[str]) -> int:
