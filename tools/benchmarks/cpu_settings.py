@@ -17,8 +17,7 @@ r"""Times a training step with and without the settings for CPUs, side by side.
 
 MoViNet-A0-Stream with GRW on 8 clips of noise, of 10 frames of 172 x 172: a
 step in a process with the settings that `grw` makes (`compat/cpu_settings.py`),
-in one with the first of them, and in one with none.  They take turns.  Linux
-only.
+in one with the first of them, and in one with none.  They take turns.
 """
 
 import os
@@ -50,7 +49,7 @@ if sys.argv[1] == 'use':
 from official.core import exp_factory
 import tensorflow as tf
 from official_ext.grw import registry_imports
-from official_ext.grw.reports import train_step
+from official_ext.grw.reports import benchmark, train_step
 batch, cores = map(int, sys.argv[2:])
 tf.config.threading.set_intra_op_parallelism_threads(cores)
 tf.config.threading.set_inter_op_parallelism_threads(cores)
@@ -63,6 +62,7 @@ step = train_step.build(config, batch)[2]
 for _ in sys.stdin:
   step()
   print('done', flush=True)
+print(benchmark.peak_memory_mib())
 """
 
 # How a process is started: its first argument, and what its environment has.
@@ -120,14 +120,10 @@ class Trainer:
     if self._process.stdout.readline() != 'done\n':
       raise ChildProcessError('a training ended; its error stands above')
 
-  def end(self) -> int:
+  def end(self) -> float:
     """Ends the process; returns MiB that it had at its peak."""
-    with open(f'/proc/{self._process.pid}/status') as status:
-      kilobytes = next(
-        int(line.split()[1]) for line in status if line.startswith('VmHWM')
-      )
-    self._process.communicate()
-    return kilobytes // 1024
+    output, _ = self._process.communicate()
+    return float(output)
 
 
 def main(_):
@@ -144,7 +140,7 @@ def main(_):
           name,
           f'{of_one:.0f}',
           f'{of_one / milliseconds[0]:.2f}',
-          str(trainer.end()),
+          f'{trainer.end():.0f}',
         ]
         for name, of_one, trainer in zip(VARIANTS, milliseconds, trainers)
       ],

@@ -244,6 +244,14 @@ def grw_files(
 
 def candidates(config, folder: str) -> list[Candidate]:
   """Converts all that is compared; the first is the reference."""
+  # Before minutes of converting, as they may not be there.
+  beside = [
+    Candidate(
+      path, path, 'encode' if 'encode' in signatures else next(iter(signatures))
+    )
+    for path in _BESIDE.value
+    for signatures in [litert.Interpreter(path).get_signature_list()]
+  ]
   model_id = config.task.model.backbone.movinet.model_id.upper()
   window = config.task.model.smoothing.window
   found = [
@@ -278,14 +286,7 @@ def candidates(config, folder: str) -> list[Candidate]:
       )
       for quantization, path in paths.items()
     ]
-  found += [
-    Candidate(
-      path, path, 'encode' if 'encode' in signatures else next(iter(signatures))
-    )
-    for path in _BESIDE.value
-    for signatures in [litert.Interpreter(path).get_signature_list()]
-  ]
-  return found
+  return found + beside
 
 
 def memory(path: str) -> tuple[float, float]:

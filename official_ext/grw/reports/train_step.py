@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from official.core import config_definitions as cfg
 from official.core import task_factory
 from official.modeling.optimization import ema_optimizer
@@ -29,7 +30,7 @@ from official_ext.grw.datasets import feature_names
 def build(
   params: cfg.ExperimentConfig,
   batch_size: int,
-) -> tuple[tf_keras.Model, tf.Tensor, Callable[[], object]]:
+) -> tuple[tf_keras.Model, tf.Tensor, Callable[[], np.floating]]:
   """The train step of an experiment's own task, on one batch of noise.
 
   Args:
@@ -38,7 +39,7 @@ def build(
 
   Returns:
     The model, the clips [batch_size, N, height, width, 3], and the step, which
-    returns when it is done.
+    returns its loss when it is done.
   """
   data = params.task.train_data
   task = task_factory.get_task(params.task)
