@@ -14,6 +14,8 @@
 
 """The gate of a streaming MoViNet is known, or refused; it is never assumed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from official.projects.movinet.modeling import movinet
 from official.projects.movinet.modeling import movinet_model
@@ -58,7 +60,9 @@ def stream(gate: str, model_id: str = 'tiny'):
   return model
 
 
-def classifier(gate: str) -> grw_model.GrwClassifier:
+def classifier(
+  gate: str, size: Sequence[int | None] = (None,) * 3
+) -> grw_model.GrwClassifier:
   config = schema.GrwModel(backbone=movinet_config.published('tiny', True))
   config.override(
     {
@@ -68,7 +72,7 @@ def classifier(gate: str) -> grw_model.GrwClassifier:
     }
   )
   return grw_model.GrwClassifier(
-    config, CLASSES, tf_keras.layers.InputSpec(shape=[None] * 4 + [3])
+    config, CLASSES, tf_keras.layers.InputSpec(shape=[None, *size, 3])
   )
 
 
@@ -161,6 +165,17 @@ def test_weighing_leaves_the_model_as_it_is():
   assert evidence.blocks == 1 and set(evidence.distances) == set(FORMS)
   assert len(set(evidence.distances.values())) == 2
   np.testing.assert_array_equal(model({'image': video}), before)
+
+
+def test_a_model_for_one_size_of_clips_is_weighed_like_others():
+  """One that trains is made for its clips, which rendered ones are not."""
+  fixed = classifier('hard_sigmoid', (4, SIZE, SIZE))
+  free = classifier('hard_sigmoid')
+  free.set_weights(fixed.get_weights())
+  of_fixed, of_free = gates.weigh(fixed), gates.weigh(free)
+  assert of_fixed.distances == pytest.approx(of_free.distances, rel=1e-4)
+  with pytest.raises(ValueError, match='incompatible'):
+    fixed({'image': np.zeros([1, 8, SIZE, SIZE, 3], np.float32)})
 
 
 def test_without_evidence_the_gate_has_to_be_said(tmp_path):

@@ -66,6 +66,27 @@ def _calls_replaced(
       del layer.call  # That of the class is seen again.
 
 
+@contextlib.contextmanager
+def _of_any_size(model: tf_keras.Model) -> Iterator[None]:
+  """Lets models of fixed sizes take others, as convolutions do.
+
+  A model that is to be trained is built for the clips of its dataset.
+  """
+  fixed = {
+    part: part.input_spec
+    for part in model.submodules
+    if isinstance(part, tf_keras.Model)
+  }
+  fixed[model] = model.input_spec
+  for part in fixed:
+    part.input_spec = None
+  try:
+    yield
+  finally:
+    for part, spec in fixed.items():
+      part.input_spec = spec
+
+
 def measure(
   model: tf_keras.Model,
   clips: Iterable[np.ndarray],
@@ -75,7 +96,8 @@ def measure(
   """Mean and variance of what goes into batch norms.
 
   Args:
-    model: a backbone or a model that holds one; takes {'image': clip}.
+    model: a backbone or a model that holds one; takes {'image': clip}, of any
+      size, whatever it was built for.
     clips: [batch, frames, height, width, 3] in [0, 1].
     norms: see `layers`.
     as_in_training: whether they normalize by the statistics of each clip, as
@@ -104,7 +126,7 @@ def measure(
 
     return call
 
-  with _calls_replaced(norms, watched):
+  with _calls_replaced(norms, watched), _of_any_size(model):
     for clip in clips:
       model({'image': tf.constant(clip)}, training=False)
   moments: Moments = {}
