@@ -15,7 +15,7 @@
 """Gives a model the weights that a file holds, and says what was given."""
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 
 import numpy as np
@@ -33,6 +33,8 @@ _HEADS_DIFFER = (
   'The heads differ: set task.init_checkpoint_modules to '
   "'backbone', or task.model.head to what the file holds."
 )
+
+_MOST_LISTED = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +105,13 @@ def _weights(weights: published.PublishedWeights) -> str:
 
 
 def _listed(title: str, what: str, names: tuple[str, ...]) -> str:
+  """Names, each on a line; of many, how many each layer has."""
+  shown: Iterable[str] = names
+  if len(names) > _MOST_LISTED:
+    layers = collections.Counter(name.split('/')[0] for name in names)
+    shown = (f'{layer}: {count}' for layer, count in layers.items())
   return f'{title}{len(names) or "none"} {what}' + ''.join(
-    f'\n               {name}' for name in names
+    f'\n               {line}' for line in shown
   )
 
 

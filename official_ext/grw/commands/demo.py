@@ -18,7 +18,6 @@
 Interrupted, the same command continues.
 """
 
-import os
 import sys
 
 from absl import flags
@@ -45,8 +44,6 @@ def define_flags():
 
 
 def main(_):
-  # At the end of each file TensorFlow logs that this is its end.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
   from official_ext.grw.reports import demo
 
   logging.set_verbosity(logging.ERROR)  # Leave the screen to the progress.

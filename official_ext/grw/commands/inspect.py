@@ -22,7 +22,6 @@ each file is named, and the exit code is then 1.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import statistics
 import sys
@@ -82,8 +81,6 @@ def _show(
 
 
 def main(_):
-  # At the end of each file TensorFlow logs that this is its end.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
   from official_ext.grw.datasets import record_inspection
 
   values = flags.FLAGS

@@ -140,6 +140,9 @@ def run(
   # Else TensorFlow imports Keras 3 too, for seconds and for nothing: all here
   # is of tf_keras, as the Model Garden is.
   os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+  # What C++ says is for nobody unless it is fatal: errors come as exceptions,
+  # but for those of drivers of GPUs that are not there.  Read at import.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   cpu_settings.use()
   command = load(name)
   arguments = sys.argv[1:] if arguments is None else list(arguments)

@@ -248,9 +248,6 @@ def main(argv):
     )
     return
 
-  # What C++ says is for nobody unless it is fatal: errors come as exceptions,
-  # but for those of drivers of GPUs that are not there.  Read at import.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   with screen.only_what_matters():
     params = _run(values, changes)
   if not logging.level_debug():

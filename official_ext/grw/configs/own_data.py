@@ -175,10 +175,12 @@ def choose_training(config: schema.GrwExperimentConfig):
   scratch = not task.init_checkpoint
   chosen: list[str] = []
 
-  def choose(place: Any, name: str, value: float, heading: str):
+  def choose(
+    place: Any, name: str, value: float, heading: str, zero: str = 'none'
+  ):
     if getattr(place, name) in (_UNSET, None):
       setattr(place, name, value)
-      chosen.append(f'{heading} {value:g}')
+      chosen.append(f'{heading} {f"{value:g}" if value else zero}')
 
   epoch = max(1, data.num_examples // max(1, data.global_batch_size))
   choose(trainer, 'train_epochs', _epochs(epoch, scratch), 'epochs')
@@ -203,7 +205,7 @@ def choose_training(config: schema.GrwExperimentConfig):
   narrow = scratch and model.smoothing.placement == 'final'
   heads = max(1, model.head.num_heads)
   width = heads * max(1, _SCRATCH_WIDTH // heads) if narrow else 0
-  choose(model.head, 'embedding_dim', width, 'head width')
+  choose(model.head, 'embedding_dim', width, 'head width', 'as published')
   choose(model, 'dropout_rate', _DROPOUT, 'dropout')
   if not chosen and trainer.early_stopping_patience != _UNSET:
     return
