@@ -14,6 +14,7 @@
 
 """Claims about reading labeled video, on real TFRecords and a real service."""
 
+import gc
 import os
 
 import numpy as np
@@ -643,6 +644,7 @@ def service():
     )
   )
   yield dispatcher.target, worker
+  gc.collect()  # Iterators that are left would ask for the service again.
 
 
 def service_config(path, service, job, **overrides):

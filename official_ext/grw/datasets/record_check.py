@@ -423,8 +423,17 @@ def _examine(
   return None if reason is None else BadRecord(file, record, reason)
 
 
+def _explained(
+  file: str, record: int, params: schema.DataConfig, error: tf.errors.OpError
+) -> BadRecord:
+  """Returns what is wrong with a record whose parser failed."""
+  return _examine(file, record, params) or BadRecord(
+    file, record, f'does not parse: {error.message}; {ADVICE}.'
+  )
+
+
 def _parse_file(
-  file: str, parse_fn: ParseFn, params: schema.DataConfig, count: int = -1
+  file: str, parse_fn: ParseFn, params: schema.DataConfig
 ) -> Iterator[BadRecord | None]:
   """Parses records of a file until one fails.
 
@@ -432,13 +441,12 @@ def _parse_file(
     file: a TFRecord file.
     parse_fn: as in `find_bad_record`.
     params: what the records should hold.
-    count: how many records to look at; −1 for all.
 
   Yields:
     None for each record that parses, and at last the one that does not.
   """
   parsed = read_records(file, compression_type(params))
-  parsed = parsed.take(count).map(
+  parsed = parsed.map(
     parse_fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
   )
   record = 0
@@ -447,9 +455,7 @@ def _parse_file(
       record += 1
       yield None
   except tf.errors.OpError as error:
-    yield _examine(file, record, params) or BadRecord(
-      file, record, f'does not parse: {error.message}; {ADVICE}.'
-    )
+    yield _explained(file, record, params, error)
 
 
 def find_bad_record(
@@ -517,13 +523,18 @@ def check_first_records(
         f'The first: {bad}'
       )
   else:
-    parse_fn = tf.function(parse_fn)  # Traced once for all files.
     found = 0
     for file in files[:: math.ceil(len(files) / _FIRST_FILES)]:
-      for bad in _parse_file(file, parse_fn, params, count=1):
-        if bad is not None:
-          raise InputDataError(f'Bad input: {bad}')
-        found += 1
+      raw = next(iter(read_records(file, compression_type(params))), None)
+      if raw is None:
+        continue
+      try:
+        parse_fn(raw)  # Eager: of so few, tracing it would take longer.
+      except tf.errors.OpError as error:
+        raise InputDataError(
+          f'Bad input: {_explained(file, 0, params, error)}'
+        ) from error
+      found += 1
     if found:
       return
   if next(iter(records), None) is None:
