@@ -21,6 +21,7 @@ import gc
 import os
 
 import hypothesis
+import pytest
 
 from official_ext.grw.compat import cpu_settings
 
@@ -71,9 +72,15 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
   """Leaves what is imported to itself: it is no garbage, and much to look at.
 
-  Models are of more objects than Python looks for garbage after; a tenth of
-  the time of their tests was that.
+  A tenth of the time of tests that build models was Python looking for garbage
+  among it, as each model is of many objects.
   """
   gc.collect()
   gc.freeze()
   gc.set_threshold(100_000, 20, 50)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _models_of_a_file_end_with_it():
+  yield
+  gc.collect()

@@ -111,7 +111,7 @@ def test_what_the_weights_belong_to_stays(trained, field, value, mode):
   'field, value',
   [
     ('trainer.optimizer_config.optimizer.type', 'sgd'),
-    ('trainer.optimizer_config.ema', {'average_decay': 0.9}),
+    ('trainer.optimizer_config.ema', None),
     ('task.freeze_backbone', True),
     ('runtime.mixed_precision_dtype', 'float16'),
   ],

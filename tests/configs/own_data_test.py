@@ -138,6 +138,7 @@ def chosen(config):
     'share': optimizer.optimizer.two_rate_adamw.backbone_lr_scale,
     'momentum': config.task.model.norm_activation.norm_momentum,
     'width': config.task.model.head.embedding_dim,
+    'decay': optimizer.ema and optimizer.ema.average_decay,
   }
 
 
@@ -145,6 +146,7 @@ def test_from_scratch_one_rate_a_narrow_head_and_more_epochs(tmp_path, said):
   config = completed(dataset(tmp_path, clips=96, frames=(10, 10, 10)))
   found = chosen(config)
   assert found['share'] == 1 and found['width'] == 64
+  assert found['decay'] is None
   assert found['epochs'] == 80
   # Means over the last 20 of 960 steps, and not over 100.
   assert found['momentum'] == pytest.approx(0.948, abs=1e-3)
@@ -159,8 +161,10 @@ def test_from_weights_two_rates_few_epochs_and_their_head(tmp_path, said):
   info = dataset(tmp_path, clips=800, frames=(10, 10, 10))
   config = completed(info, weights='/some/checkpoint')
   found = chosen(config)
-  assert found['share'] == 0.1 and found['width'] == 0
+  assert found['share'] == 0.3 and found['width'] == 0
   assert found['epochs'] == 10
+  # Over the last 167 of 1,000 steps.
+  assert found['decay'] == pytest.approx(0.994, abs=1e-3)
   out, err = said()
   assert 'Recipe for 800 clips and initial weights' in out and not err
 
@@ -198,9 +202,11 @@ def test_an_interval_of_one_pass_can_be_set(tmp_path):
   assert trainer.early_stopping_patience == 27
 
 
-def test_what_is_set_wins(tmp_path, said):
+@pytest.mark.parametrize('weights', ['', '/some/checkpoint'])
+def test_what_is_set_wins(tmp_path, said, weights):
   config = completed(
     dataset(tmp_path, frames=(10, 20, 30)),
+    weights=weights,
     task={
       'train_data': {
         'feature_shape': [12, 64, 64, 3],
@@ -224,6 +230,7 @@ def test_what_is_set_wins(tmp_path, said):
       'optimizer_config': {
         'optimizer': {'two_rate_adamw': {'backbone_lr_scale': 0.3}},
         'learning_rate': {'cosine': {'initial_learning_rate': 1e-2}},
+        'ema': {'average_decay': 0.5},
       },
     },
   )
@@ -233,6 +240,7 @@ def test_what_is_set_wins(tmp_path, said):
     'share': 0.3,
     'momentum': 0.5,
     'width': 32,
+    'decay': 0.5,
   }
   assert config.task.train_data.feature_shape == [12, 64, 64, 3]
   assert config.trainer.train_steps == 36

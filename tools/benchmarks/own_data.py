@@ -98,6 +98,7 @@ BEFORE = {
     'early_stopping_patience': 0,
     'best_checkpoint_export_subdir': '',
     'optimizer_config': {
+      'ema': None,
       'optimizer': {'two_rate_adamw': {'backbone_lr_scale': 0.1}},
       'learning_rate': {'cosine': {'initial_learning_rate': 1e-3}},
     },

@@ -52,6 +52,11 @@ _DROPOUT = 0.2
 # Batch statistics are to be means over so much of a run, at most.
 _NORM_SHARE = 1 / 50
 _NORM_MOMENTA = 0.9, 0.99
+# Of a run that starts from weights: the learning rate of the backbone, as a
+# share of the head's, and over how much of it its weights are averaged.
+_BACKBONE_SHARE = 0.3
+_AVERAGED_SHARE = 1 / 6
+_DECAYS = 0.9, 0.999
 _PATIENCE = 1 / 3  # Of all validations.
 _LEAST_PATIENCE = 5
 # Validating takes longer than so few steps.
@@ -164,7 +169,12 @@ def choose_training(config: schema.GrwExperimentConfig):
   data, model = task.train_data, task.model
   if not hasattr(model, 'head'):  # An ensemble is not trained.
     return
+  scratch = not task.init_checkpoint
+  ema = trainer.optimizer_config.ema
+  if scratch and ema is not None and ema.average_decay == _UNSET:
+    trainer.optimizer_config.ema = ema = None
   if _UNSET not in (
+    ema and ema.average_decay,
     trainer.train_epochs,
     trainer.early_stopping_patience,
     model.dropout_rate,
@@ -172,7 +182,6 @@ def choose_training(config: schema.GrwExperimentConfig):
     model.norm_activation.norm_momentum,
   ):
     return
-  scratch = not task.init_checkpoint
   chosen: list[str] = []
 
   def choose(
@@ -193,15 +202,17 @@ def choose_training(config: schema.GrwExperimentConfig):
     choose(schedule.cosine, 'initial_learning_rate', rate, 'learning rate')
   optimizer = trainer.optimizer_config.optimizer
   if optimizer.type == 'two_rate_adamw':
-    share = 1.0 if scratch else 0.1
+    share = 1.0 if scratch else _BACKBONE_SHARE
     choose(
       optimizer.two_rate_adamw, 'backbone_lr_scale', share, 'of it the backbone'
     )
-  low, high = _NORM_MOMENTA
-  momentum = round(min(high, max(low, 1 - 1 / max(1, _NORM_SHARE * steps))), 3)
+  momentum = _decay(_NORM_SHARE * steps, _NORM_MOMENTA)
   choose(
     model.norm_activation, 'norm_momentum', momentum, 'batch-norm momentum'
   )
+  if ema is not None:
+    decay = _decay(_AVERAGED_SHARE * steps, _DECAYS)
+    choose(ema, 'average_decay', decay, 'moving averages of weights')
   narrow = scratch and model.smoothing.placement == 'final'
   heads = max(1, model.head.num_heads)
   width = heads * max(1, _SCRATCH_WIDTH // heads) if narrow else 0
@@ -228,6 +239,12 @@ def choose_training(config: schema.GrwExperimentConfig):
   _explain(data, scratch, chosen)
 
 
+def _decay(steps: float, limits: tuple[float, float]) -> float:
+  """Of a moving average over so many steps."""
+  low, high = limits
+  return round(min(high, max(low, 1 - 1 / max(1, steps))), 3)
+
+
 def _epochs(epoch: int, scratch: bool) -> int:
   """Passes over the data, by the steps of one."""
   steps, least, most = _SCRATCH if scratch else _TUNED
@@ -240,7 +257,8 @@ def _explain(data: schema.DataConfig, scratch: bool, chosen: list[str]):
     'no initial weights (task.init_checkpoint), so small frames, one learning '
     'rate, a narrow head and more epochs'
     if scratch
-    else 'initial weights, so few epochs and a lower rate in the backbone'
+    else 'initial weights, so few epochs, a lower rate in the backbone and '
+    'averaged weights'
   )
   clips = f'{data.num_examples:,} clips' if data.num_examples > 0 else 'clips'
   screen.tell(f'Recipe for {clips} and {why}: {", ".join(chosen)}.')

@@ -332,6 +332,7 @@ def movinet_grw_own_data() -> schema.GrwExperimentConfig:
   # A few dozen validation clips choose the luckiest of many checkpoints.
   config.trainer.best_checkpoint_standard_errors = 1.0
   optimizer = config.trainer.optimizer_config
+  optimizer.override({'ema': {'average_decay': completion.UNSET}})
   optimizer.optimizer.two_rate_adamw.backbone_lr_scale = completion.UNSET
   optimizer.learning_rate.cosine.initial_learning_rate = None
   return config
