@@ -24,6 +24,8 @@ import hypothesis
 import pytest
 
 from official_ext.grw.compat import cpu_settings
+from tests import garbage
+from tests import program_server
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
@@ -69,15 +71,14 @@ def pytest_collection_modifyitems(items):
   )
 
 
-def pytest_collection_finish():
-  """Leaves what is imported to itself: it is no garbage, and much to look at.
+def pytest_configure(config):
+  """Starts one server of programs for all processes of pytest-xdist."""
+  if getattr(config.option, 'numprocesses', 0):
+    program_server.start()
 
-  A tenth of the time of tests that build models was Python looking for garbage
-  among it, as each model is of many objects.
-  """
-  gc.collect()
-  gc.freeze()
-  gc.set_threshold(100_000, 20, 50)
+
+def pytest_collection_finish():
+  garbage.leave_imports_alone()
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -34,6 +34,8 @@ import subprocess
 import sys
 import tempfile
 
+from tests import garbage
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Names the socket, for the processes that tests start.
 ADDRESS = 'GRW_TEST_PROGRAM_SERVER'
@@ -152,6 +154,7 @@ def main():
   from official_ext.grw.training import launch  # noqa: F401
   from tests import tiny  # noqa: F401
 
+  garbage.leave_imports_alone()
   arguments = serve(socket.socket(fileno=int(sys.argv[1])))
   if arguments:
     sys.argv = arguments
