@@ -6,8 +6,8 @@
 #   make clean   removes what the others made
 #
 # PYTHON names the interpreter (3.10 to 3.13) that the virtual environment is made
-# with, VENV the environment's folder.  Where uv is installed, it installs, which
-# is faster; pip does the same.
+# with, VENV the environment's folder.  uv installs, which is faster; where it
+# cannot be had, pip does the same.
 
 .DELETE_ON_ERROR:
 .PHONY: test demo lint clean
@@ -75,8 +75,13 @@ $(INSTALLED): pyproject.toml requirements.txt setup.py
 	  exit 1; \
 	fi; \
 	echo "Installing into $(VENV): some minutes and 3 GB the first time."; \
-	if [ -z "$(UV)" ] || \
-	  ! $(UV) pip install --compile-bytecode --python $(RUN) \
+	uv="$(UV)"; \
+	if [ -z "$$uv" ] && \
+	  $(RUN) -m pip install --disable-pip-version-check --quiet uv; then \
+	  uv="$(RUN) -m uv"; \
+	fi; \
+	if [ -z "$$uv" ] || \
+	  ! $$uv pip install --compile-bytecode --python $(RUN) \
 	    -e '.[test]'; then \
 	  $(RUN) -m pip install --disable-pip-version-check -e '.[test]'; \
 	fi; \

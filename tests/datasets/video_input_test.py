@@ -634,7 +634,7 @@ def test_mixup_mixes_and_keeps_the_count(folder):
 
 
 @pytest.fixture(scope='module')
-def service():
+def servers():
   """A tf.data service on loopback."""
   dispatcher = tf.data.experimental.service.DispatchServer()
   worker = tf.data.experimental.service.WorkerServer(
@@ -644,7 +644,13 @@ def service():
     )
   )
   yield dispatcher.target, worker
-  gc.collect()  # Iterators that are left would ask for the service again.
+
+
+@pytest.fixture
+def service(servers):
+  yield servers
+  # Iterators that are left, and found elsewhere, wait for it up to a minute.
+  gc.collect()
 
 
 def service_config(path, service, job, **overrides):

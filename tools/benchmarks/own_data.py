@@ -26,17 +26,18 @@ of four motions, and 300 clips of three turns.  'videos' are real, with weights:
     --videos=DIR --groups=DIR/videos.txt --weights=CHECKPOINT \
     --override='task: {model: {backbone: {movinet: {gating_activation: X}}}}'
 
-Of five folds with sources of their own `--fold` is measured, and the next one
-validates.
+Of five folds with sources of their own each `--fold` is measured, and the one
+after it validates; top-1 is of the clips of all of them.
 
 Interrupted, the same command goes on.  A second one of the same --output_dir,
 at the same time, shares the work: each takes the next training that nobody has.
 TensorFlow gets `--cores` of them.  The table is of what has been measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import contextlib
 import fcntl
+import itertools
 import json
 import logging
 import pathlib
@@ -129,10 +130,10 @@ _VIDEOS = flags.DEFINE_string(
 _GROUPS = flags.DEFINE_string(
   'groups', None, 'What `grw convert --groups` takes.'
 )
-_FOLD = flags.DEFINE_integer(
+_CHOSEN_FOLDS = flags.DEFINE_multi_integer(
   'fold',
-  0,
-  "The fold of 'videos' that is measured; another has another --output_dir.",
+  [0],
+  "A fold of 'videos' that is measured; may be given several times.",
   lower_bound=0,
   upper_bound=_FOLDS - 1,
 )
@@ -221,16 +222,16 @@ def _airplanes(split: str) -> Iterator[tuple[np.ndarray, int]]:
     yield example['video'], airplanes.LABELS.index(example['label'])
 
 
-def _convert_videos(folder: pathlib.Path):
+def _convert_videos(folder: pathlib.Path, fold: int):
   """Converts videos: of five folds one is 'test', and one 'validation'."""
   if not _VIDEOS.value:
     raise app.UsageError('--set=videos needs --videos, and --weights')
   found = video_sources.folder_sources(_VIDEOS.value, True)
   splits = {}
-  of_splits = {'test': _FOLD.value, 'validation': (_FOLD.value + 1) % _FOLDS}
-  for split, fold in of_splits.items():
-    folds = video_folds.split(found, _FOLDS, fold, _GROUPS.value)
-    for clip in folds.clips:
+  of_splits = {'test': fold, 'validation': (fold + 1) % _FOLDS}
+  for split, number in of_splits.items():
+    held_out = video_folds.split(found, _FOLDS, number, _GROUPS.value)
+    for clip in held_out.clips:
       if clip.split == 'validation':
         splits[clip.path] = split
   clips = [
@@ -243,14 +244,16 @@ def _convert_videos(folder: pathlib.Path):
   )
 
 
-def make_records(name: str, folder: pathlib.Path) -> pathlib.Path:
+def make_records(
+  name: str, folder: pathlib.Path, fold: int = 0
+) -> pathlib.Path:
   """Renders or converts a set unless it is there; returns its dataset.json."""
   path = folder / 'dataset.json'
   if path.exists():
     return path
   folder.mkdir(parents=True, exist_ok=True)
   if name == 'videos':
-    _convert_videos(folder)
+    _convert_videos(folder, fold)
     return path
   clips, labels = {
     'shapes': (_shapes, MOTIONS),
@@ -366,31 +369,57 @@ def _alone(path: pathlib.Path, waits: bool = False) -> Iterator[bool]:
       yield True
 
 
+def _parts(output: pathlib.Path, name: str) -> dict[pathlib.Path, int]:
+  """Folders of a set, one a fold where it has folds, and their folds."""
+  if name != 'videos':
+    return {output / name: 0}
+  return {output / name / f'fold{fold}': fold for fold in _CHOSEN_FOLDS.value}
+
+
+def _measured(
+  parts: Iterable[pathlib.Path], row: str
+) -> list[dict[str, float]]:
+  """Top-1 and processor time of each seed that all parts have, over them.
+
+  Top-1 is of the test clips of all parts together.
+  """
+  seeds = []
+  for seed in range(_SEEDS.value):
+    clips, named, seconds = 0, 0.0, 0.0
+    for part in parts:
+      path = part / row / f'seed{seed}' / MEASURED
+      if not path.exists():
+        break
+      measures = json.loads(path.read_text())
+      info = json.loads((part / 'records/dataset.json').read_text())
+      tested = info['splits']['test']['num_examples']
+      clips += tested
+      named += tested * measures['top_1_accuracy']
+      seconds += measures['cpu_seconds']
+    else:
+      seeds.append({'top_1': named / clips, 'cpu_minutes': seconds / 60})
+  return seeds
+
+
 def _table(output: pathlib.Path) -> str:
   """Top-1 of what has been measured, and what the recipe is better by."""
   rows = []
   for name in _SETS:
-    found = {
-      row: [
-        json.loads(path.read_text())
-        for path in sorted((output / name / row).glob(f'seed*/{MEASURED}'))
-      ]
-      for row in _ROWS
-    }
-    for row, measured in found.items():
+    parts = _parts(output, name)
+    for row in _ROWS:
+      measured = _measured(parts, row)
       if not measured:
         continue
-      values = [measures['top_1_accuracy'] for measures in measured]
-      mean, spread = np.mean(values), np.ptp(values)
-      minutes = np.mean([measures['cpu_seconds'] for measures in measured]) / 60
+      values = [measures['top_1'] for measures in measured]
+      minutes = np.mean([measures['cpu_minutes'] for measures in measured])
       rows.append(
         (
           f'{name}, {row}',
-          f'{mean:.1%}',
+          f'{np.mean(values):.1%}',
           f'{min(values):.1%} to {max(values):.1%}',
-          f'{spread:.1%}',
+          f'{np.ptp(values):.1%}',
           str(len(values)),
-          f'{minutes:.1f}',
+          f'{minutes / len(parts):.1f}',
         )
       )
   return benchmark.markdown_table(
@@ -406,16 +435,19 @@ def main(_):
   tf.config.threading.set_inter_op_parallelism_threads(_CORES.value)
   output = pathlib.Path(_OUTPUT_DIR.value).absolute()
   for name in _CHOSEN_SETS.value:
-    with _alone(output / name / 'lock', waits=True):
-      dataset = make_records(name, output / name / 'records')
-    for seed in range(_SEEDS.value):
-      for row in _CHOSEN_ROWS.value:
-        folder = output / name / row / f'seed{seed}'
-        with _alone(folder / 'lock') as is_free:
-          if is_free and not (folder / MEASURED).exists():
-            measure(name, folder, dataset, row, seed)
-            print(f'{name} {row} seed {seed}:', file=sys.stderr)
-            print((folder / MEASURED).read_text(), file=sys.stderr, flush=True)
+    parts = {}
+    for part, fold in _parts(output, name).items():
+      with _alone(part / 'lock', waits=True):
+        parts[part] = make_records(name, part / 'records', fold)
+    for seed, row, part in itertools.product(
+      range(_SEEDS.value), _CHOSEN_ROWS.value, parts
+    ):
+      folder = part / row / f'seed{seed}'
+      with _alone(folder / 'lock') as is_free:
+        if is_free and not (folder / MEASURED).exists():
+          measure(name, folder, parts[part], row, seed)
+          print(f'{folder.relative_to(output)}:', file=sys.stderr)
+          print((folder / MEASURED).read_text(), file=sys.stderr, flush=True)
   print(benchmark.machine())
   print(_table(output))
 
