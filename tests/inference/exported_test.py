@@ -371,3 +371,9 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
   (tmp_path / model_card.CARD_FILE).write_text(json.dumps(card))
   with pytest.raises(ValueError, match='kind'):
     exported.open_model(str(tmp_path))
+
+
+def test_the_folder_of_a_training_is_told_to_be_exported(tmp_path):
+  (tmp_path / 'params.yaml').touch()
+  with pytest.raises(ValueError, match='grw export tflite --config_file='):
+    exported.open_model(str(tmp_path))

@@ -165,8 +165,15 @@ def read(folder: str) -> tuple[ModelCard, list[str]]:
     with open(path, encoding='utf-8') as file:
       card = ModelCard(**json.load(file))
   except (OSError, TypeError, json.JSONDecodeError) as error:
+    params = os.path.join(folder, 'params.yaml')
+    if isinstance(error, OSError) and os.path.exists(params):
+      raise ValueError(
+        f'{folder} is the folder of a training: export what it trained with '
+        f'`grw export tflite --config_file={params} --checkpoint={folder} '
+        '--output_dir=FOLDER --experiment=...`, and give that folder.'
+      ) from error
     raise ValueError(
       f'{path} is no model card ({error}): expected the folder that '
-      'tools/export_tflite.py or tools/export_saved_model.py wrote.'
+      '`grw export` wrote.'
     ) from error
   return card, labels.read(os.path.join(folder, card.labels), card.num_classes)
