@@ -26,6 +26,11 @@ const lengthOf = (vector) => Math.sqrt(dot(vector, vector));
 
 const difference = (a, b) => a.map((value, i) => value - b[i]);
 
+// Steps of a drawing: a few where the one before is recent.
+const MOST_STEPS = 20;
+// One less the cosine of the angle between an axis and the one before.
+const TURNED = 5e-7;
+
 const mean = (values) =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -42,8 +47,8 @@ class Trajectory {
     // Lengths of the steps between kept frames, and of how steps change.
     this.speeds = [];
     this.accelerations = [];
-    // They are kept from frame to frame: few steps make them follow the path,
-    // and the picture does not flip.
+    // They are kept from drawing to drawing: few steps make them follow the
+    // path, and the picture does not flip.
     this.axes = null;
   }
 
@@ -88,11 +93,15 @@ class Trajectory {
     }
     const rows = this.embeddings.map((row) => difference(row, center));
     this.axes ??= firstAxes(size);
-    for (let step = 0; step < 3; step++) this.iterate(rows);
+    for (let step = 0; step < MOST_STEPS && this.iterate(rows); step++);
     return this.turned(rows);
   }
 
-  /** A step of orthogonal iteration with the covariance of the rows. */
+  /**
+   * A step of orthogonal iteration with the covariance of the rows.
+   *
+   * @return {boolean} Whether it turned an axis, by more than about 1/1000.
+   */
   iterate(rows) {
     const [first, second] = this.axes.map((axis) => {
       const sum = new Float64Array(axis.length);
@@ -103,9 +112,10 @@ class Trajectory {
       return sum;
     });
     const length = lengthOf(first);
-    if (!length) return;  // All frames are at one place.
+    if (!length) return false;  // All frames are at one place.
     for (let i = 0; i < first.length; i++) first[i] /= length;
-    this.axes[0] = first;
+    const before = this.axes;
+    this.axes = [first, before[1]];
     const whole = lengthOf(second);
     const along = dot(second, first);
     for (let i = 0; i < first.length; i++) second[i] -= along * first[i];
@@ -114,6 +124,7 @@ class Trajectory {
     if (rest > 1e-9 * whole) {
       this.axes[1] = second.map((value) => value / rest);
     }
+    return this.axes.some((axis, i) => 1 - dot(axis, before[i]) > TURNED);
   }
 
   /** Turns the axes to the components in their plane; what `points` returns. */
