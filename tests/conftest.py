@@ -24,7 +24,7 @@ import hypothesis
 import pytest
 
 from official_ext.grw.compat import cpu_settings
-from tests import garbage
+from tests import lean
 from tests import program_server
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
@@ -78,7 +78,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish():
-  garbage.leave_imports_alone()
+  lean.leave_imports_alone()
+  lean.forget_where_operations_were_made()
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -34,7 +34,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests import garbage
+from tests import lean
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Names the socket, for the processes that tests start.
@@ -154,7 +154,8 @@ def main():
   from official_ext.grw.training import launch  # noqa: F401
   from tests import tiny  # noqa: F401
 
-  garbage.leave_imports_alone()
+  lean.leave_imports_alone()
+  lean.forget_where_operations_were_made()
   arguments = serve(socket.socket(fileno=int(sys.argv[1])))
   if arguments:
     sys.argv = arguments

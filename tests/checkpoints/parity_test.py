@@ -183,8 +183,9 @@ def test_imported_evaluated_and_exported_it_answers_the_same(
 
   stream = streaming.StreamingClassifier(model, video.shape[1])
   states = stream.init_states(video.shape)
+  step = tf.function(stream)
   for number in range(video.shape[1]):
-    logits, states = stream({**states, 'image': video[:, number : number + 1]})
+    logits, states = step({**states, 'image': video[:, number : number + 1]})
   np.testing.assert_allclose(logits, golden['logits'], atol=TOLERANCE * scale)
 
 

@@ -24,18 +24,28 @@ import tensorflow as tf
 from official_ext.grw import registry_imports  # noqa: F401  # Replaces `call`.
 
 SHAPE = (2, 5, 6, 8, 3)
+# Size of the kernel, strides and padding.
+OF_FRAMES = {
+  'smaller': ((3, 3), (2, 2), 'valid'),
+  'halved': ((3, 3), (2, 2), 'same'),
+  'as large': ((3, 3), (1, 1), 'same'),
+}
+OVER_TIME = (3, 1), (1, 1), 'valid'
+KINDS = (*OF_FRAMES, 'over time')
 
 
-def layers(use_temporal):
+def layers(kind):
   """The convolution as a video's, and as of the images or rows it is made of.
 
   They share a variable.
   """
+  use_temporal = kind == 'over time'
+  size, strides, padding = OVER_TIME if use_temporal else OF_FRAMES[kind]
   of_videos = movinet_layers.MobileConv2D(
     4,
-    (3, 1) if use_temporal else (3, 3),
-    strides=(1, 1) if use_temporal else (2, 2),
-    padding='valid',
+    size,
+    strides=strides,
+    padding=padding,
     use_bias=False,
     use_temporal=use_temporal,
     activation_op=tf.nn.relu,
@@ -55,9 +65,9 @@ def layers(use_temporal):
   return of_videos, of_pieces
 
 
-@pytest.mark.parametrize('use_temporal', [False, True])
-def test_it_computes_the_same_whichever_sizes_are_known(use_temporal):
-  of_videos, of_pieces = layers(use_temporal)
+@pytest.mark.parametrize('kind', KINDS)
+def test_it_computes_the_same_whichever_sizes_are_known(kind):
+  of_videos, of_pieces = layers(kind)
   videos = np.random.default_rng(0).uniform(size=SHAPE).astype(np.float32)
   of_videos(videos)
   want = of_pieces(videos)
@@ -73,9 +83,9 @@ def test_it_computes_the_same_whichever_sizes_are_known(use_temporal):
     assert known_after == list(known)
 
 
-@pytest.mark.parametrize('use_temporal', [False, True])
-def test_known_sizes_are_no_operations(use_temporal):
-  of_videos, _ = layers(use_temporal)
+@pytest.mark.parametrize('kind', KINDS)
+def test_known_sizes_are_no_operations(kind):
+  of_videos, _ = layers(kind)
   for batch in (2, None):
     function = tf.function(of_videos).get_concrete_function(
       tf.TensorSpec([batch, *SHAPE[1:]], tf.float32)
@@ -84,6 +94,20 @@ def test_known_sizes_are_no_operations(use_temporal):
     assert not types & {'Shape', 'StridedSlice', 'Pack'}
 
 
+@pytest.mark.parametrize('kind', KINDS)
+def test_unknown_sizes_are_asked_once_of_each_tensor(kind):
+  of_videos, _ = layers(kind)
+  function = tf.function(of_videos).get_concrete_function(
+    tf.TensorSpec([None] * 4 + [3], tf.float32)
+  )
+  asked = [
+    operation.inputs[0].name
+    for operation in function.graph.get_operations()
+    if operation.type == 'Shape'
+  ]
+  assert 1 <= len(asked) == len(set(asked)) <= 2
+
+
 def test_no_clips_stay_no_clips():
-  of_videos, _ = layers(False)
+  of_videos, _ = layers('smaller')
   assert of_videos(tf.zeros([0, *SHAPE[1:]])).shape[:2] == (0, 5)
