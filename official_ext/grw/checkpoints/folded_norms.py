@@ -28,6 +28,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.checkpoints import assign
+from official_ext.grw.compat import nested_layers
 
 # Mean and variance, each [channels], by the norm's structural name.
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -44,7 +45,7 @@ def layers(
   }
   return {
     names[id(layer.gamma)]: layer
-    for layer in model.submodules
+    for layer in nested_layers.within(model)
     if isinstance(layer, tf_keras.layers.BatchNormalization)
     and id(layer.gamma) in names
   }
@@ -74,7 +75,7 @@ def _of_any_size(model: tf_keras.Model) -> Iterator[None]:
   """
   fixed = {
     part: part.input_spec
-    for part in model.submodules
+    for part in nested_layers.within(model)
     if isinstance(part, tf_keras.Model)
   }
   fixed[model] = model.input_spec

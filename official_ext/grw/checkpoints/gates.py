@@ -34,6 +34,7 @@ from official_ext.grw.backbones.movinet import family as movinet
 from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import folded_norms
 from official_ext.grw.checkpoints import published
+from official_ext.grw.compat import nested_layers
 
 FORMS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
   'grw>hard_sigmoid': activations.hard_sigmoid,
@@ -123,7 +124,9 @@ def _gates_replaced(
 
     return call
 
-  layers = [layer for layer in model.submodules if layer.name == 'se_expand']
+  layers = [
+    layer for layer in nested_layers.within(model) if layer.name == 'se_expand'
+  ]
   for layer in layers:
     layer.call = replacement(layer)
   try:

@@ -25,10 +25,12 @@ its skip projections.
 
 import tf_keras
 
+from official_ext.grw.compat import nested_layers
+
 
 def synchronize(model: tf_keras.Model):
   """Lets all batch norms of a model share their statistics."""
-  for layer in model.submodules:
+  for layer in nested_layers.within(model):
     if isinstance(layer, tf_keras.layers.BatchNormalization):
       layer.synchronized = True
       # The fused kernel knows one replica only.

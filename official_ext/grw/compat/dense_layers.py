@@ -36,6 +36,7 @@ import tensorflow as tf
 import tf_keras
 
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import nested_layers
 
 
 class _Gate(NamedTuple):
@@ -104,7 +105,7 @@ def use_dense_layers(model: tf_keras.Model):
       `frame_operations.compute_frame_by_frame` is to come before.
   """
   # pylint: disable=protected-access
-  for layer in model.submodules:
+  for layer in nested_layers.within(model):
     if isinstance(layer, movinet_layers.ClassifierHead):
       for block in (layer._head, layer._classifier):
         block.call = _dense(block)

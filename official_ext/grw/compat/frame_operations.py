@@ -32,6 +32,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from official_ext.grw.compat import nested_layers
+
 
 def size(x: tf.Tensor, axis: int) -> Any:
   """A size, as a number where it is known."""
@@ -114,7 +116,7 @@ def compute_frame_by_frame(model: tf_keras.Model):
   Args:
     model: is changed: from now on it computes the same by other operations.
   """
-  for layer in model.submodules:
+  for layer in nested_layers.within(model):
     if isinstance(layer, tf_keras.layers.Conv3D):
       channels = layer.kernel.shape[-1]
       depthwise = layer.groups == channels and layer.kernel.shape[-2] == 1

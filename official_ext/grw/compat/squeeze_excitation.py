@@ -24,6 +24,8 @@ Upstream: no issue is known.  Unnecessary once MoViNet takes the two apart.
 from official.projects.movinet.modeling import movinet_layers
 import tf_keras
 
+from official_ext.grw.compat import nested_layers
+
 
 def pool_whole_clips(model: tf_keras.Model):
   """Lets the squeeze-excitations of a MoViNet pool over all frames of a clip.
@@ -32,7 +34,7 @@ def pool_whole_clips(model: tf_keras.Model):
     model: is changed: from now on its gates at each frame are those of the
       whole clip.
   """
-  for layer in model.submodules:
+  for layer in nested_layers.within(model):
     if isinstance(layer, movinet_layers.StreamSqueezeExcitation):
       layer._causal = False  # pylint: disable=protected-access
       layer._spatiotemporal_pool._causal = False  # pylint: disable=protected-access

@@ -53,6 +53,7 @@ import tf_keras
 
 from official_ext.grw.backbones import same_structure
 from official_ext.grw.compat import batch_norm
+from official_ext.grw.compat import nested_layers
 from official_ext.grw.compat import stochastic_depth
 
 States = dict[str, tf.Tensor]
@@ -115,7 +116,7 @@ class SubclipBackbone:
     """Makes every layer do in the second run what it did in the first."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     depths = 0
-    for layer in self._backbone.submodules:
+    for layer in nested_layers.within(self._backbone):
       if isinstance(layer, nn_layers.StochasticDepth):
         stochastic_depth.make_repeatable(layer, self._seeds, depths)
         depths += 1

@@ -26,6 +26,7 @@ from official_ext.grw.backbones import activations  # pylint: disable=unused-imp
 from official_ext.grw.backbones import family
 from official_ext.grw.backbones.movinet import config as movinet_config
 from official_ext.grw.backbones.movinet import weights as movinet_weights
+from official_ext.grw.compat import nested_layers
 from official_ext.grw.compat import squeeze_excitation
 from official_ext.grw.configs import fields
 
@@ -202,7 +203,7 @@ class MovinetFamily(family.Family):
 
 def gating_activation(backbone: tf_keras.Model) -> str:
   """The activation of the gates of a built MoViNet; 'none' without gates."""
-  for layer in backbone.submodules:
+  for layer in nested_layers.within(backbone):
     if layer.name.split('/')[-1] == 'se_expand':
       return str(layer.get_config()['activation'])
   return 'none'
