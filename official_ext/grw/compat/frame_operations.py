@@ -35,15 +35,15 @@ import tf_keras
 from official_ext.grw.compat import nested_layers
 
 
-def size(x: tf.Tensor, axis: int) -> Any:
-  """A size, as a number where it is known."""
-  known = x.shape[axis]
-  return tf.shape(x)[axis] if known is None else known
-
-
 def sizes(x: tf.Tensor) -> list[Any]:
   """The shape, as numbers where they are known."""
-  return [size(x, axis) for axis in range(len(x.shape))]
+  known = list(x.shape)  # Also of an array.
+  if None not in known:
+    return known
+  shape = tf.shape(x)
+  return [
+    shape[axis] if size is None else size for axis, size in enumerate(known)
+  ]
 
 
 def on_frames(
