@@ -83,6 +83,11 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope='module', autouse=True)
-def _models_of_a_file_end_with_it():
+def _models_of_a_file_end_with_it(request):
   yield
+  # pytest keeps the module, and with it what its functions have cached.
+  for value in vars(request.module).values():
+    if getattr(value, '__module__', '') == request.module.__name__:
+      getattr(value, 'cache_clear', lambda: None)()
+  lean.forget_gradients()
   gc.collect()
