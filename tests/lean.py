@@ -35,6 +35,9 @@ def forget_where_operations_were_made():
   TensorFlow writes down the whole stack of Python at each operation that it
   adds to a graph, for messages of errors when the graph runs.  Below pytest it
   is deep, and this was a twentieth of the time of tests that build models.
+
+  Not for forks of the process that calls it: there Python 3.13 crashed where
+  TensorFlow looked the traceback up, at an error of a graph.
   """
   if 'tensorflow' not in sys.modules:
     return

@@ -155,7 +155,6 @@ def main():
   from tests import tiny  # noqa: F401
 
   lean.leave_imports_alone()
-  lean.forget_where_operations_were_made()
   arguments = serve(socket.socket(fileno=int(sys.argv[1])))
   if arguments:
     sys.argv = arguments
