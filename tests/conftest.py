@@ -79,7 +79,6 @@ def pytest_configure(config):
 
 def pytest_collection_finish():
   lean.leave_imports_alone()
-  lean.forget_where_operations_were_made()
 
 
 @pytest.fixture(scope='module', autouse=True)

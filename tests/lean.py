@@ -29,24 +29,6 @@ def leave_imports_alone():
   gc.set_threshold(100_000, 20, 50)
 
 
-def forget_where_operations_were_made():
-  """Gives all operations of graphs one traceback, where TensorFlow is imported.
-
-  TensorFlow writes down the whole stack of Python at each operation that it
-  adds to a graph, for messages of errors when the graph runs.  Below pytest it
-  is deep, and this was a twentieth of the time of tests that build models.
-
-  Not for forks of the process that calls it: there Python 3.13 crashed where
-  TensorFlow looked the traceback up, at an error of a graph.
-  """
-  if 'tensorflow' not in sys.modules:
-    return
-  from tensorflow.python.util import tf_stack
-
-  of_all = tf_stack.extract_stack()
-  tf_stack.extract_stack = lambda stacklevel=1: of_all
-
-
 def forget_gradients():
   """Lets go of functions with a gradient of their own, and of their graphs.
 
