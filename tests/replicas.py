@@ -106,6 +106,7 @@ def run_step(strategy, name, results):
     task, model = build(STEPS[name])
     # With a rate of 1 a weight changes by its gradient.
     optimizer = tf_keras.optimizers.experimental.SGD(1.0)
+    optimizer.build(model.trainable_variables)  # Or it is traced twice.
     metrics = task.build_metrics(training=True)
   before = [variable.numpy() for variable in model.variables]
   if strategy.num_replicas_in_sync == 1:
