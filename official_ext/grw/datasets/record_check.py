@@ -493,6 +493,22 @@ def find_bad_record(
   return None
 
 
+def _first_record(file: str, compression: str) -> dict[str, tf.Tensor] | None:
+  """What `read_records` yields first; None for a file without records."""
+  try:
+    # Without what knows the places of all others, which takes longer to build.
+    serialized = next(iter(tf.data.TFRecordDataset(file, compression)), None)
+  except tf.errors.OpError:
+    serialized = tf.constant(UNREADABLE)
+  if serialized is None:
+    return None
+  return {
+    'file': tf.constant(file),
+    'record': tf.constant(0, tf.int64),
+    'serialized': serialized,
+  }
+
+
 def check_first_records(
   files: Sequence[str], parse_fn: ParseFn, params: schema.DataConfig
 ):
@@ -510,11 +526,17 @@ def check_first_records(
     InputDataError: there is no record; a first record is bad; or, with 'skip',
       all records are.
   """
-  records = read_records(list(files), compression_type(params))
+  compression = compression_type(params)
   if params.short_clips == 'drop':
-    check_lengths(records, parse_fn, params, f'{len(files)} input files')
+    check_lengths(
+      read_records(list(files), compression),
+      parse_fn,
+      params,
+      f'{len(files)} input files',
+    )
   if params.on_bad_record == 'skip':
-    if next(iter(records.map(parse_fn).ignore_errors()), None) is not None:
+    parsed = read_records(list(files), compression).map(parse_fn)
+    if next(iter(parsed.ignore_errors()), None) is not None:
       return
     bad = find_bad_record(files, parse_fn, params)
     if bad is not None:
@@ -525,7 +547,7 @@ def check_first_records(
   else:
     found = 0
     for file in files[:: math.ceil(len(files) / _FIRST_FILES)]:
-      raw = next(iter(read_records(file, compression_type(params))), None)
+      raw = _first_record(file, compression)
       if raw is None:
         continue
       try:
@@ -537,7 +559,7 @@ def check_first_records(
       found += 1
     if found:
       return
-  if next(iter(records), None) is None:
+  if next(iter(read_records(list(files), compression)), None) is None:
     raise InputDataError(
       f'{len(files)} input files hold no records: {files[:_SHOWN_FILES]}. '
       'Re-create them, or correct input_path.'
