@@ -30,6 +30,8 @@ import tensorflow as tf
 from official_ext.grw.backbones import frozen_weights
 from official_ext.grw.compat import dense_layers
 from official_ext.grw.compat import frame_operations
+from official_ext.grw.compat import saved_model_converter
+from official_ext.grw.compat import saved_traces
 from official_ext.grw.configs import ensemble as ensemble_cfg
 from official_ext.grw.configs import label_groups
 from official_ext.grw.configs import schema
@@ -118,8 +120,8 @@ def convert(
     # Converting functions instead of a SavedModel would lose output names.
     with frozen_weights.frozen_weights():
       saved_model.save(tf.train.Checkpoint(), variables, folder, signatures)
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-      folder, signature_keys=list(signatures)
+    converter = saved_model_converter.SavedModelConverter(
+      folder, list(signatures)
     )
     if quantization == 'float16':
       converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -318,8 +320,12 @@ def export_stream(
     logits, states, of_frame = signalling(inputs)
     return {**states, 'logits': logits, **of_frame}
 
+  # What is run here is what is written.
+  with saved_traces.traced_to_be_saved(), frozen_weights.frozen_weights():
+    traced = serve.get_concrete_function()
   clips = saved_model.prepared(tf.constant(example), data).numpy()
-  expected = _logits(serve, (signalling or stream).init_states(shape), clips[0])
+  states_before = (signalling or stream).init_states(shape)
+  expected = _logits(traced, states_before, clips[0])
   _require_clip_model(model, clips[0], expected, classify_every)
   written = _write(
     {'serving_default': serve},
