@@ -170,14 +170,11 @@ def test_a_clip_model_knows_what_the_stream_says_on_the_way(name):
   model, step = stream(name)
   clips = videos(2, N, 5)
   counts = tf.constant([N, 3])  # The second clip repeats frames from there.
-
-  @tf.function
-  def answers():
-    classifier(name)({'image': clips, 'num_frames': counts}, training=False)
-    return [classifier(name).logits_after(count) for count in range(1, N + 1)]
+  classifier(name)({'image': clips, 'num_frames': counts}, training=False)
+  answers = [classifier(name).logits_after(count) for count in range(1, N + 1)]
 
   states = model.init_states(clips.shape)
-  for frame, early in enumerate(answers()):
+  for frame, early in enumerate(answers):
     logits, states = step({**states, 'image': clips[:, frame : frame + 1]})
     if frame < 3:
       third = logits
@@ -338,7 +335,7 @@ def test_a_real_backbone_streams():
   clips = np.random.default_rng(0).random((1, 5, 64, 64, 3), np.float32)
   streamed = streaming.StreamingClassifier(model, 5)
   states = streamed.init_states(clips.shape)
-  for begin, end in ((0, 2), (2, 3), (3, 5)):
+  for begin, end in ((0, 3), (3, 5)):
     logits, states = streamed({**states, 'image': clips[:, begin:end]})
   want = model({'image': clips})
   np.testing.assert_allclose(
