@@ -54,6 +54,18 @@ def params_fixture(model, tmp_path_factory):
   return params
 
 
+@pytest.fixture(name='trained', scope='module')
+def trained_fixture(params):
+  return saved_model.build_trained_model(params, '')
+
+
+@pytest.fixture(name='built')
+def built_fixture(trained, monkeypatch):
+  """What exports build from the checkpoints, built once for all of them."""
+  monkeypatch.setattr(saved_model, 'build_trained_model', lambda *_: trained)
+
+
+@pytest.mark.usefixtures('built')
 def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   folder = tmp_path / 'exported'
   assert export.export_tflite(params, '', str(folder)).difference < 1e-4
@@ -87,6 +99,7 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   assert main.count(' IF(') == 2 and 'CONV_2D' not in main
 
 
+@pytest.mark.usefixtures('built')
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
 def test_a_saved_model_is_one_folder(params, model, tmp_path, kind):
   folder = tmp_path / 'exported'
