@@ -34,6 +34,7 @@ import tf_keras
 
 from official_ext.grw.backbones import families
 from official_ext.grw.backbones import same_structure
+from official_ext.grw.compat import nested_layers
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import subclips
@@ -74,7 +75,7 @@ def classifier(
 
 
 def with_frozen_batch_norm(model):
-  for layer in model.submodules:
+  for layer in nested_layers.within(model):
     if isinstance(layer, tf_keras.layers.BatchNormalization):
       layer.trainable = False
   return model
@@ -325,7 +326,7 @@ def test_base_frames_of_mobilenet_have_the_gradients_of_the_whole_clip():
     {
       'backbone': {
         'type': 'mobilenet_v3',
-        'mobilenet_v3': {'window': 3, 'width_multiplier': 0.25},
+        'mobilenet_v3': {'size': 'tiny', 'window': 3},
       },
       'norm_activation': {'use_sync_bn': False},
       'dropout_rate': 0.0,

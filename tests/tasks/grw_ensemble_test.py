@@ -45,12 +45,7 @@ def params_fixture(model, tmp_path_factory):
 def test_evaluation_is_of_the_mean_of_both_members(params, model, tmp_path):
   evaluator = launch.build_runner(params, 'eval', str(tmp_path))
   _, logs = evaluator.run()
-  clips = [
-    features['image']
-    for features, _ in evaluator.trainer.task.build_inputs(
-      params.task.validation_data
-    )
-  ]
+  clips = [features['image'] for features, _ in evaluator.trainer.eval_dataset]
   images = np.concatenate(clips)
   assert images.shape[:2] == (4, tiny.FRAMES)
   first, second = model.members
@@ -76,14 +71,12 @@ def test_an_ensemble_does_not_train(params, tmp_path):
     launch.build_runner(params, 'train', str(tmp_path))
 
 
-def test_members_without_weights_are_not_evaluated(params, tmp_path):
+def test_members_without_weights_are_not_evaluated(params, model, tmp_path):
   without = params.replace(task={'model': {'second': {'checkpoint': ''}}})
   with pytest.raises(checkpoints.CheckpointError, match='second.checkpoint'):
     launch.build_runner(without, 'eval', str(tmp_path))
   with pytest.raises(ValueError, match='second.checkpoint is not set'):
-    initialization.initialize_members(
-      tiny.ensemble().members, without.task.model
-    )
+    initialization.initialize_members(model.members, without.task.model)
 
 
 def test_a_member_of_which_the_head_is_missing(params, model, tmp_path):

@@ -215,7 +215,7 @@ def export_clip_model(
   frame_operations.compute_frame_by_frame(model)
 
   class ClipModule(tf.train.Checkpoint):
-    @tf.function
+    @tf.function(autograph=False)
     def __call__(self, inputs, training=False):
       return model(
         {'image': prepared(inputs['image'], data)}, training=training
@@ -226,7 +226,8 @@ def export_clip_model(
     input_signature=[
       spec,
       tf.TensorSpec([None], tf.int32, feature_names.NUM_FRAMES),
-    ]
+    ],
+    autograph=False,
   )
   def serve_short(image, num_frames):
     inputs = {
@@ -235,7 +236,7 @@ def export_clip_model(
     }
     return {'logits': model(inputs, training=False)}
 
-  @tf.function(input_signature=[spec])
+  @tf.function(input_signature=[spec], autograph=False)
   def serve(image):
     shape = tf.shape(image)
     return serve_short(image, tf.fill(shape[:1], shape[1]))
@@ -303,18 +304,21 @@ def export_stream_model(
   }
 
   class StreamModule(tf.train.Checkpoint):
-    @tf.function(input_signature=[specs])
+    @tf.function(input_signature=[specs], autograph=False)
     def __call__(self, inputs):
       image = prepared(inputs['image'], data)
       image = tf.ensure_shape(image, [None, None, *size, 3])
       return stream({**inputs, 'image': image})
 
-    @tf.function(input_signature=[specs])
+    @tf.function(input_signature=[specs], autograph=False)
     def serve(self, inputs):
       logits, states = self(inputs)
       return {**states, 'logits': logits}
 
-    @tf.function(input_signature=[tf.TensorSpec([5], tf.int32, 'input_shape')])
+    @tf.function(
+      input_signature=[tf.TensorSpec([5], tf.int32, 'input_shape')],
+      autograph=False,
+    )
     def init_states(self, input_shape):
       if input_type == 'uint8':
         return stream.init_states(tf.concat([input_shape[:2], [*size, 3]], 0))
