@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 import numpy as np
+from official.projects.movinet.modeling import movinet
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -32,6 +33,8 @@ from official_ext.grw.heads import temporal as temporal_head
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.modeling import streaming
 from tests import tiny
+
+movinet.BLOCK_SPECS['a0_short'] = tiny.shortened('a0', [2] * 5)
 
 N = tiny.FRAMES
 SIZE = tiny.SIZE
@@ -323,8 +326,12 @@ def test_a_stream_does_not_train():
 
 
 def test_a_real_backbone_streams():
-  """A0 with the positional encodings of A3, each with its own frame count."""
+  """A0 with the positional encodings of A3, each with its own frame count.
+
+  Of each block the first two layers, which have all of its sizes of kernels.
+  """
   config = schema.GrwModel(backbone=movinet_config.published('a0', stream=True))
+  config.backbone.movinet.model_id = 'a0_short'
   config.backbone.movinet.use_positional_encoding = True
   model = grw_model.GrwClassifier(
     config, 5, tf_keras.layers.InputSpec(shape=[None] * 4 + [3])
