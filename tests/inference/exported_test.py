@@ -127,6 +127,12 @@ def folders_fixture(model, tmp_path_factory):
   return folders
 
 
+@pytest.fixture(name='opened_models', scope='module')
+def opened_models_fixture(folders):
+  """Each of them, for tests that begin a video anew."""
+  return {key: exported.open_model(folder) for key, folder in folders.items()}
+
+
 def clip_logits(model, start, end):
   clips = saved_model.prepared(
     tf.constant(VIDEO[np.newaxis, start:end]), experiment().task.validation_data
@@ -179,18 +185,20 @@ STREAMS = [
 
 def stream_logits(opened, frames):
   """[frames, classes]."""
+  opened.reset()
   answers = [opened.step(frame) for frame in frames]
   assert all(answer is not None for answer in answers)
   return np.array(answers)
 
 
 @pytest.mark.parametrize('key', STREAMS)
-def test_after_n_frames_a_stream_answers_as_the_clip_model(model, folders, key):
-  opened = exported.open_model(folders[key])
+def test_after_n_frames_a_stream_answers_as_the_clip_model(
+  model, opened_models, key
+):
+  opened = opened_models[key]
   assert opened.labels == LABELS
   expected = clip_logits(model, 0, FRAMES)
   for _ in range(2):  # Anew after a reset.
-    opened.reset()
     answers = stream_logits(opened, VIDEO[:FRAMES])
     np.testing.assert_allclose(
       answers[-1], expected, atol=1e-5 * np.abs(expected).max()
@@ -199,10 +207,8 @@ def test_after_n_frames_a_stream_answers_as_the_clip_model(model, folders, key):
   assert opened.finish() is None
 
 
-def test_all_streams_agree_far_beyond_n_frames(folders):
-  answers = []
-  for key in STREAMS:
-    answers.append(stream_logits(exported.open_model(folders[key]), VIDEO))
+def test_all_streams_agree_far_beyond_n_frames(opened_models):
+  answers = [stream_logits(opened_models[key], VIDEO) for key in STREAMS]
   scale = np.abs(answers[0]).max()
   np.testing.assert_allclose(answers[1], answers[0], atol=1e-5 * scale)
   np.testing.assert_allclose(answers[2], answers[0], atol=1e-5 * scale)
@@ -216,8 +222,11 @@ def test_all_streams_agree_far_beyond_n_frames(folders):
     ('clip', 'tflite', 'float32'),
   ],
 )
-def test_a_clip_model_answers_each_n_frames_and_at_the_end(model, folders, key):
-  opened = exported.open_model(folders[key])
+def test_a_clip_model_answers_each_n_frames_and_at_the_end(
+  model, opened_models, key
+):
+  opened = opened_models[key]
+  opened.reset()
   answers = [opened.step(frame) for frame in VIDEO[: 2 * FRAMES + 2]]
   given = [
     number for number, answer in enumerate(answers) if answer is not None
@@ -294,8 +303,9 @@ def test_what_is_no_frame_is_refused(folders, frame):
     opened.step(frame)
 
 
-def test_uint8_clips_have_frames_of_one_size(folders):
-  opened = exported.open_model(folders['clip', 'saved_model', 'uint8'])
+def test_uint8_clips_have_frames_of_one_size(opened_models):
+  opened = opened_models['clip', 'saved_model', 'uint8']
+  opened.reset()
   opened.step(VIDEO[0])
   with pytest.raises(ValueError, match=r'\(30, 56, 3\) after .*\(40, 56, 3\)'):
     opened.step(VIDEO[0, :30])
