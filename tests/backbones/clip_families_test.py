@@ -13,6 +13,8 @@
 # limitations under the License.
 """Video-FocalNet and PosMLP-Video do with GRW all that MoViNet does."""
 
+import functools
+
 from ai_edge_litert import interpreter as litert
 import numpy as np
 from official.core import exp_factory
@@ -85,6 +87,36 @@ def airplane_clips():
   )
 
 
+@functools.cache
+def classifier(family):
+  """One for clips of any size, whose position tables are not zero."""
+  model = grw_model.build_grw_model(ANY, experiment(family).task.model, CLASSES)
+  rng = np.random.default_rng(0)
+  for variable in model.variables:
+    if 'relative_position' in variable.name:
+      variable.assign(rng.normal(size=variable.shape))
+  return model
+
+
+@pytest.fixture(name='exported', scope='module')
+def exported_fixture(tmp_path_factory):
+  """The folder of a family's SavedModel, which is written once."""
+
+  @functools.cache
+  def export(family):
+    folder = str(tmp_path_factory.mktemp(family) / 'saved_model')
+    # Refuses a difference.
+    saved_model.export_clip_model(
+      classifier(family),
+      folder,
+      experiment(family).task.validation_data,
+      airplane_clips()[0][:1],
+    )
+    return folder
+
+  return export
+
+
 @pytest.mark.parametrize('family', FAMILIES)
 @pytest.mark.parametrize(
   'smoothing',
@@ -125,38 +157,25 @@ def test_trains_saves_loads_and_evaluates(family, smoothing, tmp_path):
 
 
 @pytest.mark.parametrize('family', FAMILIES)
-def test_is_exported_in_both_formats(family, tmp_path):
+def test_is_exported_in_both_formats(family, exported, tmp_path):
   """Where a model is smoothed is of no account to its answers."""
-  params = experiment(family)
-  model = grw_model.build_grw_model(ANY, params.task.model, CLASSES)
-  data, video = params.task.validation_data, airplane_clips()[0][:1]
-  # Both refuse a difference.
-  saved_model.export_clip_model(
-    model, str(tmp_path / 'saved_model'), data, video
+  exported(family)
+  # Refuses a difference, too.
+  tflite.export_clip(
+    classifier(family),
+    str(tmp_path),
+    experiment(family).task.validation_data,
+    airplane_clips()[0][:1],
   )
-  (tmp_path / 'tflite').mkdir()
-  tflite.export_clip(model, str(tmp_path / 'tflite'), data, video)
-  interpreter = litert.Interpreter(
-    str(tmp_path / 'tflite' / tflite_stream.MODEL_FILE)
-  )
+  interpreter = litert.Interpreter(str(tmp_path / tflite_stream.MODEL_FILE))
   names = {op['op_name'] for op in interpreter._get_ops_details()}  # pylint: disable=protected-access
   assert 'GELU' in names
   assert not [name for name in names if 'Flex' in name or 'CUSTOM' in name]
 
 
-def test_position_matrices_are_constants_of_an_exported_signature(tmp_path):
-  params = experiment('posmlp_video')
-  model = grw_model.build_grw_model(ANY, params.task.model, CLASSES)
-  videos = airplane_clips()[0]
-  images = tf.constant(videos / np.float32(255))
-  model({'image': images})
-  for variable in model.variables:
-    if 'relative_position' in variable.name:
-      variable.assign(np.random.default_rng(0).normal(size=variable.shape))
-  saved_model.export_clip_model(
-    model, str(tmp_path), params.task.validation_data, videos[:1]
-  )
-  loaded = tf.saved_model.load(str(tmp_path))
+def test_position_matrices_are_constants_of_an_exported_signature(exported):
+  images = tf.constant(airplane_clips()[0] / np.float32(255))
+  loaded = tf.saved_model.load(exported('posmlp_video'))
   serve = loaded.signatures['serving_default']
   tables = [
     variable
@@ -180,7 +199,7 @@ def test_position_matrices_are_constants_of_an_exported_signature(tmp_path):
 
 @pytest.mark.parametrize('family', FAMILIES)
 def test_saves_as_keras_and_loads(family, tmp_path):
-  model = grw_model.build_grw_model(ANY, experiment(family).task.model, CLASSES)
+  model = classifier(family)
   model.save(str(tmp_path / 'model.keras'))
   loaded = tf_keras.models.load_model(str(tmp_path / 'model.keras'))
   images = {'image': airplane_clips()[0] / np.float32(255)}

@@ -14,6 +14,7 @@
 
 """PosMLP-Video is the published network, and takes GRW as any backbone."""
 
+import functools
 import itertools
 import math
 import pathlib
@@ -34,6 +35,7 @@ from official_ext.grw.backbones.posmlp_video import config
 from official_ext.grw.backbones.posmlp_video import model as posmlp_video
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import tflite
+from tests import undrawn
 from tests.testdata.parity import state_dict_recipe
 
 PARITY = pathlib.Path(__file__).parents[2] / 'testdata' / 'parity'
@@ -85,6 +87,12 @@ def traced_fixture(tiny_model):
   )
 
 
+@functools.cache
+def published_weights():
+  """The stand-ins for a published checkpoint's, by name."""
+  return state_dict_recipe.state_dict(PARITY / 'posmlp_video_s_names.json')
+
+
 def load_published(model, weights):
   """Assigns each weight to the variable of its name; none is left."""
   left = {
@@ -121,11 +129,15 @@ def load_published(model, weights):
 )
 def test_s16_is_the_published_network(dtype, limits):
   golden = np.load(PARITY / 'posmlp_video_s_golden.npz')
-  weights = state_dict_recipe.state_dict(PARITY / 'posmlp_video_s_names.json')
+  weights = published_weights()
   policy = tf_keras.mixed_precision.global_policy()
   tf_keras.mixed_precision.set_global_policy(dtype)
   try:
-    model = posmlp_video.PosMlpVideo(config.PosMlpVideo(), ANY)
+    with undrawn.variables():
+      model = posmlp_video.PosMlpVideo(
+        config.PosMlpVideo(),
+        tf_keras.layers.InputSpec(shape=[1, 16, 224, 224, 3]),
+      )
   finally:
     tf_keras.mixed_precision.set_global_policy(policy)
   load_published(model, weights)
@@ -163,8 +175,7 @@ def test_s16_is_the_published_network(dtype, limits):
 def test_variants_differ_in_width_and_frames():
   kernels = {}
   for variant in ('s32', 'b16'):
-    # In a graph that is not run nothing is initialized.
-    with tf.Graph().as_default():
+    with undrawn.variables():
       block = (
         posmlp_video.PosMlpVideo(
           config.PosMlpVideo(variant=variant, depths=(1, 1, 1, 1)), ANY
