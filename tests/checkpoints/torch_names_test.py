@@ -29,6 +29,7 @@ from official_ext.grw.checkpoints import assign
 from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.heads import head
+from tests import undrawn
 from tests.checkpoints import torch_writer
 
 PARITY = pathlib.Path(__file__).parents[1] / 'testdata' / 'parity'
@@ -195,13 +196,14 @@ def test_every_port_model_converts_with_every_variable_matched(
   )
 
   tf_keras.backend.clear_session()
-  backbone = movinet.Movinet(
-    model_id=model_id,
-    causal=stream,
-    conv_type='2plus1d' if stream else '3d',
-    se_type='2plus3d' if stream else '3d',
-    use_sync_bn=False,
-  )
+  with undrawn.variables():
+    backbone = movinet.Movinet(
+      model_id=model_id,
+      causal=stream,
+      conv_type='2plus1d' if stream else '3d',
+      se_type='2plus3d' if stream else '3d',
+      use_sync_bn=False,
+    )
   report = assign.assign(backbone, weights)
   assert len(report.matched) == len(backbone.variables)
   assert not report.initial
