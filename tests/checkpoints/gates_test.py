@@ -29,6 +29,7 @@ from official_ext.grw.checkpoints import clips
 from official_ext.grw.checkpoints import gates
 from official_ext.grw.checkpoints import initialization
 from official_ext.grw.checkpoints import source
+from official_ext.grw.compat import optimizer_slots
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
 from official_ext.grw.serving import import_checkpoint
@@ -129,8 +130,10 @@ def test_evidence_finds_the_gate_of_trained_weights(gate, six_blocks):
   """
   model = stream(gate, six_blocks)
   optimizer = tf_keras.optimizers.legacy.SGD(0.01, momentum=0.9)
+  optimizer_slots.create(optimizer, model.trainable_variables)
   classes = tf.constant(np.arange(8) % CLASSES)
 
+  @tf.function
   def step(video):
     with tf.GradientTape() as tape:
       logits = model({'image': video}, training=True)

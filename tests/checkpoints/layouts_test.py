@@ -355,7 +355,7 @@ def trainer(layouts_spec):
         },
         'ema': {'average_decay': 0.9, 'trainable_weights_only': False},
       }
-    ),
+    )
   )
   dataset = tf.data.Dataset.from_tensors(
     ({'image': np.repeat(clip(), 2, axis=0)}, np.array([1, 2]))
