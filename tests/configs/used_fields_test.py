@@ -140,6 +140,8 @@ def reads_while_building(family: str, folder: pathlib.Path) -> set[str]:
     )
     if data.sampling == 'dense':
       data.override({'frames_per_second': 6.0, 'temporal_stride': 1})
+    if data.aug_type and data.aug_type.type == 'randaug':
+      data.aug_type.randaug.num_layers = 1  # Each is long to trace.
   params.validate()
 
   found: set[str] = set()

@@ -249,7 +249,7 @@ def test_movinet_is_all_backbone():
     conv_type='2plus1d',
     input_specs=tf_keras.layers.InputSpec(shape=[None, 2, 32, 32, 3]),
   )
-  features, _ = backbone(backbone.input)
+  features, _ = backbone.output
   outputs = tf_keras.layers.Dense(3, name='grw_head')(features['head'])
   model = tf_keras.Model(backbone.input, outputs)
   optimizer = _two_rate(weight_decay=1.0)
