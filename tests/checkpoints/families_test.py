@@ -38,6 +38,7 @@ from official_ext.grw.checkpoints import source
 from official_ext.grw.checkpoints import torch_names
 from official_ext.grw.configs import schema
 from official_ext.grw.modeling import grw_model
+from tests import undrawn
 from tests.backbones.videofocalnet import model_test as videofocalnet_test
 from tests.checkpoints import torch_names_test
 from tests.checkpoints import torch_writer
@@ -593,9 +594,10 @@ def test_a_published_checkpoint_answers_as_the_published_model(tmp_path):
   config = model_config.model_config(weights)
   # Of frames as they are, without the published normalization.
   config.backbone.videofocalnet.override({'mean': (), 'stddev': ()})
-  model = grw_model.build_grw_model(
-    tf_keras.layers.InputSpec(shape=[None] * 4 + [3]), config, CLASSES
-  )
+  with undrawn.variables():
+    model = grw_model.build_grw_model(
+      tf_keras.layers.InputSpec(shape=[1, 8, 224, 224, 3]), config, CLASSES
+    )
   report = assign.assign(model, weights, 'all')
   assert len(report.matched) == len(state) == len(model.variables)
   clip = state_dict_recipe.video(8, 224)[:1]

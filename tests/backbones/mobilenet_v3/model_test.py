@@ -39,6 +39,7 @@ from official_ext.grw.modeling import streaming
 from official_ext.grw.optimization import two_rate_adamw
 from official_ext.grw.serving import tflite
 from tests import tiny  # noqa: F401  # Registers a network.
+from tests import undrawn
 
 N, HEIGHT, WIDTH, WINDOW, CLASSES = 8, 33, 30, 3, 3
 TEMPORALS = ('base_frame', 'shift', 'none')
@@ -107,9 +108,10 @@ def test_endpoints_keep_each_frame(temporal):
   ],
 )
 def test_published_networks(size, channels, shifts):
-  backbone = mobilenet_v3.MobileNetV3(
-    f'MobileNetV3{size}', temporal='shift', use_external_states=True
-  )
+  with undrawn.variables():
+    backbone = mobilenet_v3.MobileNetV3(
+      f'MobileNetV3{size}', temporal='shift', use_external_states=True
+    )
   assert [
     value.shape[-1] for _, value in sorted(backbone.output[0].items())
   ] == channels

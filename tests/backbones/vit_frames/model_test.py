@@ -37,6 +37,7 @@ from official_ext.grw.optimization import two_rate_adamw
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 from tests import tiny
+from tests import undrawn
 
 TINY: dict[str, Any] = {
   'patch_size': 8,
@@ -142,7 +143,8 @@ def test_endpoints_keep_each_frame():
 
 
 def test_a_published_network_has_its_parameters():
-  backbone = vit_frames.ViTFrames(vit_config.ViTFrames(variant='ti16'))
+  with undrawn.variables():
+    backbone = vit_frames.ViTFrames(vit_config.ViTFrames(variant='ti16'))
   # 5,717,416 of DeiT-Ti (arXiv 2012.12877) without its 1,000 classes.
   assert backbone.count_params() == 5717416 - 193 * 1000
   assert backbone.output_shape['block12'] == (None, None, 14, 14, 192)
