@@ -196,6 +196,7 @@ def test_fine_tuning_starts_from_the_source_as_it_is(
         'summary_interval': 2,
         'checkpoint_interval': 2,
         'validation_interval': 2,
+        **tiny.EAGER,
       },
     }
   )
