@@ -180,6 +180,9 @@ def test_a_stock_file_becomes_the_model_it_was_made_of(stock, ours):
   gate, theirs, files = stock
   expected = stream_logits(theirs, frames())
 
+  @tf.function(
+    input_signature=[tf.TensorSpec([1, None, SIZE, SIZE, 3], tf.float32)]
+  )
   def of_clip(clip):
     return ours({'image': clip}, training=False)
 
