@@ -30,6 +30,8 @@ import yaml
 from official_ext.grw.configs import fields
 from official_ext.grw.files import kaggle_models
 
+# Ten times as fast, where PyYAML was built with it.
+_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 FILE = 'zoo.yaml'
 _SECTIONS = ('models', 'renamed', 'published')
 
@@ -250,7 +252,7 @@ def read(path: str | os.PathLike) -> Zoo:
   """
   path = pathlib.Path(path)
   try:
-    content = _mapping(yaml.safe_load(path.read_text('utf-8')), 'the file')
+    content = _mapping(yaml.load(path.read_text('utf-8'), _LOADER), 'the file')
     for section in content:
       fields.require(
         section in _SECTIONS, 'section', section, f'one of {_SECTIONS}'
