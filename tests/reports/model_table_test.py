@@ -64,8 +64,12 @@ def row_of(name, **counts):
   )
 
 
+def count(folder, *configs, measured=False):
+  return model_table.make_rows(configs, str(folder), measured, 1)
+
+
 def make(folder, *configs, measured=False):
-  rows, failures = model_table.make_rows(configs, str(folder), measured, 1)
+  rows, failures = count(folder, *configs, measured=measured)
   model_table.write(rows, failures, published.zoo(), str(folder))
   return rows, failures
 
@@ -122,21 +126,21 @@ def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
 
 def test_what_is_kept_is_not_made_again_until_the_config_changes(tmp_path):
   config = model_table.read_config(write_config(tmp_path))
-  make(tmp_path, config)
+  count(tmp_path, config)
   path = tmp_path / model_table.ROWS_FILE
   ((key, kept),) = json.loads(path.read_text()).items()
   path.write_text(json.dumps({key: {**kept, 'parameters': 7}}))
-  (row,), _ = make(tmp_path, config)
+  (row,), _ = count(tmp_path, config)
   assert row.counts.parameters == 7
   changed = model_table.read_config(
     write_config(tmp_path, head={'num_layers': 2})
   )
-  (row, again), _ = make(tmp_path, changed, config)
+  (row, again), _ = count(tmp_path, changed, config)
   assert row.counts.parameters > kept['parameters']
   assert again.counts.parameters == 7
   path.write_text('{')
   with pytest.raises(ValueError, match='rows.json is not JSON.*remove it'):
-    make(tmp_path, config)
+    count(tmp_path, config)
 
 
 def test_what_cannot_be_measured_is_said():

@@ -265,9 +265,24 @@ class StreamingClassifier(tf_keras.Model):
     """
     check_states(inputs, self.initial_state_specs(inputs['image'].shape))
     embeddings, states = self.encode(inputs)
+    logits, of_head = self.decide(embeddings, inputs)
+    return logits, {**states, **of_head}, embeddings
+
+  def decide(
+    self, embeddings: tf.Tensor, inputs: Mapping[str, tf.Tensor]
+  ) -> tuple[tf.Tensor, States]:
+    """What the head makes of the next frames' embeddings.
+
+    Args:
+      embeddings: [batch, k, D], of `encode`.
+      inputs: the states that `encode` does not return; others are ignored.
+
+    Returns:
+      Logits as of `call`, and these states.
+    """
     before = inputs[COUNT][0]
     after = before + tf.shape(embeddings)[1]
-    states[COUNT] = tf.reshape(after, [1])
+    states = {COUNT: tf.reshape(after, [1])}
     if self._in_steps:
       logits, of_head = self._head.step(
         embeddings,
@@ -279,7 +294,7 @@ class StreamingClassifier(tf_keras.Model):
         before,
       )
       states.update({_PREFIX + name: state for name, state in of_head.items()})
-      return logits, states, embeddings
+      return logits, states
 
     recent = frames.last_frames(
       tf.concat([inputs[_EMBEDDINGS], embeddings], axis=1), self.num_frames
@@ -296,14 +311,14 @@ class StreamingClassifier(tf_keras.Model):
       return self.classify(tf.gather(recent, order, axis=1), count)
 
     if self.classify_every == 1:
-      return classify(), states, embeddings
+      return classify(), states
     is_due = tf.logical_or(
       tf.equal(before, 0),
       after // self.classify_every > before // self.classify_every,
     )
     logits = tf.cond(is_due, classify, lambda: inputs[LOGITS][:, 0])
     states[LOGITS] = logits[:, tf.newaxis]
-    return logits, states, embeddings
+    return logits, states
 
 
 def logits_shape(batch: Any, num_classes: int) -> tuple:

@@ -189,27 +189,20 @@ def _stream_counts(
   """Multiply-adds of a frame up to its embedding, and of a run of the head."""
   stream = streaming.StreamingClassifier(model, shape[0] // members)
   image_shape = (1, 1, *shape[1:])
-
-  def specs(states):
-    return {
-      'image': tf.TensorSpec(image_shape),
-      **{
-        name: tf.TensorSpec(spec.shape, spec.dtype)
-        for name, spec in states.items()
-      },
-    }
-
-  frame = multiply_adds.total(
-    multiply_adds.products(
-      stream.encode, specs(stream.backbone_state_specs(image_shape))
-    )
+  states = {
+    name: tf.TensorSpec(spec.shape, spec.dtype)
+    for name, spec in stream.initial_state_specs(image_shape).items()
+  }
+  of_backbone = {
+    name: states.pop(name) for name in stream.backbone_state_specs(image_shape)
+  }
+  frame = multiply_adds.products(
+    stream.encode, {'image': tf.TensorSpec(image_shape), **of_backbone}
   )
-  both = multiply_adds.total(
-    multiply_adds.products(
-      stream, specs(stream.initial_state_specs(image_shape))
-    )
+  head = multiply_adds.products(
+    stream.decide, tf.TensorSpec([1, 1, stream.embedding_dim]), states
   )
-  return frame, both - frame
+  return multiply_adds.total(frame), multiply_adds.total(head)
 
 
 def measure(
