@@ -102,14 +102,11 @@ def interrupted(folder):
 
 @pytest.fixture(scope='module')
 def uninterrupted(folder):
-  # As the command sets it, before which the tiny model imports TensorFlow.
-  environment = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3'}
   run = subprocess.run(
     command(folder, 'uninterrupted'),
     capture_output=True,
     text=True,
     check=False,
-    env=environment,
   )
   assert run.returncode == 0, run.stderr[-3000:]
   return run
