@@ -165,13 +165,14 @@ def test_shapes_are_static(folder):
   assert labels.shape == (2, CLASSES)
 
 
-def test_short_clip_wraps_as_stock(tmp_path):
+def test_short_clip_wraps_as_stock(tmp_path, three_clips):
   write(tmp_path / 'a', [encode(clip(0, frames=7))])
   params = config(
     tmp_path / 'a', feature_shape=(10, SIZE, SIZE, 3), temporal_stride=2
   )
   image = read(params)[0][0]
-  whole = read(config(tmp_path / 'a', feature_shape=(7, SIZE, SIZE, 3)))[0][0]
+  # A shorter video has the first frames of a longer one.
+  whole = three_clips[0][:7]
   np.testing.assert_array_equal(image, whole[[0, 2, 4, 6, 1, 3, 5, 0, 2, 4]])
 
 
@@ -180,11 +181,11 @@ def test_short_clip_wraps_as_stock(tmp_path):
   [(1, [(9, 2, 4), (1, 0, 1)]), (3, [(9, 0, 3)]), (2, [(7, 0, 4)])],
 )
 def test_clips_say_how_many_of_their_frames_are_not_repeated(
-  tmp_path, stride, videos
+  tmp_path, three_clips, stride, videos
 ):
   """Videos are so many frames, the first of the clip, and how many are seen."""
   write(tmp_path / 'a', [encode(clip(0, frames)) for frames, *_ in videos])
-  wholes = read(config(tmp_path / 'a', feature_shape=(9, SIZE, SIZE, 3)))[0]
+  whole = three_clips[0]  # Of which each has the first frames.
   for training in (False, True):
     params = config(
       tmp_path / 'a',
@@ -199,8 +200,8 @@ def test_clips_say_how_many_of_their_frames_are_not_repeated(
     assert features[feature_names.NUM_FRAMES].numpy().tolist() == [
       unique for *_, unique in videos
     ]
-    for image, whole, (frames, start, unique) in zip(
-      features['image'], wholes, videos, strict=True
+    for image, (frames, start, unique) in zip(
+      features['image'], videos, strict=True
     ):
       np.testing.assert_array_equal(
         image[:unique], whole[start + stride * np.arange(unique)]
@@ -479,21 +480,31 @@ BAD_RECORDS = {
 }
 
 
+@pytest.fixture(scope='module')
+def rewritten(tmp_path_factory):
+  """A file, its config, and a dataset that trains on what is in it by then."""
+  path = tmp_path_factory.mktemp('rewritten') / 'a'
+  write(path, good_records(2))
+  params = config(path, is_training=True, feature_shape=(8, SIZE, SIZE, 3))
+  return path, params, video_input.build_video_dataset(params)
+
+
 @pytest.mark.parametrize(
   'name, training',
   [(name, True) for name in BAD_RECORDS] + [('label_outside', False)],
 )
-def test_bad_record_is_named(tmp_path, name, training):
+def test_bad_record_is_named(rewritten, name, training):
+  path, params, dataset = rewritten
   bad, reason = BAD_RECORDS[name]
-  write(tmp_path / 'a', good_records(2) + [bad] + good_records(2))
-  params = config(
-    tmp_path / 'a', is_training=training, feature_shape=(8, SIZE, SIZE, 3)
-  )
+  write(path, good_records(2) + [bad] + good_records(2))
+  if not training:
+    params = params.replace(is_training=False)
+    dataset = video_input.build_video_dataset(params)
   with pytest.raises(record_check.InputDataError, match=reason) as caught:
     with video_input.explained_errors(params):
-      for _ in video_input.build_video_dataset(params).take(40):
+      for _ in dataset.take(40):
         pass
-  assert f'record 2 (from 0) of file "{tmp_path}/a"' in str(caught.value)
+  assert f'record 2 (from 0) of file "{path}"' in str(caught.value)
   assert 'on_bad_record: skip' in str(caught.value)
 
 

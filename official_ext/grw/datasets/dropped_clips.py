@@ -59,7 +59,6 @@ def drop_and_count(
   Returns:
     A dataset of (features, label).
   """
-  parsed_spec = dataset.map(parse_fn).element_spec
   # The end takes a number as well: it releases the last clip.
   end = tf.data.Dataset.from_tensors((True, _zeros(dataset.element_spec)))
   more = tf.data.Dataset.from_tensors(False).repeat()
@@ -67,14 +66,21 @@ def drop_and_count(
 
   def parse(number, element):
     is_end, raw = element
-    example = tf.cond(
-      is_end, lambda: _zeros(parsed_spec), lambda: parse_fn(raw)
-    )
+    specs = []
+
+    def parsed():
+      example = parse_fn(raw)
+      specs.append(tf.nest.map_structure(tf.TensorSpec.from_tensor, example))
+      return example
+
+    # The first branch is traced first, and so knows what the other has to be.
+    example = tf.cond(~is_end, parsed, lambda: _zeros(specs[0]))
     return number, is_end, example
 
   kept = numbered.map(
     parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
   )
+  *_, parsed_spec = kept.element_spec
   names = []
   # A number used up by an element that is dropped leaves a gap.
   if drops_bad:

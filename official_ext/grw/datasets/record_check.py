@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
+import contextlib
 import math
 import os
 import re
@@ -535,6 +536,11 @@ def check_first_records(
       f'{len(files)} input files',
     )
   if params.on_bad_record == 'skip':
+    first = _first_record(files[0], compression)
+    if first is not None:
+      with contextlib.suppress(tf.errors.OpError):
+        parse_fn(first)  # Eager, as below: as a rule it is one that parses.
+        return
     parsed = read_records(list(files), compression).map(parse_fn)
     if next(iter(parsed.ignore_errors()), None) is not None:
       return
