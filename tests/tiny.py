@@ -292,6 +292,25 @@ def classifier(
   return model
 
 
+def ensemble_config(
+  streams: tuple[bool, bool] = (True, True), **overrides: Any
+) -> ensemble_cfg.GrwEnsemble:
+  """The configuration of an ensemble of two tiny GRW classifiers.
+
+  Args:
+    streams: whether the backbone of each member is causal.
+    **overrides: the overrides of the `GrwModel` of both members.
+  """
+  config = ensemble_cfg.GrwEnsemble()
+  for member, stream in zip(config.members, streams):
+    member.model.backbone = movinet_config.published('tiny', stream)
+    member.model.override(
+      {'smoothing': {'window': 3}, 'head': {'num_heads': 4}}
+    )
+    member.model.override(overrides)
+  return config
+
+
 def ensemble(
   streams: tuple[bool, bool] = (True, True),
   seed: int = 0,
@@ -309,13 +328,7 @@ def ensemble(
     **overrides: the overrides of the `GrwModel` of both members.
   """
   tf_keras.utils.set_random_seed(seed)
-  config = ensemble_cfg.GrwEnsemble()
-  for member, stream in zip(config.members, streams):
-    member.model.backbone = movinet_config.published('tiny', stream)
-    member.model.override(
-      {'smoothing': {'window': 3}, 'head': {'num_heads': 4}}
-    )
-    member.model.override(overrides)
+  config = ensemble_config(streams, **overrides)
   model = ensemble_model.TemporalEnsemble(
     config,
     num_classes,
@@ -349,6 +362,13 @@ def ensemble_overrides(
       'checkpoint': checkpoint.save(str(folder / classifier.name / 'ckpt')),
       'model': classifier.get_config()['model_config'],
     }
+  return ensemble_experiment(members, validation_path, size)
+
+
+def ensemble_experiment(
+  members: dict, validation_path: str = '', size: int = SIZE
+) -> dict:
+  """Overrides as `ensemble_overrides`, of these members."""
   data = {
     'feature_shape': [FRAMES, size, size, 3],
     'min_image_size': size,

@@ -100,8 +100,14 @@ def test_a_model_is_counted_measured_and_written(tmp_path):
 
 def test_of_an_ensemble_a_frame_goes_through_one_member(tmp_path):
   path = tmp_path / 'both.yaml'
-  values = tiny.ensemble_overrides(tmp_path, tiny.ensemble())
-  path.write_text(json.dumps(values, default=dict))
+  config = tiny.ensemble_config()
+  values = tiny.ensemble_experiment(
+    {
+      name: {'model': getattr(config, name).model.as_dict()}
+      for name in ('first', 'second')
+    }
+  )
+  path.write_text(json.dumps(values))
   write_zoo(
     tmp_path,
     both={'name': 'Both', 'experiment': 'movinet_grw_ensemble_kinetics600'},

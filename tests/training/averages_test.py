@@ -73,8 +73,10 @@ def initialized(run, target, decay, checkpoint=''):
   folder, _ = run
   last = tf.train.latest_checkpoint(str(folder / 'model'))
   params = config(folder, decay, init_checkpoint=checkpoint or last)
-  _, logs = launch.build_runner(params, 'eval', str(folder / target)).run()
-  return logs['validation_loss']
+  experiment = launch.build_runner(params, 'eval', str(folder / target))
+  # Without the report on it.
+  with experiment.strategy.scope():
+    return experiment.controller.evaluate(steps=1)['validation_loss']
 
 
 def test_published_experiments_keep_averages():
