@@ -37,14 +37,16 @@ docstrings.
 
 
 def _signature(value) -> str:
+  # In Python 3.10 a layer of Keras 3 has that of its `__new__`, which takes all.
+  makes = '__init__' in getattr(value, '__dict__', ())
   try:
-    signature = inspect.signature(value)
+    signature = inspect.signature(value.__init__ if makes else value)
   except (TypeError, ValueError):
     return ''
   # Defaults and names; types stand in the text below.
   parameters = [
     parameter.replace(annotation=inspect.Parameter.empty)
-    for parameter in signature.parameters.values()
+    for parameter in [*signature.parameters.values()][makes:]
   ]
   return str(
     signature.replace(

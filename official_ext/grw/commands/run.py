@@ -31,6 +31,7 @@ import os
 import sys
 import textwrap
 from typing import Protocol
+import warnings
 
 from absl import app
 from absl import flags
@@ -144,6 +145,10 @@ def run(
   # but for those of drivers of GPUs that are not there.  Read at import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   cpu_settings.use()
+  # A library of Beam's says in two lines that it will not see Python 3.10 again.
+  warnings.filterwarnings(
+    'ignore', category=FutureWarning, module=r'google\.api_core\.'
+  )
   command = load(name)
   arguments = sys.argv[1:] if arguments is None else list(arguments)
   with flags_of(command) as own:

@@ -208,10 +208,14 @@ def split(
         f'class {label!r} has {len(of_label)} groups of clips: expected at '
         f'least one for each of --folds={folds}.'
       )
+  # Not by its `shuffle`: up to 1.7, which is the last for Python 3.10, it
+  # confuses the groups, and folds may lack classes.
+  order = np.arange(max(groups) + 1)
+  np.random.RandomState(seed).shuffle(order)
   held_out = list(
-    model_selection.StratifiedGroupKFold(
-      folds, shuffle=True, random_state=seed
-    ).split(labels, labels, groups)
+    model_selection.StratifiedGroupKFold(folds).split(
+      labels, labels, np.argsort(order)[groups]
+    )
   )[fold][1]
   lacking = set(sources.labels) - {labels[index] for index in held_out}
   if lacking:
