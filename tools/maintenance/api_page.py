@@ -37,8 +37,8 @@ docstrings.
 
 
 def _signature(value) -> str:
-  # In Python 3.10 a layer of Keras 3 has that of its `__new__`, which takes all.
-  makes = '__init__' in getattr(value, '__dict__', ())
+  # In Python 3.10 a layer's own is that of `__new__`, which takes anything.
+  makes = inspect.isclass(value) and value.__init__ is not object.__init__
   try:
     signature = inspect.signature(value.__init__ if makes else value)
   except (TypeError, ValueError):

@@ -145,7 +145,7 @@ def run(
   # but for those of drivers of GPUs that are not there.  Read at import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   cpu_settings.use()
-  # A library of Beam's says in two lines that it will not see Python 3.10 again.
+  # A library of Beam's says in two lines that Python 3.10 is too old for it.
   warnings.filterwarnings(
     'ignore', category=FutureWarning, module=r'google\.api_core\.'
   )
