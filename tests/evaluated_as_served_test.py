@@ -25,7 +25,6 @@ import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.inference import exported
-from official_ext.grw.inference import saved_model_runner
 from official_ext.grw.serving import model_card
 from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
@@ -67,11 +66,6 @@ def exports_fixture(model, tmp_path_factory):
     ('stream', 'tflite'): stream,
     ('clip', 'saved_model'): whole,
   }
-
-
-@pytest.fixture(name='loaded', scope='module')
-def loaded_fixture(exports):
-  return saved_model_runner.load(exports['clip', 'saved_model'])
 
 
 def card(params, kind, file_format):
@@ -156,11 +150,7 @@ def test_frames_that_are_repeated_and_seen_are_so_for_a_client(model, tmp_path):
 
 
 @pytest.mark.parametrize('name', SAME)
-def test_a_client_answers_as_the_evaluation(
-  model, exports, loaded, tmp_path, monkeypatch, name
-):
-  # What differs is the card alone.
-  monkeypatch.setattr(saved_model_runner, 'load', lambda _: loaded)
+def test_a_client_answers_as_the_evaluation(model, exports, tmp_path, name):
   values, num_frames, fed = SAME[name]
   video = np.random.default_rng(0).integers(
     0, 256, (num_frames, 27, 38, 3), np.uint8

@@ -101,7 +101,7 @@ def folder_fixture(tmp_path_factory):
           for split in ('train', 'validation')
         },
       },
-      'trainer': {'train_epochs': 1, **tiny.EAGER},
+      'trainer': {'train_epochs': 2},
     },
   )
   return folder

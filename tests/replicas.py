@@ -199,8 +199,6 @@ def keep_predictions(strategy, folder, results):
 
 
 def main(replicas, path):
-  # Rewriting graphs that run once takes longer than to run them.
-  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
   device = tf.config.list_physical_devices('CPU')[0]
   tf.config.set_logical_device_configuration(
     device, [tf.config.LogicalDeviceConfiguration()] * replicas

@@ -22,7 +22,6 @@ and shortcut.
 """
 
 from collections.abc import Iterable, Sequence
-import dataclasses
 import json
 import os
 import pathlib
@@ -105,23 +104,6 @@ mobilenet.SUPPORTED_SPECS_MAP['MobileNetV3Tiny'] = {
     ('convbn', 1, 1, 32, 'hard_swish', None, None, False, True, False),
   ],
 }
-
-
-def shortened(model_id: str, layers: Sequence[int]) -> tuple:
-  """The specification of a MoViNet, of each block with the first layers."""
-  specs, left = [], iter(layers)
-  for spec in movinet.BLOCK_SPECS[model_id]:
-    if isinstance(spec, movinet.MovinetBlockSpec):
-      number = next(left)
-      spec = dataclasses.replace(
-        spec,
-        **{
-          name: getattr(spec, name)[:number]
-          for name in ('expand_filters', 'kernel_sizes', 'strides')
-        },
-      )
-    specs.append(spec)
-  return tuple(specs)
 
 
 def clip(

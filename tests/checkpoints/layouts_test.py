@@ -314,7 +314,7 @@ def test_positional_scales_find_their_blocks(layout, positional, tmp_path):
   if layout == 'tarball':
     tf.train.Checkpoint(model=stock_model).save(str(tmp_path / 'ckpt'))
   elif layout == 'keras':
-    stock_model.save(str(tmp_path), save_traces=False)
+    tf.saved_model.save(stock_model, str(tmp_path))
   else:  # In a list, what a bare 'scale' is of shows in its neighbors.
     module = tf.Module()
     module.v = [

@@ -25,7 +25,6 @@ import tensorflow as tf
 
 from official_ext.grw import registry_imports  # noqa: F401
 from official_ext.grw.inference import exported
-from official_ext.grw.inference import saved_model_runner
 from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import model_card
@@ -55,18 +54,6 @@ def params_fixture(model, tmp_path_factory):
   return params
 
 
-@pytest.fixture(name='trained', scope='module')
-def trained_fixture(params):
-  return saved_model.build_trained_model(params, '')
-
-
-@pytest.fixture(name='built')
-def built_fixture(trained, monkeypatch):
-  """What exports build from the checkpoints, built once for all of them."""
-  monkeypatch.setattr(saved_model, 'build_trained_model', lambda *_: trained)
-
-
-@pytest.mark.usefixtures('built')
 def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   folder = tmp_path / 'exported'
   assert export.export_tflite(params, '', str(folder)).difference < 1e-4
@@ -100,11 +87,8 @@ def test_one_tflite_file_streams_both_members(params, model, tmp_path):
   assert main.count(' IF(') == 2 and 'CONV_2D' not in main
 
 
-@pytest.mark.usefixtures('built')
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
-def test_a_saved_model_is_one_folder(
-  params, model, tmp_path, monkeypatch, kind
-):
+def test_a_saved_model_is_one_folder(params, model, tmp_path, kind):
   folder = tmp_path / 'exported'
   written = export.export_saved_model(params, '', str(folder), kind)
   assert written.difference < 1e-5
@@ -114,8 +98,7 @@ def test_a_saved_model_is_one_folder(
     (2, tiny.FRAMES, SIZE, SIZE, 3), np.float32
   )
   want = model({'image': image})
-  loaded = saved_model_runner.load(str(folder))
-  serve = loaded.signatures
+  serve = tf.saved_model.load(str(folder)).signatures
   if kind == 'clip':
     logits = serve['serving_default'](image=image)['logits']
   else:
@@ -125,7 +108,6 @@ def test_a_saved_model_is_one_folder(
       logits = states.pop('logits')
   np.testing.assert_allclose(logits, want, atol=1e-5)
   # A video of as many frames as no clip has, as evaluation fills it.
-  monkeypatch.setattr(saved_model_runner, 'load', lambda _: loaded)
   opened = exported.open_model(str(folder))
   video = (255 * image[0, :3]).astype(np.uint8)
   answers = [opened.step(frame) for frame in video]

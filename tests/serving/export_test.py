@@ -29,7 +29,6 @@ from official_ext.grw.inference import tflite_stream
 from official_ext.grw.serving import export
 from official_ext.grw.serving import export_folder
 from official_ext.grw.serving import model_card
-from official_ext.grw.serving import saved_model
 from official_ext.grw.serving import tflite
 from tests import tiny
 
@@ -67,12 +66,6 @@ def trained_fixture(tmp_path_factory):
     str(tmp_path_factory.mktemp('trained') / 'ckpt')
   )
   return params, checkpoint, model
-
-
-@pytest.fixture(name='built')
-def built_fixture(trained, monkeypatch):
-  """The model, in place of one that is built from its checkpoint."""
-  monkeypatch.setattr(saved_model, 'build_trained_model', lambda *_: trained[2])
 
 
 def test_a_tflite_folder_tells_a_client_everything(trained, tmp_path):
@@ -156,7 +149,6 @@ def answers_by_index(folder, frames):
   return answers
 
 
-@pytest.mark.usefixtures('built')
 def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
   params, checkpoint, _ = trained
   folder = str(tmp_path / 'exported')
@@ -175,7 +167,6 @@ def test_a_tflite_folder_of_a_clip_model(trained, tmp_path):
   assert [row['name'] for row in card.tensors['outputs']] == ['logits']
 
 
-@pytest.mark.usefixtures('built')
 @pytest.mark.parametrize('kind', ['clip', 'stream'])
 def test_a_saved_model_folder_has_its_card(trained, tmp_path, kind):
   params, checkpoint, _ = trained
@@ -231,7 +222,6 @@ def test_a_folder_in_use_is_left_alone(trained, tmp_path):
   assert [path.name for path in tmp_path.rglob('*')] == ['exported', 'precious']
 
 
-@pytest.mark.usefixtures('built')
 def test_a_difference_leaves_nothing(trained, tmp_path, monkeypatch):
   monkeypatch.setattr(tflite, 'MAX_DIFFERENCE', -1.0)
   with pytest.raises(export_folder.ExportError, match='Nothing was written'):
