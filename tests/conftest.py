@@ -78,6 +78,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish():
+  lean.leave_out_stacks()
   lean.leave_imports_alone()
 
 

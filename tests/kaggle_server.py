@@ -29,6 +29,7 @@ import pathlib
 import tarfile
 import threading
 
+from kagglehub import clients as kaggle_clients
 from kagglesdk import kaggle_env
 import pytest
 
@@ -164,6 +165,9 @@ def serving(
   patch.setitem(
     kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, server.address
   )
+  # Tells Kaggle which library asks; reads the source of the whole stack, which
+  # is deep in pytest, six times for it.
+  patch.setattr(kaggle_clients, 'get_user_agent', lambda: 'kagglehub')
   kaggle_models.local.cache_clear()
   try:
     yield server

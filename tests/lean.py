@@ -14,6 +14,7 @@
 
 """What tests leave out of Python's and TensorFlow's bookkeeping."""
 
+import functools
 import gc
 import sys
 
@@ -27,6 +28,23 @@ def leave_imports_alone():
   gc.collect()
   gc.freeze()
   gc.set_threshold(100_000, 20, 50)
+
+
+def leave_out_stacks():
+  """Has TensorFlow not note where in Python each operation was created.
+
+  It walks the whole stack for each, which is deep in pytest, and looks up the
+  line of each frame: a fifth of the time to trace a backbone.  Only messages
+  about a node that failed would say it, as "defined at".  Programs that tests
+  start keep it, as they show what users see.
+  """
+  if 'tensorflow' not in sys.modules:
+    return
+  from tensorflow.python.framework import ops
+
+  ops._create_c_op = functools.partial(
+    ops._create_c_op, extract_traceback=False
+  )
 
 
 def forget_gradients():

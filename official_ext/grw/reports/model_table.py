@@ -131,7 +131,13 @@ def read_configs(pattern: str) -> tuple[list[Config], zoo.Zoo]:
       wrong.
   """
   folder, name = os.path.split(pattern)
-  found = zoo.read(os.path.join(folder, zoo.FILE))
+  zoo_file = os.path.join(folder, zoo.FILE)
+  if not os.path.exists(zoo_file):
+    raise ValueError(
+      f'{pattern}: expected YAML files, as configs/*.yaml, beside a {zoo.FILE} '
+      f'that says what they are configs of, but there is no {zoo_file}.'
+    )
+  found = zoo.read(zoo_file)
   models = [
     model
     for model in found.models.values()
