@@ -197,14 +197,6 @@ def test_bad_configs_are_refused_by_name_in_a_line(
   assert '\n' not in str(error.value)
 
 
-def test_a_folder_without_a_zoo_is_refused_by_the_pattern(tmp_path):
-  pattern = tmp_path / 'missing' / '*.yaml'
-  with pytest.raises(ValueError) as error:
-    model_table.read_configs(str(pattern))
-  assert str(error.value).startswith(f'{pattern}: expected YAML files')
-  assert 'there is no ' + str(tmp_path / 'missing/zoo.yaml') in str(error.value)
-
-
 def test_a_config_that_no_zoo_has_is_refused(tmp_path):
   other = write_config(tmp_path).rename(tmp_path / 'other.yaml')
   with pytest.raises(ValueError, match='other.yaml matches no file.*zoo.yaml'):
@@ -212,8 +204,10 @@ def test_a_config_that_no_zoo_has_is_refused(tmp_path):
 
 
 def test_a_pattern_without_files_is_refused(tmp_path):
-  with pytest.raises(ValueError, match='zoo.yaml.*No such file'):
-    model_table.read_configs(f'{tmp_path}/*.yaml')
+  pattern = f'{tmp_path}/*.yaml'
+  with pytest.raises(ValueError, match='there is no .*/zoo.yaml') as error:
+    model_table.read_configs(pattern)
+  assert str(error.value).startswith(f'{pattern}: expected YAML files')
 
 
 def test_a_model_that_cannot_be_built_is_named(tmp_path):
